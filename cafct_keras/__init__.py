@@ -1,0 +1,32 @@
+"""CAFCT-Net for liver tumour segmentation in CT, in Keras 3: JAX by default, the same on TensorFlow and PyTorch.
+
+    import cafct_keras
+
+    model = cafct_keras.create_model("cafct_net", preset="small")
+    model = cafct_keras.load_model("runs/liver")
+    probability = model.predict(images)  # float32 (N, H, W, classes) in [0, 1]
+
+Importing it loads neither TensorFlow (unless that is the backend) nor matplotlib.
+"""
+
+from cafct_keras import backend as _backend
+
+_backend.choose()
+
+from cafct_keras import layers, losses, metrics, models, optimizers  # noqa: E402
+from cafct_keras.models import CAFCTNet, create_model, list_models, load_model  # noqa: E402
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CAFCTNet",
+    "__version__",
+    "create_model",
+    "layers",
+    "list_models",
+    "load_model",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+]

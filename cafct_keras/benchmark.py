@@ -1,0 +1,160 @@
+"""Speed of a network on synthetic arrays: no data, no TensorFlow, nothing but the step itself."""
+
+import platform
+import resource
+import statistics
+import sys
+import time
+
+import keras
+import numpy as np
+
+from cafct_keras.losses import BCEDiceLoss
+from cafct_keras.models import create_model, logits_model
+from cafct_keras.optimizers import make_optimizer
+
+TASKS = ("train", "predict")
+
+
+def benchmark(task, *, model="cafct_net", preset=None, batch_size=8, size=256, precision="float32", repeats=10):
+    """Times the bare training step (forward, loss, gradients, SGD with momentum) or the bare prediction.
+
+    Under JAX the step is compiled by XLA with its state donated, as `fit` runs it. Under TensorFlow and PyTorch it is
+    Keras's `train_on_batch` and `predict_on_batch`, and FLOPs are not counted.
+
+    Args:
+        task: `"train"` or `"predict"`.
+        model: name of the network.
+        preset: of the network.
+        batch_size: images a step.
+        size: H and W in pixels, a multiple of 32.
+        precision: Keras dtype policy.
+        repeats: timed steps after one that warms up.
+
+    Returns:
+        A dictionary: `ms_per_image` (median), `best_ms_per_image`, `images_per_second`, `compile_s` (trace and compile),
+        `peak_memory_gb` (of the accelerator, or of the process on a CPU), `flops_per_image` (as XLA counts the compiled
+        step) and `achieved_flops` (a second), `parameters`, versions, device and options.
+    """
+    keras.config.set_dtype_policy(precision)
+    keras.utils.set_random_seed(0)
+    network = create_model(model, preset=preset, input_shape=(size, size, 3))
+    generator = np.random.default_rng(0)
+    images = generator.random((batch_size, size, size, 3), dtype="float32")
+    targets = (generator.random((batch_size, size, size, 1)) > 0.9).astype("float32")
+
+    make_step = _jax_step if keras.backend.backend() == "jax" else _keras_step
+    start = time.perf_counter()
+    step, flops = make_step(task, network, images, targets)
+    step()
+    compile_s = time.perf_counter() - start
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - start)
+    median = statistics.median(times)
+    return {
+        "task": task,
+        "model": model,
+        "preset": preset,
+        "batch_size": batch_size,
+        "size": size,
+        "precision": precision,
+        "ms_per_image": round(1000 * median / batch_size, 3),
+        "best_ms_per_image": round(1000 * min(times) / batch_size, 3),
+        "images_per_second": round(batch_size / median, 3),
+        "compile_s": round(compile_s, 2),
+        "peak_memory_gb": round(_peak_memory() / 2**30, 3),
+        "flops_per_image": flops and round(flops / batch_size),
+        "achieved_flops": flops and round(flops / median),
+        "parameters": network.count_params(),
+        "repeats": repeats,
+        **environment(),
+    }
+
+
+def _jax_step(task, network, images, targets):
+    import jax
+
+    images, targets = jax.device_put(images), jax.device_put(targets)
+    if task == "predict":
+        variables = [v.value for v in network.trainable_variables], [v.value for v in network.non_trainable_variables]
+        compiled = jax.jit(lambda variables, x: network.stateless_call(*variables, x, training=False)[0])
+        compiled = compiled.lower(variables, images).compile()
+        return lambda: jax.block_until_ready(compiled(variables, images)), _flops(compiled)
+
+    network = logits_model(network)
+    loss = BCEDiceLoss(from_logits=True)
+    optimizer = make_optimizer("sgd", learning_rate=1e-3)
+    optimizer.build(network.trainable_variables)
+
+    def forward(trainable, non_trainable, x, y):
+        logits, non_trainable = network.stateless_call(trainable, non_trainable, x, training=True)
+        return loss(y, logits), non_trainable
+
+    def train(state, x, y):
+        trainable, non_trainable, slots = state
+        (value, non_trainable), gradients = jax.value_and_grad(forward, has_aux=True)(trainable, non_trainable, x, y)
+        trainable, slots = optimizer.stateless_apply(slots, gradients, trainable)
+        return value, (trainable, non_trainable, slots)
+
+    state = tuple(
+        [v.value for v in variables]
+        for variables in (network.trainable_variables, network.non_trainable_variables, optimizer.variables)
+    )
+    compiled = jax.jit(train, donate_argnums=0).lower(state, images, targets).compile()
+
+    def step():
+        nonlocal state
+        value, state = compiled(state, images, targets)
+        jax.block_until_ready((value, state))
+
+    return step, _flops(compiled)
+
+
+def _keras_step(task, network, images, targets):
+    if task == "predict":
+        return lambda: network.predict_on_batch(images), None
+    network = logits_model(network)
+    network.compile(make_optimizer("sgd", learning_rate=1e-3), BCEDiceLoss(from_logits=True))
+    return lambda: network.train_on_batch(images, targets), None
+
+
+def _flops(compiled):
+    return compiled.cost_analysis().get("flops")
+
+
+def _peak_memory():
+    """Bytes: the accelerator's peak where it reports one, else the process's."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        statistics_ = jax.local_devices()[0].memory_stats()
+        if statistics_:
+            return statistics_["peak_bytes_in_use"]
+    if keras.backend.backend() == "torch":
+        import torch
+
+        if torch.cuda.is_available():
+            return torch.cuda.max_memory_allocated()
+    # Kilobytes on Linux, bytes on macOS.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def environment():
+    """Versions, backend and device, for reports that carry figures."""
+    from importlib import metadata
+
+    backend = keras.backend.backend()
+    library = {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch"}[backend]
+    return {
+        "backend": backend,
+        "versions": {
+            "cafct-keras": _version("cafct-keras"),
+            "keras": keras.__version__,
+            library: sys.modules[library].__version__,
+            "python": platform.python_version(),
+        },
+        "device": _device(backend),
+    }

@@ -1,0 +1,44 @@
+"""The blocks of the paper, each a serialisable Keras layer on `keras.ops` alone.
+
+Feature maps stay 4-D, `(batch, H, W, channels)`, from end to end, so height and width are always at hand and need not
+be equal.
+"""
+
+from cafct_keras.layers.aspp import AtrousSpatialPyramidPooling
+from cafct_keras.layers.attention_gate import AttentionGate
+from cafct_keras.layers.conv import ConvBNReLU, ConvStage, ConvStem
+from cafct_keras.layers.decoder import DecoderBlock, SegmentationHead
+from cafct_keras.layers.fusion import AttentionalFeatureFusion, MultiScaleChannelAttention, SqueezeExcitation
+from cafct_keras.layers.pvt import (
+    ConvFeedForward,
+    DepthwiseConv3x3,
+    LinearSpatialReductionAttention,
+    OverlapPatchEmbedding,
+    SpatialReductionAttention,
+    StochasticDepth,
+    TransformerBlock,
+    TransformerStage,
+)
+from cafct_keras.layers.resize import BilinearUpsampling
+
+__all__ = [
+    "AtrousSpatialPyramidPooling",
+    "AttentionGate",
+    "AttentionalFeatureFusion",
+    "BilinearUpsampling",
+    "ConvBNReLU",
+    "ConvFeedForward",
+    "ConvStage",
+    "ConvStem",
+    "DecoderBlock",
+    "DepthwiseConv3x3",
+    "LinearSpatialReductionAttention",
+    "MultiScaleChannelAttention",
+    "OverlapPatchEmbedding",
+    "SegmentationHead",
+    "SpatialReductionAttention",
+    "SqueezeExcitation",
+    "StochasticDepth",
+    "TransformerBlock",
+    "TransformerStage",
+]

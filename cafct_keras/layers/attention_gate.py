@@ -1,0 +1,99 @@
+"""Attention gate: a coarser map decides which parts of a skip connection go on."""
+
+import keras
+from keras import layers, ops
+
+from cafct_keras.layers.conv import build_chain, make_batch_norm, make_conv
+from cafct_keras.layers.initializers import PACKAGE, GlorotUniform
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class AttentionGate(layers.Layer):
+    """Additive attention gate: `x * resize(sigmoid(psi(relu(theta(x) + phi(g)))))`.
+
+    `[x (batch, H, W, C), g (batch, h, w, Cg)]` to `(batch, H, W, C)`. The coefficients are worked out on theta's grid, of
+    H / strides x W / strides, to which phi(g) is resized where it differs, and resized bilinearly to that of x. Paper
+    section 2.4; Oktay et al., "Attention U-Net: learning where to look for the pancreas", MIDL 2018.
+
+    Args:
+        filters: inner width; None for half the channels of x.
+        strides: how much coarser theta's grid is than x.
+        kernel_size: side of theta's kernel, without padding: 1 as the paper says, 2 in Oktay's code.
+        pool: reduces x by average pooling before theta instead of by theta's stride.
+        use_bn: normalises theta (which then has a bias), phi and psi: the gate of the common 2-D Attention U-Net.
+        use_output_conv: 1x1 convolution and normalisation of the gated map, as in Oktay's code.
+    """
+
+    def __init__(
+        self, *, filters=None, strides=2, kernel_size=1, pool=False, use_bn=False, use_output_conv=False, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.strides = strides
+        self.kernel_size = kernel_size
+        self.pool = pool
+        self.use_bn = use_bn
+        self.use_output_conv = use_output_conv
+
+    def build(self, input_shape):
+        x_shape, gate_shape = input_shape
+        filters = self.filters or max(x_shape[-1] // 2, 1)
+        strides = 1 if self.pool else self.strides
+
+        def conv(width, kernel_size, **kwargs):
+            # Not the fan-out rule: psi has one output, so its first weights would swamp the gate.
+            return make_conv(self, width, kernel_size, kernel_initializer=GlorotUniform(), **kwargs)
+
+        self.theta = conv(filters, self.kernel_size, strides=strides, use_bias=self.use_bn, name="theta")
+        self.phi = conv(filters, 1, use_bias=True, name="phi")
+        self.psi = conv(1, 1, use_bias=True, name="psi")
+        self.theta.build(x_shape)
+        self.phi.build(gate_shape)
+        inner_shape = (*gate_shape[:-1], filters)
+        self.psi.build(inner_shape)
+        if self.use_bn:
+            self.theta_norm, self.phi_norm = make_batch_norm(self, "theta_norm"), make_batch_norm(self, "phi_norm")
+            self.psi_norm = make_batch_norm(self, "psi_norm")
+            self.theta_norm.build(inner_shape)
+            self.phi_norm.build(inner_shape)
+            self.psi_norm.build((*gate_shape[:-1], 1))
+        if self.use_output_conv:
+            self.output_conv = make_conv(self, x_shape[-1], 1, use_bias=True, name="output_conv")
+            self.output_norm = make_batch_norm(self, "output_norm")
+            build_chain(x_shape, self.output_conv, self.output_norm)
+
+    def call(self, inputs, training=None):
+        x, gate = inputs
+        theta = ops.average_pool(x, self.strides, strides=self.strides) if self.pool and self.strides > 1 else x
+        theta, phi = self.theta(theta), self.phi(gate)
+        if self.use_bn:
+            theta, phi = self.theta_norm(theta, training=training), self.phi_norm(phi, training=training)
+        query = self.psi(ops.relu(theta + self._resize(phi, theta)))
+        if self.use_bn:
+            query = self.psi_norm(query, training=training)
+        # Coefficients in float32: a gate is a product of many small decisions.
+        alpha = ops.cast(ops.sigmoid(ops.cast(query, "float32")), self.compute_dtype)
+        gated = x * self._resize(alpha, x)
+        if self.use_output_conv:
+            gated = self.output_norm(self.output_conv(gated), training=training)
+        return gated
+
+    @staticmethod
+    def _resize(source, like):
+        if source.shape[1:3] == like.shape[1:3] and None not in source.shape[1:3]:
+            return source
+        return ops.image.resize(source, ops.shape(like)[1:3], interpolation="bilinear")
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "strides": self.strides,
+            "kernel_size": self.kernel_size,
+            "pool": self.pool,
+            "use_bn": self.use_bn,
+            "use_output_conv": self.use_output_conv,
+        }

@@ -1,0 +1,257 @@
+"""Convolutional branch: convolution blocks in the form that reference weights expect, and residual stages."""
+
+import keras
+from keras import layers, ops
+
+from cafct_keras.layers.initializers import PACKAGE, HeNormal
+
+RESIDUAL_EXPANSION = {"basic": 1, "bottleneck": 4}
+
+
+def make_conv(parent, filters, kernel_size, **kwargs):
+    """A `Conv2D` without bias, of the parent layer's dtype policy, with He's initial weights."""
+    defaults = {"use_bias": False, "kernel_initializer": HeNormal(), "dtype": parent.dtype_policy}
+    return layers.Conv2D(filters, kernel_size, **{**defaults, **kwargs})
+
+
+def make_batch_norm(parent, name, **kwargs):
+    """A `BatchNormalization` with the epsilon and momentum of the reference networks (Keras has 1e-3 and 0.99)."""
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, dtype=parent.dtype_policy, name=name, **kwargs)
+
+
+def build_chain(shape, *chain):
+    """Builds layers one after the other and returns the last one's output shape."""
+    for layer in chain:
+        layer.build(shape)
+        shape = layer.compute_output_shape(shape)
+    return shape
+
+
+def pad_symmetric(x, padding):
+    """Zero padding of `padding` pixels on all four sides: what "same" is not when a convolution has strides."""
+    return ops.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0))) if padding else x
+
+
+def strided_size(size, strides):
+    """Length of an axis after a symmetrically padded, strided convolution with an odd kernel; None stays None."""
+    return None if size is None else (size - 1) // strides + 1
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class ConvBNReLU(layers.Layer):
+    """Convolution, batch normalisation, ReLU: "CBR" in the comments of the networks.
+
+    `(batch, H, W, channels)` to `(batch, ceil(H / strides), ceil(W / strides), filters)`.
+
+    Args:
+        filters: output channels.
+        kernel_size: odd side of the kernel; padding is symmetric, `dilation_rate * (kernel_size // 2)` zeros a side.
+        strides: step of the kernel.
+        dilation_rate: distance between the kernel's taps.
+        use_bias: whether the convolution has a bias before the normalisation, as some reference networks have.
+        activation: `"relu"`, any other Keras activation, or None.
+    """
+
+    def __init__(
+        self, *, filters, kernel_size=3, strides=1, dilation_rate=1, use_bias=False, activation="relu", **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.strides = strides
+        self.dilation_rate = dilation_rate
+        self.use_bias = use_bias
+        self.activation = keras.activations.get(activation)
+
+    def build(self, input_shape):
+        self.conv = make_conv(
+            self,
+            self.filters,
+            self.kernel_size,
+            strides=self.strides,
+            dilation_rate=self.dilation_rate,
+            use_bias=self.use_bias,
+            padding="same" if self.strides == 1 else "valid",
+            name="conv",
+        )
+        self.norm = make_batch_norm(self, "norm")
+        build_chain(input_shape, self.conv, self.norm)
+
+    def call(self, inputs, training=None):
+        # With a stride of 1 "same" is symmetric already.
+        x = inputs if self.strides == 1 else pad_symmetric(inputs, self.dilation_rate * (self.kernel_size // 2))
+        return self.activation(self.norm(self.conv(x), training=training))
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        return batch, strided_size(height, self.strides), strided_size(width, self.strides), self.filters
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "dilation_rate": self.dilation_rate,
+            "use_bias": self.use_bias,
+            "activation": keras.activations.serialize(self.activation),
+        }
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class ConvStem(layers.Layer):
+    """First layers of a ResNet: 7x7 convolution with stride 2, batch normalisation, ReLU, 3x3 max-pooling with stride 2.
+
+    `(batch, H, W, channels)` to `(batch, H / 4, W / 4, filters)`. He et al., "Deep residual learning for image
+    recognition", CVPR 2016, table 1.
+
+    Args:
+        filters: output channels.
+    """
+
+    def __init__(self, *, filters=64, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+
+    def build(self, input_shape):
+        self.conv = ConvBNReLU(filters=self.filters, kernel_size=7, strides=2, dtype=self.dtype_policy, name="conv")
+        self.conv.build(input_shape)
+
+    def call(self, inputs, training=None):
+        # After a ReLU a border of zeros pools like one of minus infinity.
+        x = pad_symmetric(self.conv(inputs, training=training), 1)
+        return ops.max_pool(x, 3, strides=2, padding="valid")
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        height, width = (strided_size(strided_size(size, 2), 2) for size in (height, width))
+        return batch, height, width, self.filters
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class ResidualBlock(layers.Layer):
+    """Residual block: `relu(shortcut(x) + F(x))` with two 3x3 convolutions or a 1x1-3x3-1x1 bottleneck.
+
+    `(batch, H, W, channels)` to `(batch, H / strides, W / strides, filters * expansion)`, expansion 1 for `"basic"` and 4
+    for `"bottleneck"`. The stride is on the (first) 3x3 convolution, torchvision's form of He et al. 2016. The shortcut is
+    projected only where the shape changes.
+
+    Args:
+        filters: width of the 3x3 convolutions.
+        block: `"basic"` or `"bottleneck"`.
+        strides: step of the block.
+    """
+
+    def __init__(self, *, filters, block="basic", strides=1, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.block = block
+        self.strides = strides
+
+    def build(self, input_shape):
+        def conv(index, filters, kernel_size, strides=1, activation="relu"):
+            return ConvBNReLU(
+                filters=filters,
+                kernel_size=kernel_size,
+                strides=strides,
+                activation=activation,
+                dtype=self.dtype_policy,
+                name=f"conv{index}",
+            )
+
+        width = self.filters
+        if self.block == "basic":
+            self.convs = [conv(1, width, 3, self.strides), conv(2, width, 3, activation=None)]
+        else:
+            out = width * RESIDUAL_EXPANSION[self.block]
+            self.convs = [conv(1, width, 1), conv(2, width, 3, self.strides), conv(3, out, 1, activation=None)]
+        output_shape = build_chain(input_shape, *self.convs)
+        self.projection = None
+        if self.strides != 1 or input_shape[-1] != output_shape[-1]:
+            self.projection = ConvBNReLU(
+                filters=output_shape[-1],
+                kernel_size=1,
+                strides=self.strides,
+                activation=None,
+                dtype=self.dtype_policy,
+                name="projection",
+            )
+            self.projection.build(input_shape)
+
+    def call(self, inputs, training=None):
+        x = inputs
+        for conv in self.convs:
+            x = conv(x, training=training)
+        shortcut = inputs if self.projection is None else self.projection(inputs, training=training)
+        return ops.relu(x + shortcut)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        filters = self.filters * RESIDUAL_EXPANSION[self.block]
+        return batch, strided_size(height, self.strides), strided_size(width, self.strides), filters
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "block": self.block, "strides": self.strides}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class ConvStage(layers.Layer):
+    """One level of the convolutional branch: residual blocks of one width, the first of which may halve the resolution.
+
+    `(batch, H, W, channels)` to `(batch, H / strides, W / strides, filters * expansion)`, expansion 1 for `"basic"` and 4
+    for `"bottleneck"`. Paper section 2.1; He et al., "Deep residual learning for image recognition", CVPR 2016.
+
+    Args:
+        filters: width of the 3x3 convolutions.
+        depth: number of residual blocks.
+        block: `"basic"` (ResNet-18 and -34) or `"bottleneck"` (ResNet-50 and -101).
+        strides: step of the first block.
+
+    Raises:
+        ValueError: for another kind of block.
+    """
+
+    def __init__(self, *, filters, depth, block="basic", strides=1, **kwargs):
+        if block not in RESIDUAL_EXPANSION:
+            raise ValueError(f"block must be one of {sorted(RESIDUAL_EXPANSION)}, not {block!r}")
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.depth = depth
+        self.block = block
+        self.strides = strides
+
+    def build(self, input_shape):
+        self.blocks = [
+            ResidualBlock(
+                filters=self.filters,
+                block=self.block,
+                strides=self.strides if index == 0 else 1,
+                dtype=self.dtype_policy,
+                name=f"block{index + 1}",
+            )
+            for index in range(self.depth)
+        ]
+        build_chain(input_shape, *self.blocks)
+
+    def call(self, inputs, training=None):
+        x = inputs
+        for block in self.blocks:
+            x = block(x, training=training)
+        return x
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        filters = self.filters * RESIDUAL_EXPANSION[self.block]
+        return batch, strided_size(height, self.strides), strided_size(width, self.strides), filters
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "depth": self.depth,
+            "block": self.block,
+            "strides": self.strides,
+        }

@@ -1,0 +1,410 @@
+"""Transformer branch: the blocks of the pyramid vision transformer v2.
+
+Wang et al., "PVT v2: improved baselines with pyramid vision transformer", Computational Visual Media 2022. Tokens stay a
+map `(batch, H, W, channels)` throughout.
+"""
+
+import keras
+from keras import layers, ops
+
+from cafct_keras.layers.conv import build_chain, make_conv, pad_symmetric, strided_size
+from cafct_keras.layers.initializers import PACKAGE, HeNormal, Normal
+
+# The reference normalises at 1e-5 behind a convolution and at 1e-6 elsewhere; the difference shows in trained weights.
+PATCH_EPSILON = 1e-5
+BLOCK_EPSILON = 1e-6
+POOLED_SIDE = 7
+
+
+def make_dense(parent, units, name):
+    """A `Dense` with the reference's initial weights: its "truncation" at +-2 absolute cuts nothing off."""
+    return layers.Dense(units, kernel_initializer=Normal(stddev=0.02), dtype=parent.dtype_policy, name=name)
+
+
+def make_layer_norm(parent, epsilon, name):
+    """A `LayerNormalization` over the channels; its statistics are float32 under every dtype policy."""
+    return layers.LayerNormalization(epsilon=epsilon, dtype=parent.dtype_policy, name=name)
+
+
+def gelu(x):
+    """GELU in the exact form (Keras's `ops.gelu` defaults to the tanh approximation)."""
+    return ops.gelu(x, approximate=False)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class OverlapPatchEmbedding(layers.Layer):
+    """Overlapping patches: a strided convolution with bias and symmetric padding, then layer normalisation.
+
+    `(batch, H, W, channels)` to `(batch, H / strides, W / strides, filters)`. PVTv2 section 3.2; no position embedding.
+
+    Args:
+        filters: output channels.
+        patch_size: odd side of a patch.
+        strides: distance between patches.
+    """
+
+    def __init__(self, *, filters, patch_size=3, strides=2, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.patch_size = patch_size
+        self.strides = strides
+
+    def build(self, input_shape):
+        self.project = make_conv(
+            self, self.filters, self.patch_size, strides=self.strides, use_bias=True, name="project"
+        )
+        self.norm = make_layer_norm(self, PATCH_EPSILON, "norm")
+        build_chain(input_shape, self.project, self.norm)
+
+    def call(self, inputs):
+        return self.norm(self.project(pad_symmetric(inputs, self.patch_size // 2)))
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        return batch, strided_size(height, self.strides), strided_size(width, self.strides), self.filters
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "patch_size": self.patch_size,
+            "strides": self.strides,
+        }
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class SpatialReductionAttention(layers.Layer):
+    """Multi-head self-attention whose keys and values come from a map reduced by a strided convolution.
+
+    `(batch, H, W, channels)` to the same shape. PVTv2 section 3.3 (and PVT v1, ICCV 2021, section 3.3): one key for every
+    `reduction` x `reduction` patch, so the cost is H * W * (H * W / reduction^2). The softmax is in float32.
+
+    Args:
+        num_heads: heads; they divide the channels.
+        reduction: side of the patches that share a key; 1 reduces nothing. H and W should be multiples of it: a remainder
+            is left out of the keys, as in the reference.
+    """
+
+    def __init__(self, *, num_heads, reduction=1, **kwargs):
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.reduction = reduction
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        if channels % self.num_heads:
+            raise ValueError(f"num_heads must divide the channels: {self.num_heads} heads, {channels} channels")
+        self.query = make_dense(self, channels, "query")
+        self.key_value = make_dense(self, 2 * channels, "key_value")
+        self.project = make_dense(self, channels, "project")
+        self.reducers = self._make_reducers(channels)
+        build_chain(input_shape, *self.reducers)
+        for layer in (self.query, self.key_value, self.project):
+            layer.build((input_shape[0], None, None, channels))
+
+    def _make_reducers(self, channels):
+        if self.reduction == 1:
+            return []
+        conv = make_conv(self, channels, self.reduction, strides=self.reduction, use_bias=True, name="reduce")
+        return [conv, make_layer_norm(self, PATCH_EPSILON, "norm")]
+
+    def _reduce(self, inputs):
+        for layer in self.reducers:
+            inputs = layer(inputs)
+        return inputs
+
+    def call(self, inputs):
+        batch, channels = ops.shape(inputs)[0], inputs.shape[-1]
+        heads, depth = self.num_heads, channels // self.num_heads
+        query = ops.reshape(self.query(inputs), (batch, -1, heads, depth))
+        # The reference's order: first all keys, then all values, head by head inside.
+        key, value = ops.split(self.key_value(self._reduce(inputs)), 2, axis=-1)
+        key = ops.reshape(key, (batch, -1, heads, depth))
+        value = ops.reshape(value, (batch, -1, heads, depth))
+        score = ops.cast(ops.einsum("bnhd,bmhd->bhnm", query * depth**-0.5, key), "float32")
+        weight = ops.cast(ops.softmax(score, axis=-1), self.compute_dtype)
+        mixed = ops.einsum("bhnm,bmhd->bnhd", weight, value)
+        return self.project(ops.reshape(mixed, ops.shape(inputs)))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "num_heads": self.num_heads, "reduction": self.reduction}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class LinearSpatialReductionAttention(SpatialReductionAttention):
+    """Spatial-reduction attention with 7x7 keys whatever the map's size, so its cost grows linearly with H * W.
+
+    `(batch, H, W, channels)` to the same shape. PVTv2 section 3.3, "linear SRA" (PVTv2-b2-li): average pooling to 7x7, 1x1
+    convolution, layer normalisation, GELU.
+
+    Args:
+        num_heads: heads; they divide the channels.
+    """
+
+    def __init__(self, *, num_heads, **kwargs):
+        kwargs.pop("reduction", None)
+        super().__init__(num_heads=num_heads, **kwargs)
+
+    def _make_reducers(self, channels):
+        conv = make_conv(self, channels, 1, use_bias=True, name="reduce")
+        return [conv, make_layer_norm(self, PATCH_EPSILON, "norm")]
+
+    def _reduce(self, inputs):
+        _, height, width, _ = ops.shape(inputs)
+        rows = ops.cast(_pooling_matrix(height), inputs.dtype)
+        columns = ops.cast(_pooling_matrix(width), inputs.dtype)
+        pooled = ops.einsum("ih,bhwc->biwc", rows, inputs)
+        return gelu(super()._reduce(ops.einsum("jw,biwc->bijc", columns, pooled)))
+
+    def get_config(self):
+        config = super().get_config()
+        del config["reduction"]
+        return config
+
+
+def _pooling_matrix(size):
+    """Adaptive average pooling of one axis as a float32 matrix `(7, size)`: bins overlap where 7 does not divide size."""
+    position = ops.arange(POOLED_SIDE, dtype="int32")
+    start = position * size // POOLED_SIDE
+    stop = ((position + 1) * size + POOLED_SIDE - 1) // POOLED_SIDE
+    index = ops.arange(size, dtype="int32")
+    inside = ops.cast((index >= start[:, None]) & (index < stop[:, None]), "float32")
+    return inside / ops.cast(stop - start, "float32")[:, None]
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class DepthwiseConv3x3(layers.Layer):
+    """Depthwise 3x3 convolution with bias, symmetric padding and stride 1, as nine shifted multiply-adds.
+
+    `(batch, H, W, channels)` to the same shape. Mathematically `keras.layers.DepthwiseConv2D(3, padding="same")`, whose
+    kernel shape `(3, 3, channels, 1)` it keeps. XLA compiles grouped convolutions poorly on CPUs (forward and gradients
+    over five times slower than this on 64x64x512 maps); nine multiply-adds fuse into one pass.
+    """
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        self.kernel = self.add_weight(name="kernel", shape=(3, 3, channels, 1), initializer=HeNormal())
+        self.bias = self.add_weight(name="bias", shape=(channels,), initializer="zeros")
+
+    def call(self, inputs):
+        padded = pad_symmetric(inputs, 1)
+        taps = [
+            padded[:, row : row - 2 or None, column : column - 2 or None] * self.kernel[row, column, :, 0]
+            for row in range(3)
+            for column in range(3)
+        ]
+        return sum(taps, start=self.bias)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class ConvFeedForward(layers.Layer):
+    """Convolutional feed-forward: dense, depthwise 3x3 convolution (which tells tokens where they are), GELU, dense.
+
+    `(batch, H, W, channels)` to the same shape. PVTv2 section 3.2.
+
+    Args:
+        ratio: hidden units over channels.
+        linear: the form of PVTv2-b2-li, with a ReLU before the depthwise convolution.
+    """
+
+    def __init__(self, *, ratio=4, linear=False, **kwargs):
+        super().__init__(**kwargs)
+        self.ratio = ratio
+        self.linear = linear
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        self.expand = make_dense(self, int(channels * self.ratio), "expand")
+        self.depthwise = DepthwiseConv3x3(dtype=self.dtype_policy, name="depthwise")
+        self.project = make_dense(self, channels, "project")
+        build_chain(input_shape, self.expand, self.depthwise, self.project)
+
+    def call(self, inputs):
+        x = self.expand(inputs)
+        if self.linear:
+            x = ops.relu(x)
+        return self.project(gelu(self.depthwise(x)))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "ratio": self.ratio, "linear": self.linear}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class StochasticDepth(layers.Layer):
+    """Leaves a residual branch out for whole samples at random, and scales it up where it stays, in training only.
+
+    Any shape, unchanged. Huang et al., "Deep networks with stochastic depth", ECCV 2016, in the form of the reference:
+    one draw a sample, kept samples divided by the chance of being kept.
+
+    Args:
+        rate: chance of being left out, in [0, 1).
+        seed: of the layer's own generator; None draws one.
+    """
+
+    def __init__(self, *, rate, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.rate = rate
+        self.seed = seed
+        self.generator = keras.random.SeedGenerator(seed, name="generator") if rate > 0 else None
+
+    def call(self, inputs, training=None):
+        if not training or self.generator is None:
+            return inputs
+        shape = (ops.shape(inputs)[0],) + (1,) * (len(inputs.shape) - 1)
+        kept = keras.random.uniform(shape, seed=self.generator) >= self.rate
+        return inputs * ops.cast(kept, inputs.dtype) / (1 - self.rate)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class TransformerBlock(layers.Layer):
+    """Pre-normalised transformer block: `x += drop(attention(norm(x)))`, then `x += drop(feed_forward(norm(x)))`.
+
+    `(batch, H, W, channels)` to the same shape. PVTv2 section 3.
+
+    Args:
+        num_heads, reduction: see `SpatialReductionAttention`.
+        ratio: see `ConvFeedForward`.
+        drop_path_rate: chance that a branch is left out, drawn independently for the two.
+        linear: the form of PVTv2-b2-li, `LinearSpatialReductionAttention` in place of `reduction`.
+    """
+
+    def __init__(self, *, num_heads, reduction=1, ratio=4, drop_path_rate=0.0, linear=False, **kwargs):
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.reduction = reduction
+        self.ratio = ratio
+        self.drop_path_rate = drop_path_rate
+        self.linear = linear
+
+    def build(self, input_shape):
+        policy = self.dtype_policy
+        self.norm1 = make_layer_norm(self, BLOCK_EPSILON, "norm1")
+        if self.linear:
+            self.attention = LinearSpatialReductionAttention(num_heads=self.num_heads, dtype=policy, name="attention")
+        else:
+            self.attention = SpatialReductionAttention(
+                num_heads=self.num_heads, reduction=self.reduction, dtype=policy, name="attention"
+            )
+        self.norm2 = make_layer_norm(self, BLOCK_EPSILON, "norm2")
+        self.feed_forward = ConvFeedForward(ratio=self.ratio, linear=self.linear, dtype=policy, name="feed_forward")
+        self.drop1 = StochasticDepth(rate=self.drop_path_rate, dtype=policy, name="drop1")
+        self.drop2 = StochasticDepth(rate=self.drop_path_rate, dtype=policy, name="drop2")
+        build_chain(input_shape, self.norm1, self.attention, self.drop1, self.norm2, self.feed_forward, self.drop2)
+
+    def call(self, inputs, training=None):
+        x = inputs + self.drop1(self.attention(self.norm1(inputs)), training=training)
+        return x + self.drop2(self.feed_forward(self.norm2(x)), training=training)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "reduction": self.reduction,
+            "ratio": self.ratio,
+            "drop_path_rate": self.drop_path_rate,
+            "linear": self.linear,
+        }
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class TransformerStage(layers.Layer):
+    """One level of the transformer branch: patch embedding, transformer blocks, layer normalisation.
+
+    `(batch, H, W, channels)` to `(batch, H / strides, W / strides, filters)`. Paper section 2.1; PVTv2 section 3. The
+    normalised map is both the level's output and the next level's input.
+
+    Args:
+        filters: output channels.
+        num_heads, reduction: see `SpatialReductionAttention`.
+        ratio: see `ConvFeedForward`.
+        drop_path_rates: stochastic depth, one rate a block; their number is the stage's depth.
+        patch_size, strides: see `OverlapPatchEmbedding`.
+        linear: the form of PVTv2-b2-li.
+    """
+
+    def __init__(
+        self,
+        *,
+        filters,
+        num_heads,
+        drop_path_rates,
+        reduction=1,
+        ratio=4,
+        patch_size=3,
+        strides=2,
+        linear=False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.num_heads = num_heads
+        self.drop_path_rates = tuple(drop_path_rates)
+        self.reduction = reduction
+        self.ratio = ratio
+        self.patch_size = patch_size
+        self.strides = strides
+        self.linear = linear
+
+    def build(self, input_shape):
+        self.embed = OverlapPatchEmbedding(
+            filters=self.filters,
+            patch_size=self.patch_size,
+            strides=self.strides,
+            dtype=self.dtype_policy,
+            name="embed",
+        )
+        self.blocks = [
+            TransformerBlock(
+                num_heads=self.num_heads,
+                reduction=self.reduction,
+                ratio=self.ratio,
+                drop_path_rate=rate,
+                linear=self.linear,
+                dtype=self.dtype_policy,
+                name=f"block{index + 1}",
+            )
+            for index, rate in enumerate(self.drop_path_rates)
+        ]
+        self.norm = make_layer_norm(self, BLOCK_EPSILON, "norm")
+        build_chain(input_shape, self.embed, *self.blocks, self.norm)
+
+    def call(self, inputs, training=None):
+        x = self.embed(inputs)
+        for block in self.blocks:
+            x = block(x, training=training)
+        return self.norm(x)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        return batch, strided_size(height, self.strides), strided_size(width, self.strides), self.filters
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "num_heads": self.num_heads,
+            "drop_path_rates": self.drop_path_rates,
+            "reduction": self.reduction,
+            "ratio": self.ratio,
+            "patch_size": self.patch_size,
+            "strides": self.strides,
+            "linear": self.linear,
+        }

@@ -1,0 +1,67 @@
+"""ResNet: the convolutional branch.
+
+He et al., "Deep residual learning for image recognition", CVPR 2016, in torchvision's form.
+"""
+
+import dataclasses
+
+import keras
+
+from cafct_keras.layers import ConvStage, ConvStem
+from cafct_keras.models.inputs import image_input
+
+
+@dataclasses.dataclass(frozen=True)
+class ResNetConfig:
+    """Kind of block, blocks a stage and width of a stage's 3x3 convolutions."""
+
+    block: str
+    depths: tuple[int, ...]
+    widths: tuple[int, ...] = (64, 128, 256, 512)
+
+
+RESNETS = {
+    "resnet_tiny": ResNetConfig("basic", (1, 2, 2, 1), (8, 16, 32, 64)),
+    "resnet18": ResNetConfig("basic", (2, 2, 2, 2)),
+    "resnet34": ResNetConfig("basic", (3, 4, 6, 3)),
+    "resnet50": ResNetConfig("bottleneck", (3, 4, 6, 3)),
+    "resnet101": ResNetConfig("bottleneck", (3, 4, 23, 3)),
+}
+
+
+def resnet_stages(image, variant, *, name):
+    """Applies a ResNet's stem and stages and returns the four maps, of strides 4, 8, 16 and 32."""
+    config = RESNETS[variant]
+    x = ConvStem(filters=config.widths[0], name=f"{name}_stem")(image)
+    maps = []
+    for level, (width, depth) in enumerate(zip(config.widths, config.depths, strict=True), start=1):
+        stage = ConvStage(
+            filters=width, depth=depth, block=config.block, strides=1 if level == 1 else 2, name=f"{name}{level}"
+        )
+        x = stage(x)
+        maps.append(x)
+    return maps
+
+
+def ResNet(variant="resnet34", *, input_shape=(None, None, 3), weights=None, name=None):  # noqa: N802
+    """ResNet without its classifier.
+
+    Args:
+        variant: `"resnet18"`, `"resnet34"`, `"resnet50"`, `"resnet101"`, or `"resnet_tiny"` for tests.
+        input_shape: `(H, W, channels)`; H and W multiples of 32, or None.
+        weights: a `.weights.h5` file that this model wrote; None begins at random.
+        name: of the model.
+
+    Returns:
+        A `keras.Model` from float images `(batch, H, W, channels)` to its four maps, of strides 4, 8, 16 and 32.
+
+    Raises:
+        ValueError: for an unknown variant or a size that is no multiple of 32.
+    """
+    if variant not in RESNETS:
+        raise ValueError(f"unknown ResNet {variant!r}; known are {', '.join(RESNETS)}")
+    image = image_input(input_shape)
+    model = keras.Model(image, resnet_stages(image, variant, name="stage"), name=name or variant)
+    if weights is not None:
+        model.load_weights(weights)
+    return model

@@ -1,0 +1,54 @@
+"""What every reader hands on: a case, that is one scan of one patient as a stack of axial slices."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Case:
+    """One scan of one patient.
+
+    Attributes:
+        name: unique within its source.
+        patient: cases of one patient never stand on two sides of a split.
+        split: one of `SPLITS`.
+        images: `(slices, H, W)`, int16 in Hounsfield units or uint8 grey, as the source's `intensity` says.
+        masks: target name (`"liver"`, `"lesion"`) to `(slices, H, W)` bool. Liver includes its lesions.
+        slice_names: one name a slice, unique within the source; a file's stem where there are files.
+        spacing: millimetres between voxel centres along (slice, row, column), or None where unknown.
+    """
+
+    name: str
+    patient: str
+    split: str
+    images: np.ndarray
+    masks: dict[str, np.ndarray]
+    slice_names: tuple[str, ...]
+    spacing: tuple[float, float, float] | None = None
+
+
+class Source(Protocol):
+    """A reader of one layout.
+
+    Attributes:
+        layout: the layout's name, such as `"phantom"` or `"paired_folder"`.
+        intensity: `"hu"` (int16, Hounsfield units) or `"grey"` (uint8, 0..255).
+        targets: names of the masks that every case has.
+        notes: lines worth telling the user, such as how patients were told apart.
+    """
+
+    layout: str
+    intensity: str
+    targets: tuple[str, ...]
+    notes: list[str]
+
+    def cases(self) -> Iterator[Case]:
+        """Yields the cases in a fixed order, one at a time."""
+
+    def fingerprint(self) -> str:
+        """Hex digest that changes when the data do."""

@@ -1,0 +1,140 @@
+"""Batches for training and evaluation, as `tf.data` datasets over slices in memory."""
+
+import contextlib
+import functools
+import os
+
+import numpy as np
+
+from pipelines.augmentation import Augmentation
+from pipelines.errors import DataError
+from pipelines.order import batch_indices, sample_keys
+from pipelines.slices import Slices
+
+_PREFETCHED = 2  # batches: enough to hide one batch's making behind one step, and no more memory than that
+
+
+def training_stream(
+    slices: Slices,
+    *,
+    batch_size: int,
+    steps: int,
+    seed: int,
+    augmentation: Augmentation | None = None,
+    start_step: int = 0,
+):
+    """Streams the global steps `start_step`..`steps` - 1.
+
+    Each batch is a pure function of the slices, the seed, the augmentation and its step: a stream that starts at
+    step k gives the bits that an uninterrupted one gives from k on.
+
+    Args:
+        slices: the training slices; kept in memory while the stream lives, never copied into the graph.
+        batch_size: slices in a batch, at most as many as there are.
+        steps: global step to stop before.
+        seed: 0..2^64 - 1.
+        augmentation: random changes; None for none.
+        start_step: global step to start at, 0..`steps`.
+
+    Returns:
+        `tf.data.Dataset` of `steps - start_step` pairs: images `(B, H, W, 3)` float32 in 0..1, grey three times;
+        targets `(B, H, W, C)` float32, 0 or 1.
+
+    Raises:
+        DataError: `batch_size` is not in 1..number of slices.
+        ValueError: `start_step` is not in 0..`steps`.
+    """
+    count = len(slices.names)
+    if not 1 <= batch_size <= count:
+        raise DataError(f"--batch-size {batch_size}: give 1..{count}; there are {count} training slices")
+    if not 0 <= start_step <= steps:
+        raise ValueError(f"start_step={start_step} must be in 0..{steps}")
+    tf = _tensorflow()
+    from pipelines.augment import augment
+
+    augmentation = augmentation or Augmentation()
+
+    def gather(step):
+        epoch, indices = batch_indices(step, count=count, batch_size=batch_size, seed=seed)
+        return slices.images[indices], slices.masks[indices], sample_keys(epoch, indices, seed)
+
+    def load(step):
+        images, masks, keys = tf.numpy_function(gather, [step], (tf.uint8, tf.uint8, tf.int32), stateful=False)
+        keys.set_shape((batch_size, 2))
+        return *_shaped(images, masks, slices, batch_size), keys
+
+    def change(image, mask, key):
+        image, mask = augment(*_to_float(image, mask), key, augmentation)
+        return tf.repeat(image, 3, axis=-1), mask
+
+    dataset = tf.data.Dataset.range(start_step, steps).map(load).unbatch()
+    dataset = dataset.map(change, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = dataset.batch(batch_size, drop_remainder=True)
+    return dataset.apply(tf.data.experimental.assert_cardinality(steps - start_step)).prefetch(_PREFETCHED)
+
+
+def evaluation_stream(slices: Slices, *, batch_size: int):
+    """Streams every slice once, in order.
+
+    The last batch is filled up with slice 0 at weight 0, so that the network is compiled for one batch size only.
+
+    Args:
+        slices: the slices; there may be fewer than `batch_size`.
+        batch_size: slices in a batch, 1 or more.
+
+    Returns:
+        `tf.data.Dataset` of images `(B, H, W, 3)` float32 in 0..1, targets `(B, H, W, C)` float32, 0 or 1, and
+        weights `(B,)` float32, 1 for a slice and 0 for filling.
+
+    Raises:
+        DataError: there are no slices, or `batch_size` is below 1.
+    """
+    count = len(slices.names)
+    if not count:
+        raise DataError("no slices to evaluate on; choose a split that has some")
+    if batch_size < 1:
+        raise DataError(f"--batch-size {batch_size}: give 1 or more")
+    tf = _tensorflow()
+
+    def gather(batch):
+        positions = batch * batch_size + np.arange(batch_size)
+        indices = np.where(positions < count, positions, 0)
+        return slices.images[indices], slices.masks[indices], (positions < count).astype(np.float32)
+
+    def load(batch):
+        images, masks, weights = tf.numpy_function(gather, [batch], (tf.uint8, tf.uint8, tf.float32), stateful=False)
+        weights.set_shape((batch_size,))
+        images, masks = _to_float(*_shaped(images, masks, slices, batch_size))
+        return tf.repeat(images, 3, axis=-1), masks, weights
+
+    return tf.data.Dataset.range(-(-count // batch_size)).map(load).prefetch(_PREFETCHED)
+
+
+def batch_names(slices: Slices, step: int, *, batch_size: int, seed: int) -> tuple[str, ...]:
+    """Names the slices of a global training step, in the order of the batch."""
+    _, indices = batch_indices(step, count=len(slices.names), batch_size=batch_size, seed=seed)
+    return tuple(slices.names[index] for index in indices)
+
+
+def _shaped(images, masks, slices: Slices, batch_size: int):
+    """Adds the channel to the images and tells TensorFlow the shapes that NumPy hid from it."""
+    images.set_shape((batch_size, *slices.images.shape[1:]))
+    masks.set_shape((batch_size, *slices.masks.shape[1:]))
+    return images[..., None], masks
+
+
+def _to_float(image, mask):
+    tf = _tensorflow()
+    return tf.cast(image, tf.float32) / 255.0, tf.cast(mask, tf.float32)
+
+
+@functools.cache
+def _tensorflow():
+    """TensorFlow, kept off the GPUs, whose memory it would take from whoever trains."""
+    import tensorflow as tf
+
+    # Unless the one who trains is TensorFlow.
+    if os.environ.get("KERAS_BACKEND") != "tensorflow":
+        with contextlib.suppress(RuntimeError):  # TensorFlow is running already and has what it has
+            tf.config.set_visible_devices([], "GPU")
+    return tf

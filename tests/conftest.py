@@ -1,0 +1,19 @@
+import os
+import pathlib
+
+import pytest
+
+import cafct_keras  # noqa: F401  (chooses the backend before any test imports Keras)
+
+# Two workers and three backends share the cores: one thread pool each would only fight.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of reference data beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no reference data: {SHARED} is absent")
+    return SHARED

@@ -1,0 +1,188 @@
+import numpy as np
+import pytest
+
+from pipelines.augmentation import Augmentation
+from pipelines.errors import DataError
+from pipelines.order import sample_keys
+
+tf = pytest.importorskip("tensorflow")
+from pipelines.augment import augment  # noqa: E402
+
+SQUARE, WIDE = (48, 48), (32, 64)
+KEYS = sample_keys(0, np.arange(24), 0)
+MOVES = {
+    "flip": {"flip": True},
+    "quarter_turns": {"quarter_turns": True},
+    "rotation": {"rotation": 40.0},
+    "scale": {"scale": 0.3},
+    "shift": {"shift": 0.2},
+    "exact": {"flip": True, "quarter_turns": True},
+    "all": {"flip": True, "quarter_turns": True, "rotation": 40.0, "scale": 0.2, "shift": 0.1},
+}
+
+
+def blob(shape):
+    """A lopsided shape in two channels: no flip or turn maps it onto itself."""
+    rows, columns = np.indices(shape)
+    low, right = shape[0] // 2, shape[1] // 2
+    head = (rows - low + 6) ** 2 + (columns - right + 3) ** 2 < 36
+    tail = (abs(rows - low - 3) < 6) & (columns >= right) & (columns < right + 5)
+    return np.stack([head | tail, tail], axis=-1).astype(np.float32)
+
+
+def changed(mask, count=None, **options):
+    """Augments an image that is 0.8 times the mask's first channel, once a key."""
+    image = tf.constant(0.8 * mask[..., :1])
+    function = tf.function(lambda key: augment(image, tf.constant(mask), key, Augmentation(**options)))
+    return [tuple(part.numpy() for part in function(key)) for key in KEYS[:count]]
+
+
+@pytest.mark.parametrize("shape", [SQUARE, WIDE])
+@pytest.mark.parametrize("name", MOVES)
+def test_image_and_mask_move_together(name, shape):
+    mask = blob(shape)
+    moved = 0
+    for image, target in changed(mask, **MOVES[name]):
+        assert image.shape == (*shape, 1)
+        assert target.shape == mask.shape
+        assert image.dtype == target.dtype == np.float32
+        assert set(np.unique(target)) <= {0.0, 1.0}
+        assert (target[..., 0] >= target[..., 1]).all()  # the channels stay on each other
+        assert target.any()
+        apart = ((image[..., 0] > 0.4) != (target[..., 0] > 0)).sum()
+        # Interpolated edges may disagree by a pixel here and there, never exact moves.
+        assert apart == 0 if not Augmentation(**MOVES[name]).resamples else apart < 0.15 * target[..., 0].sum()
+        moved += not np.array_equal(target, mask)
+    assert moved >= len(KEYS) / 4
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_the_same_key_makes_the_same_change(name):
+    mask = blob(SQUARE)
+    for first, second in zip(changed(mask, 3, **MOVES[name]), changed(mask, 3, **MOVES[name]), strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("options", "shape", "expected"),
+    [
+        ({"flip": True}, SQUARE, 4),
+        ({"quarter_turns": True}, SQUARE, 4),
+        ({"quarter_turns": True}, WIDE, 2),
+        ({"flip": True, "quarter_turns": True}, SQUARE, 8),
+        ({"flip": True, "quarter_turns": True}, WIDE, 4),
+    ],
+)
+def test_exact_moves_reach_every_symmetry_and_keep_every_value(options, shape, expected):
+    mask = np.random.default_rng(0).integers(0, 2, (*shape, 2)).astype(np.float32)
+    results = changed(mask, **options)
+    assert len({target.tobytes() for _, target in results}) == expected
+    assert any(np.array_equal(target, mask) for _, target in results)
+    assert all(target.sum() == mask.sum() for _, target in results)
+
+
+@pytest.mark.parametrize("shape", [SQUARE, WIDE])
+@pytest.mark.parametrize("options", [{"flip": True}, {"quarter_turns": True}, MOVES["exact"]])
+def test_exact_moves_and_resampled_ones_reach_the_same_symmetries(options, shape):
+    # A shift too small to see, so that the one affine map has only the flips and turns left to do.
+    mask = blob(shape)
+    exact = {target.tobytes() for _, target in changed(mask, **options)}
+    mapped = {target.tobytes() for _, target in changed(mask, **options, shift=1e-6)}
+    assert exact == mapped
+
+
+def centroid(target):
+    return np.argwhere(target[..., 0]).mean(axis=0)
+
+
+def test_shift_is_bounded_uses_both_directions_and_keeps_the_shape():
+    mask = blob(WIDE)
+    offsets = []
+    for _, target in changed(mask, shift=0.15):
+        assert abs(target[..., 0].sum() - mask[..., 0].sum()) < 0.1 * mask[..., 0].sum()
+        offsets.append(centroid(target) - centroid(mask))
+    bound = 0.15 * np.array(WIDE)
+    assert (np.abs(offsets) <= bound + 0.6).all()
+    assert (np.max(offsets, axis=0) > bound / 2).all()
+    assert (np.min(offsets, axis=0) < -bound / 2).all()
+
+
+def disc(radius):
+    rows, columns = np.indices(SQUARE)
+    return (((rows - 23.5) ** 2 + (columns - 23.5) ** 2) < radius**2).astype(np.float32)[..., None]
+
+
+def test_scale_magnifies_about_the_centre_within_its_bounds():
+    mask = disc(14)
+    factors = []
+    for _, target in changed(mask, scale=0.4):
+        assert np.abs(centroid(target) - 23.5).max() < 0.3
+        factors.append(np.sqrt(target.sum() / mask.sum()))
+    assert 0.58 < min(factors) < 0.75
+    assert 1.25 < max(factors) < 1.42
+
+
+def test_rotation_turns_about_the_centre_within_its_bounds():
+    rows, columns = np.indices(SQUARE)
+    mask = ((abs(rows - 23.5) < 3) & (columns > 23)).astype(np.float32)[..., None]
+    angles = []
+    for _, target in changed(mask, rotation=40.0):
+        assert abs(target.sum() - mask.sum()) < 0.1 * mask.sum()
+        down, right = centroid(target) - 23.5
+        angles.append(np.degrees(np.arctan2(down, right)))
+    assert max(np.abs(angles)) < 41
+    assert max(angles) > 20
+    assert min(angles) < -20
+
+
+@pytest.mark.parametrize("options", [{"brightness": 0.2}, {"contrast": 0.5}, {"noise": 0.1}])
+def test_intensities_change_the_image_only_and_stay_in_range(options):
+    mask = blob(WIDE)
+    results = changed(mask, **options)
+    assert all(np.array_equal(target, mask) for _, target in results)
+    assert all(image.min() >= 0 and image.max() <= 1 for image, _ in results)
+    assert len({image.tobytes() for image, _ in results}) == len(KEYS)
+
+
+def test_brightness_and_contrast_are_bounded_both_ways():
+    half = np.ones((*SQUARE, 1), np.float32)  # the image is 0.8 everywhere
+    added = [image[0, 0, 0] - 0.8 for image, _ in changed(half, brightness=0.1)]
+    assert -0.1 <= min(added) < -0.05
+    assert 0.05 < max(added) <= 0.1 + 1e-6
+    stretched = [(image[0, 0, 0] - 0.5) / 0.3 for image, _ in changed(half, contrast=0.5)]
+    assert 0.5 <= min(stretched) < 0.75
+    assert 1.25 < max(stretched) <= 1.5 + 1e-6
+
+
+def test_noise_has_no_mean_and_a_bounded_deviation():
+    images = np.array([image for image, _ in changed(np.full((*SQUARE, 1), 0.6, np.float32), noise=0.1)])
+    deviations = images.std(axis=(1, 2, 3))
+    assert np.abs(images.mean(axis=(1, 2, 3)) - 0.48).max() < 0.01
+    alike = np.corrcoef(images.reshape(len(images), -1)) - np.eye(len(images))
+    assert np.abs(alike).max() < 0.1  # each key has its own pattern, not only its own strength
+    assert 0.06 < max(deviations) < 0.105
+    assert min(deviations) < 0.04
+
+
+def test_nothing_asked_nothing_done():
+    mask = blob(WIDE)
+    for image, target in changed(mask, 3):
+        assert np.array_equal(target, mask)
+        assert np.array_equal(image, np.float32(0.8) * mask[..., :1])
+
+
+def test_one_option_leaves_what_the_others_draw():
+    mask = blob(SQUARE)
+    plain = [target for _, target in changed(mask, 6, flip=True, rotation=30.0)]
+    noisy = [target for _, target in changed(mask, 6, flip=True, rotation=30.0, noise=0.1, contrast=0.2)]
+    assert all(np.array_equal(a, b) for a, b in zip(plain, noisy, strict=True))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"rotation": 181.0}, {"scale": 1.0}, {"shift": -0.1}, {"brightness": 2.0}, {"contrast": -1.0}, {"noise": 9.0}],
+)
+def test_out_of_range_is_refused_by_name(options):
+    (name,) = options
+    with pytest.raises(DataError, match=rf"^augmentation {name} .*0\.\."):
+        Augmentation(**options)

@@ -1,0 +1,130 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines import open_source
+from pipelines.case import Case
+from pipelines.errors import DataError
+from pipelines.slices import foreground_counts, load_slices
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+HOUNSFIELD = np.array([-3000, -201, -200, -199, 25, 249, 250, 251, 3000], np.int16)
+
+
+class Scans:
+    """Two cases in each part of the split; lesions in every second slice."""
+
+    layout = "scans"
+    notes = ()
+
+    def __init__(
+        self, *, intensity="hu", targets=("liver", "lesion"), parts=("train", "validation", "test"), shape=(9, 9)
+    ):
+        self.intensity, self.targets, self.parts, self.shape = intensity, targets, parts, shape
+
+    def cases(self):
+        for part in self.parts:
+            for number in range(2):
+                name = f"{part}{number}"
+                images = np.broadcast_to(np.resize(HOUNSFIELD, self.shape[1]), (4, *self.shape))
+                if self.intensity == "grey":
+                    images = (images % 256).astype(np.uint8)
+                liver = np.zeros((4, *self.shape), bool)
+                liver[:, 2:6, 2:6] = True
+                lesion = np.zeros_like(liver)
+                lesion[::2, 3, 3 + number] = True
+                masks = {"liver": liver, "lesion": lesion}
+                yield Case(
+                    name=name,
+                    patient=f"{name}-patient",
+                    split=part,
+                    images=images,
+                    masks={target: masks[target] for target in self.targets},
+                    slice_names=tuple(f"{name}_{index}" for index in range(4)),
+                )
+
+
+def test_both_targets_stand_in_their_channels():
+    parts = load_slices(Scans(), target="both", size=9)
+    train = parts["train"]
+    assert list(parts) == ["train", "validation", "test"]
+    assert train.images.shape == (8, 9, 9)
+    assert train.masks.shape == (8, 9, 9, 2)
+    assert train.images.dtype == train.masks.dtype == np.uint8
+    assert train.targets == ("liver", "lesion")
+    assert train.masks.max() == 1
+    assert train.masks[..., 0].sum() == 8 * 16
+    assert [tuple(place) for place in np.argwhere(train.masks[..., 1])] == [
+        (0, 3, 3),
+        (2, 3, 3),
+        (4, 3, 4),
+        (6, 3, 4),
+    ]
+    assert train.names == tuple(f"train{number}_{index}" for number in range(2) for index in range(4))
+    assert train.patients == ("train0-patient",) * 4 + ("train1-patient",) * 4
+    assert foreground_counts(train) == {"liver": 8, "lesion": 4}
+
+
+@pytest.mark.parametrize(("target", "pixels"), [("liver", 16), ("lesion", 1)])
+def test_one_target_is_one_channel(target, pixels):
+    masks = load_slices(Scans(), target=target, size=9)["validation"].masks
+    assert masks.shape == (8, 9, 9, 1)
+    assert masks[0].sum() == pixels
+
+
+def test_hounsfield_units_are_windowed():
+    images = load_slices(Scans(), target="liver", size=9)["train"].images
+    assert images[0, 0].tolist() == [0, 0, 0, 1, 128, 254, 255, 255, 255]
+    images = load_slices(Scans(), target="liver", size=9, window=(-3000, 3000))["train"].images
+    assert images[0, 0].tolist() == [0, 119, 119, 119, 129, 138, 138, 138, 255]
+
+
+def test_grey_stays_as_it_is():
+    images = load_slices(Scans(intensity="grey"), target="liver", size=9)["train"].images
+    assert images[0, 0].tolist() == (HOUNSFIELD % 256).tolist()
+
+
+def test_test_part_may_be_empty_but_has_a_shape():
+    test = load_slices(Scans(parts=("train", "validation")), target="both", size=9)["test"]
+    assert test.images.shape == (0, 9, 9)
+    assert test.masks.shape == (0, 9, 9, 2)
+    assert test.names == test.patients == ()
+    assert foreground_counts(test) == {"liver": 0, "lesion": 0}
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        (Scans(targets=("liver",)), {"target": "both"}, "scans has no lesion masks, only liver; give another --target"),
+        (Scans(), {"target": "spleen"}, "target spleen: give liver, lesion or both"),
+        (Scans(), {"window": (250, -200)}, "window 250 -200: "),
+        (Scans(), {"size": 8}, "case train0: slices of 9x9, not 8x8; give --size 9"),
+        (Scans(shape=(9, 12)), {}, "case train0: slices of 9x12, not 9x9"),
+        (Scans(parts=("train", "test")), {}, "scans: no validation slices"),
+        (Scans(parts=("validation", "test")), {}, "scans: no train slices"),
+    ],
+)
+def test_what_cannot_be_loaded_is_told_in_one_line(source, options, message):
+    with pytest.raises(DataError) as caught:
+        load_slices(source, **{"target": "liver", "size": 9, **options})
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("folder", "target", "counts", "shown"),
+    [
+        ("msd_liver", "liver", {"train": 323, "validation": 55, "test": 63}, 441),
+        ("msd_lesion", "lesion", {"train": None, "validation": None, "test": 1}, 8),
+    ],
+)
+def test_real_folders(folder, target, counts, shown):
+    if not (SHARED / folder).is_dir():
+        pytest.skip(f"the shared data set {folder} is not here")
+    parts = load_slices(open_source(SHARED / folder, target=target, size=256), target=target, size=256)
+    for part, count in counts.items():
+        assert count in (None, len(parts[part].names))
+    patients = [set(part.patients) for part in parts.values()]
+    assert sum(map(len, patients)) == len(set.union(*patients))
+    assert sum(foreground_counts(part)[target] for part in parts.values()) == shown

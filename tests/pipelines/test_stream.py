@@ -1,0 +1,175 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from pipelines.augmentation import Augmentation
+from pipelines.errors import DataError
+from pipelines.order import batch_indices, sample_keys
+from pipelines.slices import Slices
+
+pytest.importorskip("tensorflow")
+from pipelines.stream import batch_names, evaluation_stream, training_stream
+
+EVERYTHING = Augmentation(
+    flip=True, quarter_turns=True, rotation=20.0, scale=0.1, shift=0.1, brightness=0.1, contrast=0.1, noise=0.05
+)
+
+
+def slices(count=11, shape=(16, 24), channels=2):
+    rng = np.random.default_rng(0)
+    return Slices(
+        images=rng.integers(0, 256, (count, *shape), np.uint8),
+        masks=rng.integers(0, 2, (count, *shape, channels), np.uint8),
+        names=tuple(f"s{number}" for number in range(count)),
+        patients=("p",) * count,
+        targets=("liver", "lesion")[:channels],
+    )
+
+
+def batches(stream):
+    return [tuple(part.numpy() for part in batch) for batch in stream]
+
+
+def test_training_batches_are_the_slices_of_their_steps():
+    data = slices()
+    stream = training_stream(data, batch_size=3, steps=7, seed=5)
+    assert stream.cardinality().numpy() == 7
+    got = batches(stream)
+    assert len(got) == 7
+    for step, (images, targets) in enumerate(got):
+        _, indices = batch_indices(step, count=11, batch_size=3, seed=5)
+        assert images.dtype == targets.dtype == np.float32
+        assert images.shape == (3, 16, 24, 3)
+        for channel in range(3):
+            assert np.array_equal(np.rint(images[..., channel] * 255), data.images[indices])
+        assert np.array_equal(targets, data.masks[indices])
+        assert batch_names(data, step, batch_size=3, seed=5) == tuple(data.names[index] for index in indices)
+    assert max(images.max() for images, _ in got) == 1
+
+
+def test_static_shapes_are_known():
+    images, targets = training_stream(slices(), batch_size=3, steps=7, seed=5).element_spec
+    assert images.shape == (3, 16, 24, 3)
+    assert targets.shape == (3, 16, 24, 2)
+    assert [spec.shape for spec in evaluation_stream(slices(), batch_size=4).element_spec] == [
+        (4, 16, 24, 3),
+        (4, 16, 24, 2),
+        (4,),
+    ]
+
+
+@pytest.mark.parametrize("start", [1, 4, 9])
+def test_resuming_gives_the_same_bits(start):
+    options = {"batch_size": 3, "steps": 10, "seed": 2, "augmentation": EVERYTHING}
+    whole = batches(training_stream(slices(shape=(32, 32)), **options))
+    rest = batches(training_stream(slices(shape=(32, 32)), start_step=start, **options))
+    assert len(rest) == 10 - start
+    for expected, got in zip(whole[start:], rest, strict=True):
+        assert [part.tobytes() for part in expected] == [part.tobytes() for part in got]
+    # Not because every batch is the same one.
+    assert len({images.tobytes() for images, _ in whole}) == 10
+
+
+def test_seed_changes_order_and_augmentation():
+    one, other = (
+        batches(training_stream(slices(1), batch_size=1, steps=3, seed=seed, augmentation=EVERYTHING))
+        for seed in (0, 1)
+    )
+    images = {images.tobytes() for images, _ in one + other}
+    assert len(images) == 6  # one slice: each epoch and seed augments it in its own way
+
+
+def test_a_slice_is_augmented_by_its_own_key_wherever_it_stands():
+    import tensorflow as tf
+
+    from pipelines.augment import augment
+
+    data = slices(shape=(32, 32))
+    options = Augmentation(flip=True, quarter_turns=True)
+    for step, (images, targets) in enumerate(
+        batches(training_stream(data, batch_size=4, steps=5, seed=3, augmentation=options))
+    ):
+        epoch, indices = batch_indices(step, count=11, batch_size=4, seed=3)
+        keys = sample_keys(epoch, indices, 3)
+        for image, target, index, key in zip(images, targets, indices, keys, strict=True):
+            mask = tf.constant(data.masks[index], tf.float32)
+            expected = augment(tf.constant(data.images[index][..., None] / np.float32(255)), mask, key, options)
+            assert np.array_equal(image[..., :1], expected[0])
+            assert np.array_equal(target, expected[1])
+
+
+def test_augmented_values_stay_in_range():
+    for images, targets in batches(training_stream(slices(), batch_size=11, steps=2, seed=0, augmentation=EVERYTHING)):
+        assert 0 <= images.min() <= images.max() <= 1
+        assert np.array_equal(images[..., 0], images[..., 2])
+        assert set(np.unique(targets)) == {0, 1}
+
+
+def test_stream_ends_at_once_when_all_steps_are_done():
+    assert batches(training_stream(slices(), batch_size=3, steps=4, seed=0, start_step=4)) == []
+
+
+def test_start_beyond_the_end():
+    with pytest.raises(ValueError, match=r"0\.\.4"):
+        training_stream(slices(), batch_size=3, steps=4, seed=0, start_step=5)
+
+
+@pytest.mark.parametrize("batch_size", [0, 12])
+def test_training_batch_size_is_refused_by_its_option(batch_size):
+    with pytest.raises(DataError, match=rf"^--batch-size {batch_size}: .*11 training slices"):
+        training_stream(slices(), batch_size=batch_size, steps=4, seed=0)
+
+
+@pytest.mark.parametrize(("count", "batch_size"), [(11, 4), (8, 4), (2, 5)])
+def test_evaluation_shows_every_slice_once_and_weighs_filling_zero(count, batch_size):
+    data = slices(count)
+    got = batches(evaluation_stream(data, batch_size=batch_size))
+    images, targets, weights = (np.concatenate(part) for part in zip(*got, strict=True))
+    assert len(images) == len(weights) == -(-count // batch_size) * batch_size
+    assert weights.tolist() == [1.0] * count + [0.0] * (len(weights) - count)
+    assert weights.dtype == images.dtype == targets.dtype == np.float32
+    assert np.array_equal(np.rint(images[:count, ..., 1] * 255), data.images)
+    assert np.array_equal(targets[:count], data.masks)
+    assert all(np.array_equal(target, data.masks[0]) for target in targets[count:])
+
+
+def test_nothing_to_evaluate():
+    with pytest.raises(DataError, match="no slices"):
+        evaluation_stream(slices(0), batch_size=4)
+    with pytest.raises(DataError, match=r"^--batch-size 0"):
+        evaluation_stream(slices(), batch_size=0)
+
+
+def test_arrays_are_not_in_the_graph():
+    import tensorflow as tf
+
+    stream = training_stream(slices(200, (64, 64)), batch_size=3, steps=7, seed=5, augmentation=EVERYTHING)
+    graph = tf.raw_ops.DatasetToGraphV2(input_dataset=stream._variant_tensor, external_state_policy=0)
+    assert 1000 < len(graph.numpy()) < 200_000
+
+
+@pytest.mark.parametrize(("backend", "hidden"), [("jax", True), ("tensorflow", False)])
+def test_gpus_are_hidden_unless_tensorflow_trains(backend, hidden, monkeypatch):
+    import tensorflow as tf
+
+    from pipelines import stream
+
+    calls = []
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda *arguments: calls.append(arguments))
+    stream._tensorflow.cache_clear()
+    evaluation_stream(slices(), batch_size=4)
+    stream._tensorflow.cache_clear()
+    assert calls == ([([], "GPU")] if hidden else [])
+
+
+def test_importing_the_package_leaves_tensorflow_out():
+    code = (
+        "import sys, pipelines, pipelines.slices, pipelines.order, pipelines.augmentation, pipelines.stream, "
+        "pipelines.sources.paired_folder; "
+        "print(sorted({'tensorflow', 'keras', 'jax', 'torch', 'cafct_keras'} & set(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
