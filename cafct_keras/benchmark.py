@@ -144,8 +144,6 @@ def _peak_memory():
 
 def environment():
     """Versions, backend and device, for reports that carry figures."""
-    from importlib import metadata
-
     backend = keras.backend.backend()
     library = {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch"}[backend]
     return {

@@ -1,2 +1,5 @@
 """Optimisers."""
-def make_optimizer(): pass
+
+
+def make_optimizer():
+    pass

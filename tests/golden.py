@@ -118,8 +118,10 @@ def to_keras(value, variable):
     if len(shape) == 2:
         return value.reshape(value.shape[:2]).T
     if len(shape) == 4:
-        return value.transpose(2, 3, 0, 1) if shape[-1] == 1 and value.shape[1] == 1 != shape[2] else value.transpose(
-            2, 3, 1, 0
+        return (
+            value.transpose(2, 3, 0, 1)
+            if shape[-1] == 1 and value.shape[1] == 1 != shape[2]
+            else value.transpose(2, 3, 1, 0)
         )
     return value
 

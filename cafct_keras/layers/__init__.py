@@ -8,18 +8,17 @@ from cafct_keras.layers.aspp import AtrousSpatialPyramidPooling
 from cafct_keras.layers.attention_gate import AttentionGate
 from cafct_keras.layers.conv import ConvBNReLU, ConvStage, ConvStem
 from cafct_keras.layers.decoder import DecoderBlock, SegmentationHead
+from cafct_keras.layers.depthwise import DepthwiseConv3x3
 from cafct_keras.layers.fusion import AttentionalFeatureFusion, MultiScaleChannelAttention, SqueezeExcitation
 from cafct_keras.layers.pvt import (
     ConvFeedForward,
-    DepthwiseConv3x3,
-    LinearSpatialReductionAttention,
     OverlapPatchEmbedding,
-    SpatialReductionAttention,
     StochasticDepth,
     TransformerBlock,
     TransformerStage,
 )
 from cafct_keras.layers.resize import BilinearUpsampling
+from cafct_keras.layers.spatial_reduction import LinearSpatialReductionAttention, SpatialReductionAttention
 
 __all__ = [
     "AtrousSpatialPyramidPooling",

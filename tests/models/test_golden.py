@@ -72,6 +72,6 @@ def test_one_training_step(shared, tiny):
     # The first step of SGD with momentum is the gradient times the rate.
     norm = sum(float(((a - b) ** 2).sum()) for a, b in zip(after, before, strict=True)) ** 0.5 / 0.01
     np.testing.assert_allclose(first, step["loss0"], rtol=1e-5)
-    np.testing.assert_allclose(norm, step["gradnorm"], rtol=2e-4)
+    np.testing.assert_allclose(norm, step["gradnorm"], rtol=2e-3)
     second = loss(y, model(x, training=True))
     np.testing.assert_allclose(float(second), step["loss1"], rtol=1e-4)
