@@ -17,9 +17,9 @@ XLA_CPU_JAXLIB = ("0.9", "0.10", "0.11")
 
 
 def choose():
-    """Sets `KERAS_BACKEND` to JAX where neither that variable nor a keras.json written by the user names a backend."""
-    if not os.environ.get("KERAS_BACKEND") and not _configured():
-        os.environ["KERAS_BACKEND"] = "jax"
+    """Sets `KERAS_BACKEND` to JAX where neither that variable nor a keras.json written by the user names one."""
+    if not os.environ.get("KERAS_BACKEND"):
+        os.environ["KERAS_BACKEND"] = _configured() or "jax"
     flags = os.environ.get("XLA_FLAGS", "")
     # An XLA that does not know a flag ends the process, so only versions that were looked at are given it.
     if XLA_CPU_FLAG not in flags and _jaxlib() in XLA_CPU_JAXLIB:
@@ -38,5 +38,19 @@ def _configured():
     try:
         config = json.loads((pathlib.Path(home) / "keras.json").read_text())
     except (OSError, ValueError):
-        return False
-    return "backend" in config and config != KERAS_DEFAULTS
+        return None
+    return None if config == KERAS_DEFAULTS else config.get("backend")
+
+
+def cache_compilations():
+    """Keeps what XLA compiles for JAX in the user's cache folder: the second start of a run skips most of it."""
+    import keras
+
+    if keras.backend.backend() != "jax":
+        return
+    import jax
+    import platformdirs
+
+    jax.config.update("jax_compilation_cache_dir", str(platformdirs.user_cache_path("cafct-keras") / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -1,6 +1,5 @@
 """Speed of a network on synthetic arrays: no data, no TensorFlow, nothing but the step itself."""
 
-import platform
 import resource
 import statistics
 import sys
@@ -9,6 +8,7 @@ import time
 import keras
 import numpy as np
 
+from cafct_keras.environment import environment
 from cafct_keras.losses import BCEDiceLoss
 from cafct_keras.models import create_model, logits_model
 from cafct_keras.optimizers import make_optimizer
@@ -140,19 +140,3 @@ def _peak_memory():
             return torch.cuda.max_memory_allocated()
     # Kilobytes on Linux, bytes on macOS.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def environment():
-    """Versions, backend and device, for reports that carry figures."""
-    backend = keras.backend.backend()
-    library = {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch"}[backend]
-    return {
-        "backend": backend,
-        "versions": {
-            "cafct-keras": _version("cafct-keras"),
-            "keras": keras.__version__,
-            library: sys.modules[library].__version__,
-            "python": platform.python_version(),
-        },
-        "device": _device(backend),
-    }

@@ -36,7 +36,9 @@ class DepthwiseConv3x3(layers.Layer):
 def _multiply_add(x, kernel):
     """The nine taps of a depthwise convolution, `(batch, H, W, channels)` with `(3, 3, channels)`."""
     padded = pad_symmetric(x, 1)
-    return sum(padded[:, row : row - 2 or None, column : column - 2 or None] * kernel[row, column] for row, column in TAPS)
+    return sum(
+        padded[:, row : row - 2 or None, column : column - 2 or None] * kernel[row, column] for row, column in TAPS
+    )
 
 
 def _kernel_gradient(x, upstream):

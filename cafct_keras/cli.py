@@ -1,0 +1,123 @@
+"""The command line. Every command imports what it needs beyond the networks."""
+
+import contextlib
+import json
+import os
+import sys
+import time
+
+import click
+
+from cafct_keras.errors import UserError
+from pipelines.errors import DataError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="cafct-keras")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error. May stand anywhere.")
+def cli(debug):
+    """CAFCT-Net: liver tumour segmentation in CT, in Keras 3 on JAX.
+
+    KERAS_BACKEND=jax|tensorflow|torch chooses the backend.
+    """
+
+
+def main():
+    """Runs the command line; a user's mistake is one line and exit code 1 or 2."""
+    started = time.perf_counter()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    try:
+        cli.main(arguments, prog_name="cafct-keras", standalone_mode=False, obj=started)
+    except click.ClickException as error:
+        if debug:
+            raise
+        _fail(error.format_message(), code=2)
+    except (UserError, DataError) as error:
+        if debug:
+            raise
+        _fail(str(error), code=1)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted", code=130)
+
+
+def _fail(message, *, code):
+    click.echo(f"cafct-keras: {' '.join(message.split())}", err=True)
+    sys.exit(code)
+
+
+def _print_json(ctx, value):
+    click.echo(json.dumps(value))
+
+
+def _model_options(ctx, parameter, values):
+    options = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{text}: give NAME=VALUE")
+        with contextlib.suppress(ValueError):
+            value = json.loads(value)
+        options[name] = value
+    return options
+
+
+@cli.command()
+@click.option("--data", default="phantom", show_default=True, help="phantom, or a folder with images/ and masks/.")
+@click.option("--target", default="lesion", show_default=True, help="lesion, liver or both.")
+@click.option("--patient-pattern", help="Regular expression; its first group is the patient in a slice's name.")
+@click.option(
+    "--window", type=(float, float), default=(-200.0, 250.0), show_default=True, help="HU shown, for data in HU."
+)
+@click.option("--model", default="cafct_net", show_default=True, help="The network.")
+@click.option("--preset", help="Size of the network: tiny, small, base or large.  [default: base; phantom: tiny]")
+@click.option(
+    "--model-option",
+    "model_options",
+    multiple=True,
+    callback=_model_options,
+    metavar="NAME=VALUE",
+    help="Argument of the network's builder, such as fusion=concat; may be repeated.",
+)
+@click.option("--size", type=int, help="Height and width in pixels.  [default: 256; phantom: 128]")
+@click.option("--epochs", type=int, help="Passes over the training slices.  [default: 100; phantom: 14]")
+@click.option("--batch-size", type=int, default=8, show_default=True, help="Slices a step.")
+@click.option("--optimizer", help="sgd, adam, adamw or optax:NAME.  [default: sgd; phantom: adamw]")
+@click.option("--learning-rate", type=float, help="Its peak.  [default: 1e-3; phantom: 4e-3]")
+@click.option("--momentum", type=float, default=0.9, show_default=True, help="Of SGD.")
+@click.option("--weight-decay", type=float, default=1e-4, show_default=True, help="Of SGD and AdamW, decoupled.")
+@click.option("--ema", type=float, help="Momentum of a moving average of the weights, which is what is kept.")
+@click.option("--schedule", default="cosine", show_default=True, help="cosine or constant.")
+@click.option("--warmup-epochs", type=float, help="Epochs of linear rise first.  [default: 0; phantom: 1]")
+@click.option("--flip", is_flag=True, help="Augmentation: mirror either axis.")
+@click.option("--quarter-turns", is_flag=True, help="Augmentation: turn by 90, 180 or 270 degrees.")
+@click.option("--rotation", type=float, default=0.0, help="Augmentation: turn by up to so many degrees.")
+@click.option("--scale", type=float, default=0.0, help="Augmentation: magnify by up to this share.")
+@click.option("--shift", type=float, default=0.0, help="Augmentation: move by up to this share of the side.")
+@click.option("--brightness", type=float, default=0.0, help="Augmentation: add up to this share of the grey range.")
+@click.option("--contrast", type=float, default=0.0, help="Augmentation: stretch grey by up to this share.")
+@click.option("--noise", type=float, default=0.0, help="Augmentation: noise of up to this share of the grey range.")
+@click.option(
+    "--prior", type=float, help="Foreground share an untrained network predicts.  [default: 0.01; liver: 0.5]"
+)
+@click.option("--precision", default="float32", show_default=True, help="float32, mixed_bfloat16 or mixed_float16.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
+@click.option("--init", metavar="RUN", help="Begin with the weights of this run.")
+@click.option("--out", metavar="DIR", help="Run folder to make.  [default: runs/DATA-TARGET-N]")
+@click.option("--quiet", is_flag=True, help="Plain lines instead of a bar.")
+@click.option("--json", "as_json", is_flag=True, help="The run card as JSON on the last line.")
+@click.pass_obj
+def fit(started, quiet, as_json, **options):
+    """Train a network. Without options: the built-in phantom, a few minutes on a CPU."""
+    import dataclasses
+
+    from cafct_keras.training import FitOptions
+    from cafct_keras.training import fit as train
+    from pipelines.augmentation import Augmentation
+
+    names = [field.name for field in dataclasses.fields(Augmentation)]
+    augmentation = Augmentation(**{name: options.pop(name) for name in names})
+    card = train(FitOptions(augmentation=augmentation, **options), quiet=quiet, started=started)
+    if as_json:
+        click.echo(json.dumps(card))

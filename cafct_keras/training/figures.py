@@ -1,0 +1,72 @@
+"""Pictures of a run: its curves, and slices with truth and prediction."""
+
+import numpy as np
+
+TRUTH = "#2ca02c"
+PREDICTION = "#d62728"
+
+
+def _pyplot():
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    return pyplot
+
+
+def plot_curves(history, path, *, dice):
+    """Writes loss and Dice by epoch, training and validation, as a PNG.
+
+    Args:
+        history: metric name to one value an epoch, as `keras.callbacks.History` has it.
+        path: of the PNG.
+        dice: name of the Dice metric.
+    """
+    pyplot = _pyplot()
+    figure, axes = pyplot.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+    for axis, name, title in zip(axes, ("loss", dice), ("BCE + Dice loss", dice.replace("_", " ")), strict=True):
+        epochs = np.arange(1, len(history[name]) + 1)
+        axis.plot(epochs, history[name], color="#7f7f7f", label="training")
+        axis.plot(epochs, history[f"val_{name}"], color="#1f77b4", label="validation")
+        axis.set(xlabel="epoch", title=title)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(alpha=0.3)
+    axes[1].set_ylim(0, 1)
+    axes[0].legend(frameon=False)
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+
+
+def plot_samples(images, masks, probabilities, names, path, *, title):
+    """Writes a sheet of slices: the image, the image with the truth, the image with the prediction.
+
+    Args:
+        images: `(N, H, W)` uint8 grey.
+        masks: `(N, H, W)` 0 or 1.
+        probabilities: `(N, H, W)` in [0, 1]; outlined at 0.5.
+        names: N names.
+        path: of the PNG.
+        title: over the sheet.
+    """
+    pyplot = _pyplot()
+    count = len(images)
+    figure, axes = pyplot.subplots(
+        3, count, figsize=(1.9 * count, 6.2), layout="constrained", squeeze=False, gridspec_kw={"wspace": 0.02}
+    )
+    rows = zip(("image", "truth", "prediction"), (None, masks, probabilities), (None, TRUTH, PREDICTION), strict=True)
+    for row, (label, outlines, color) in enumerate(rows):
+        for column in range(count):
+            axis = axes[row, column]
+            axis.imshow(images[column], cmap="gray", vmin=0, vmax=255)
+            if outlines is not None and outlines[column].max() > 0.5 > outlines[column].min():
+                axis.contour(outlines[column], levels=[0.5], colors=[color], linewidths=1.2)
+            axis.set(xticks=[], yticks=[])
+            if row == 0:
+                axis.set_title(names[column], fontsize=8)
+            if column == 0:
+                axis.set_ylabel(label)
+    figure.suptitle(title, fontsize=10)
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
