@@ -9,9 +9,11 @@ import keras
 import numpy as np
 
 from cafct_keras.environment import environment
+from cafct_keras.errors import UserError
 from cafct_keras.losses import BCEDiceLoss
 from cafct_keras.models import create_model, logits_model
 from cafct_keras.optimizers import make_optimizer
+from cafct_keras.precision import PRECISIONS
 
 TASKS = ("train", "predict")
 
@@ -32,13 +34,21 @@ def benchmark(task, *, model="cafct_net", preset=None, batch_size=8, size=256, p
         repeats: timed steps after one that warms up.
 
     Returns:
-        A dictionary: `ms_per_image` (median), `best_ms_per_image`, `images_per_second`, `compile_s` (trace and compile),
-        `peak_memory_gb` (of the accelerator, or of the process on a CPU), `flops_per_image` (as XLA counts the compiled
-        step) and `achieved_flops` (a second), `parameters`, versions, device and options.
+        A dictionary: `ms_per_image` (median), `best_ms_per_image`, `images_per_second`, `compile_s` (trace and
+        compile), `peak_memory_gb` (of the accelerator, or of the process on a CPU), `flops_per_image` (as XLA counts
+        the compiled step) and `achieved_flops` (a second), `parameters`, versions, devices and options.
+
+    Raises:
+        UserError: for an unknown model, preset or precision, or a size that is no multiple of 32.
     """
+    if precision not in PRECISIONS:
+        raise UserError(f"--precision {precision}: unknown; give {', '.join(PRECISIONS)}")
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(0)
-    network = create_model(model, preset=preset, input_shape=(size, size, 3))
+    try:
+        network = create_model(model, preset=preset, input_shape=(size, size, 3))
+    except ValueError as error:
+        raise UserError(str(error)) from error
     generator = np.random.default_rng(0)
     images = generator.random((batch_size, size, size, 3), dtype="float32")
     targets = (generator.random((batch_size, size, size, 1)) > 0.9).astype("float32")
@@ -72,6 +82,25 @@ def benchmark(task, *, model="cafct_net", preset=None, batch_size=8, size=256, p
         "repeats": repeats,
         **environment(),
     }
+
+
+def table(report):
+    """The figures of a report, one a line, in words."""
+    flops = "not counted under this backend"
+    if report["flops_per_image"]:
+        flops = f"{report['flops_per_image'] / 1e9:.2f} GFLOP an image, {report['achieved_flops'] / 1e9:.1f} GFLOP/s"
+    return "\n".join(
+        [
+            f"{report['task']} {report['model']} {report['preset'] or 'base'}, {report['parameters']:,} weights, "
+            f"batch {report['batch_size']}, {report['size']}x{report['size']}, {report['precision']}, "
+            f"{report['backend']} on {report['devices'][0]}",
+            f"time     {report['ms_per_image']:.2f} ms an image (best {report['best_ms_per_image']:.2f}), "
+            f"{report['images_per_second']:.2f} images a second",
+            f"compile  {report['compile_s']:.1f} s",
+            f"memory   {report['peak_memory_gb']:.2f} GB at the most",
+            f"work     {flops}",
+        ]
+    )
 
 
 def _jax_step(task, network, images, targets):

@@ -26,6 +26,9 @@ def main():
     """Runs the command line; a user's mistake is one line and exit code 1 or 2."""
     started = time.perf_counter()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if os.environ["KERAS_BACKEND"] != "tensorflow":
+        # TensorFlow only feeds the data then; its notice about oneDNN, which no log level hides, would be noise.
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:
@@ -45,10 +48,6 @@ def main():
 def _fail(message, *, code):
     click.echo(f"cafct-keras: {' '.join(message.split())}", err=True)
     sys.exit(code)
-
-
-def _print_json(ctx, value):
-    click.echo(json.dumps(value))
 
 
 def _model_options(ctx, parameter, values):
@@ -121,3 +120,59 @@ def fit(started, quiet, as_json, **options):
     card = train(FitOptions(augmentation=augmentation, **options), quiet=quiet, started=started)
     if as_json:
         click.echo(json.dumps(card))
+
+
+@cli.command()
+@click.argument("run")
+@click.option("--format", "format_", default="savedmodel", show_default=True, help="savedmodel.")
+@click.option("--out", required=True, metavar="DIR", help="Folder of numbered versions; the next one is written.")
+@click.option("--json", "as_json", is_flag=True, help="The manifest as JSON on the last line.")
+def export(run, format_, out, as_json):
+    """Write a trained network for other programs. RUN is a run folder or a .keras file."""
+    from cafct_keras.export import export as write
+
+    manifest = write(run, out=out, format=format_)
+    click.echo(
+        f"{out}/{manifest['version']}: served by TensorFlow {manifest['tensorflow']} alone, "
+        f"its predictions differ by at most {manifest['largest_difference']:.1e}"
+    )
+    if as_json:
+        click.echo(json.dumps(manifest))
+
+
+@cli.command()
+@click.argument("task", type=click.Choice(["train", "predict"]))
+@click.option("--model", default="cafct_net", show_default=True, help="The network.")
+@click.option("--preset", help="Size of the network: tiny, small, base or large.  [default: base]")
+@click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True, help="Images a step.")
+@click.option("--size", type=int, default=256, show_default=True, help="Height and width in pixels.")
+@click.option("--precision", default="float32", show_default=True, help="float32, mixed_bfloat16 or mixed_float16.")
+@click.option("--repeats", type=click.IntRange(1), default=10, show_default=True, help="Timed steps.")
+@click.option("--json", "as_json", is_flag=True, help="JSON on the last line.")
+def benchmark(task, as_json, **options):
+    """Time a network's step on synthetic arrays, without TensorFlow."""
+    from cafct_keras.benchmark import benchmark as measure
+    from cafct_keras.benchmark import table
+
+    report = measure(task, **options)
+    click.echo(table(report))
+    if as_json:
+        click.echo(json.dumps(report))
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="JSON on the last line.")
+def info(as_json):
+    """Show versions, backend and devices."""
+    from cafct_keras.environment import environment, unused_gpu
+
+    report = {**environment(), "warning": unused_gpu()}
+    for name, version in report["versions"].items():
+        click.echo(f"{name:15s} {version}")
+    click.echo(f"{'backend':15s} {report['backend']}")
+    for device in report["devices"]:
+        click.echo(f"{'device':15s} {device}")
+    if report["warning"]:
+        click.echo(f"warning: {report['warning']}", err=True)
+    if as_json:
+        click.echo(json.dumps(report))

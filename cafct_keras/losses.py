@@ -8,7 +8,7 @@ DICE_REDUCTIONS = ("batch", "image")
 
 @keras.saving.register_keras_serializable("cafct_keras")
 class BCEDiceLoss(keras.losses.Loss):
-    """Binary cross-entropy plus soft Dice loss: `w_bce * BCE + w_dice * (1 - (2 sum(p y) + s) / (sum(p) + sum(y) + s))`.
+    """Binary cross-entropy plus soft Dice: `w_bce * BCE + w_dice * (1 - (2 sum(p y) + s) / (sum(p) + sum(y) + s))`.
 
     Paper section 2.5. Targets are `(batch, H, W, classes)` in {0, 1}, predictions of the same shape, logits or
     probabilities. All sums are in float32, whatever the predictions' dtype. BCE is the mean over pixels, classes and
@@ -17,9 +17,9 @@ class BCEDiceLoss(keras.losses.Loss):
 
     Args:
         from_logits: whether predictions are logits. Prefer them: probabilities near 0 and 1 have lost their gradient.
-        dice_reduction: `"batch"` pools the sums over the batch, `"image"` takes each image's Dice and averages. An image
-            without foreground gives a constant of about 1 and no gradient in the latter, and 88 % of LiTS's slices have
-            no lesion.
+        dice_reduction: `"batch"` pools the sums over the batch, `"image"` takes each image's Dice and averages. An
+            image without foreground gives a constant of about 1 and no gradient in the latter, and 88 % of LiTS's
+            slices have no lesion.
         smooth: s above, in pixels.
         bce_weight: w_bce above.
         dice_weight: w_dice above.

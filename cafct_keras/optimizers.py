@@ -130,8 +130,8 @@ def make_optimizer(name="sgd", *, learning_rate=1e-3, momentum=0.9, weight_decay
     """An optimiser by name.
 
     Args:
-        name: `"sgd"`, `"adam"`, `"adamw"`, or `"optax:"` and the name of an optax optimiser, which is given the learning
-            rate alone.
+        name: `"sgd"`, `"adam"`, `"adamw"`, or `"optax:"` and the name of an optax optimiser, which is given the
+            learning rate alone.
         learning_rate: a number or a Keras schedule.
         momentum: of SGD.
         weight_decay: of SGD and AdamW, decoupled: weights shrink by `learning_rate * weight_decay` a step, whatever the

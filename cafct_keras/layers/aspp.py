@@ -13,8 +13,8 @@ ASPP_STYLES = ("deeplab", "plain")
 class AtrousSpatialPyramidPooling(layers.Layer):
     """ASPP: global average, 1x1 and dilated 3x3 convolutions side by side, concatenated and projected.
 
-    `(batch, H, W, channels)` to `(batch, H, W, filters)`. Paper section 2.3; Chen et al., "Rethinking atrous convolution
-    for semantic image segmentation", 2017, section 3.3.
+    `(batch, H, W, channels)` to `(batch, H, W, filters)`. Paper section 2.3; Chen et al., "Rethinking atrous
+    convolution for semantic image segmentation", 2017, section 3.3.
 
     On a map no larger than a rate, the kernel's outer taps lie outside the map and receive no gradient: at 256x256 the
     rates 12 and 18 of level 4 and the rate 18 of level 3 act as 1x1 convolutions. That is the published design; `rates`

@@ -5,32 +5,44 @@ from keras import layers, ops
 
 from cafct_keras.layers.conv import build_chain, make_batch_norm, make_conv
 from cafct_keras.layers.initializers import PACKAGE, GlorotUniform
+from cafct_keras.layers.resize import upsample_bilinear
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class AttentionGate(layers.Layer):
     """Additive attention gate: `x * resize(sigmoid(psi(relu(theta(x) + phi(g)))))`.
 
-    `[x (batch, H, W, C), g (batch, h, w, Cg)]` to `(batch, H, W, C)`. The coefficients are worked out on theta's grid, of
-    H / strides x W / strides, to which phi(g) is resized where it differs, and resized bilinearly to that of x. Paper
+    `[x (batch, H, W, C), g (batch, h, w, Cg)]` to `(batch, H, W, C)`. The coefficients are worked out on theta's grid,
+    of H / strides x W / strides, `gate_factor` times finer than that of g, and enlarged bilinearly to that of x. Paper
     section 2.4; Oktay et al., "Attention U-Net: learning where to look for the pancreas", MIDL 2018.
 
     Args:
         filters: inner width; None for half the channels of x.
         strides: how much coarser theta's grid is than x.
         kernel_size: side of theta's kernel, without padding: 1 as the paper says, 2 in Oktay's code.
+        gate_factor: how much coarser g is than theta's grid: 1 where g is the next level's map.
         pool: reduces x by average pooling before theta instead of by theta's stride.
         use_bn: normalises theta (which then has a bias), phi and psi: the gate of the common 2-D Attention U-Net.
         use_output_conv: 1x1 convolution and normalisation of the gated map, as in Oktay's code.
     """
 
     def __init__(
-        self, *, filters=None, strides=2, kernel_size=1, pool=False, use_bn=False, use_output_conv=False, **kwargs
+        self,
+        *,
+        filters=None,
+        strides=2,
+        kernel_size=1,
+        gate_factor=1,
+        pool=False,
+        use_bn=False,
+        use_output_conv=False,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.filters = filters
         self.strides = strides
         self.kernel_size = kernel_size
+        self.gate_factor = gate_factor
         self.pool = pool
         self.use_bn = use_bn
         self.use_output_conv = use_output_conv
@@ -68,21 +80,15 @@ class AttentionGate(layers.Layer):
         theta, phi = self.theta(theta), self.phi(gate)
         if self.use_bn:
             theta, phi = self.theta_norm(theta, training=training), self.phi_norm(phi, training=training)
-        query = self.psi(ops.relu(theta + self._resize(phi, theta)))
+        query = self.psi(ops.relu(theta + upsample_bilinear(phi, self.gate_factor)))
         if self.use_bn:
             query = self.psi_norm(query, training=training)
         # Coefficients in float32: a gate is a product of many small decisions.
         alpha = ops.cast(ops.sigmoid(ops.cast(query, "float32")), self.compute_dtype)
-        gated = x * self._resize(alpha, x)
+        gated = x * upsample_bilinear(alpha, self.strides)
         if self.use_output_conv:
             gated = self.output_norm(self.output_conv(gated), training=training)
         return gated
-
-    @staticmethod
-    def _resize(source, like):
-        if source.shape[1:3] == like.shape[1:3] and None not in source.shape[1:3]:
-            return source
-        return ops.image.resize(source, ops.shape(like)[1:3], interpolation="bilinear")
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]
@@ -93,6 +99,7 @@ class AttentionGate(layers.Layer):
             "filters": self.filters,
             "strides": self.strides,
             "kernel_size": self.kernel_size,
+            "gate_factor": self.gate_factor,
             "pool": self.pool,
             "use_bn": self.use_bn,
             "use_output_conv": self.use_output_conv,

@@ -100,7 +100,7 @@ class ConvBNReLU(layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class ConvStem(layers.Layer):
-    """First layers of a ResNet: 7x7 convolution with stride 2, batch normalisation, ReLU, 3x3 max-pooling with stride 2.
+    """First layers of a ResNet: 7x7 convolution with stride 2, normalisation, ReLU, 3x3 max-pooling with stride 2.
 
     `(batch, H, W, channels)` to `(batch, H / 4, W / 4, filters)`. He et al., "Deep residual learning for image
     recognition", CVPR 2016, table 1.
@@ -135,9 +135,9 @@ class ConvStem(layers.Layer):
 class ResidualBlock(layers.Layer):
     """Residual block: `relu(shortcut(x) + F(x))` with two 3x3 convolutions or a 1x1-3x3-1x1 bottleneck.
 
-    `(batch, H, W, channels)` to `(batch, H / strides, W / strides, filters * expansion)`, expansion 1 for `"basic"` and 4
-    for `"bottleneck"`. The stride is on the (first) 3x3 convolution, torchvision's form of He et al. 2016. The shortcut is
-    projected only where the shape changes.
+    `(batch, H, W, channels)` to `(batch, H / strides, W / strides, filters * expansion)`, expansion 1 for `"basic"` and
+    4 for `"bottleneck"`. The stride is on the (first) 3x3 convolution, torchvision's form of He et al. 2016. The
+    shortcut is projected only where the shape changes.
 
     Args:
         filters: width of the 3x3 convolutions.
@@ -201,8 +201,8 @@ class ResidualBlock(layers.Layer):
 class ConvStage(layers.Layer):
     """One level of the convolutional branch: residual blocks of one width, the first of which may halve the resolution.
 
-    `(batch, H, W, channels)` to `(batch, H / strides, W / strides, filters * expansion)`, expansion 1 for `"basic"` and 4
-    for `"bottleneck"`. Paper section 2.1; He et al., "Deep residual learning for image recognition", CVPR 2016.
+    `(batch, H, W, channels)` to `(batch, H / strides, W / strides, filters * expansion)`, expansion 1 for `"basic"` and
+    4 for `"bottleneck"`. Paper section 2.1; He et al., "Deep residual learning for image recognition", CVPR 2016.
 
     Args:
         filters: width of the 3x3 convolutions.

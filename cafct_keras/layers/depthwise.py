@@ -17,8 +17,8 @@ class DepthwiseConv3x3(layers.Layer):
     """Depthwise 3x3 convolution with bias, symmetric padding and stride 1, as nine shifted multiply-adds.
 
     `(batch, H, W, channels)` to the same shape. Mathematically `keras.layers.DepthwiseConv2D(3, padding="same")`, whose
-    kernel shape `(3, 3, channels, 1)` it keeps. XLA compiles grouped convolutions poorly on CPUs; nine multiply-adds fuse
-    into one pass over the map, forwards and, with the gradient below, backwards.
+    kernel shape `(3, 3, channels, 1)` it keeps. XLA compiles grouped convolutions poorly on CPUs; nine multiply-adds
+    fuse into one pass over the map, forwards and, with the gradient below, backwards.
     """
 
     def build(self, input_shape):
@@ -68,8 +68,8 @@ def _kernel_gradient(x, upstream):
 def _convolve(x, kernel):
     """`_multiply_add` with its gradient said outright.
 
-    Left to itself, differentiation turns the nine slices into nine padded maps of the size of x, written out and summed;
-    the gradient is the same convolution with the kernel turned by 180 degrees.
+    Left to itself, differentiation turns the nine slices into nine padded maps of the size of x, written out and
+    summed; the gradient is the same convolution with the kernel turned by 180 degrees.
     """
 
     def gradient(*args, upstream=None):

@@ -100,13 +100,14 @@ class AttentionalFeatureFusion(layers.Layer):
     """AFF: fuses the maps of the two branches at one level into one map of `filters` channels.
 
     `[(batch, H, W, C1), (batch, H, W, C2)]` to `(batch, H, W, filters)`. Paper section 2.2 and figure 2: concatenation,
-    squeeze, excitation, scaling; the 1x1 projection behind it is the learned weighted sum of the branches. Unlike the AFF
-    of Dai et al. (WACV 2021) the maps are concatenated, not added.
+    squeeze, excitation, scaling; the 1x1 projection behind it is the learned weighted sum of the branches. Unlike the
+    AFF of Dai et al. (WACV 2021) the maps are concatenated, not added.
 
     Args:
         filters: output channels.
-        mode: `"aff"`, the paper's; `"ms_cam"`, with Dai's local and global attention in place of squeeze-and-excitation;
-            `"concat"`, without attention (the ablation); `"add"`, each branch projected by 1x1, summed, normalised, ReLU.
+        mode: `"aff"`, the paper's; `"ms_cam"`, with Dai's local and global attention in place of
+            squeeze-and-excitation; `"concat"`, without attention (the ablation); `"add"`, each branch projected by 1x1,
+            summed, normalised, ReLU.
         ratio: channels over hidden units of the attention.
 
     Raises:

@@ -1,7 +1,7 @@
 """Transformer branch: the blocks of the pyramid vision transformer v2.
 
-Wang et al., "PVT v2: improved baselines with pyramid vision transformer", Computational Visual Media 2022. Tokens stay a
-map `(batch, H, W, channels)` throughout.
+Wang et al., "PVT v2: improved baselines with pyramid vision transformer", Computational Visual Media 2022. Tokens stay
+a map `(batch, H, W, channels)` throughout.
 """
 
 import keras

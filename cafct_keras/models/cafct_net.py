@@ -126,7 +126,7 @@ def _decode_unet(maps, *, attention_gates, classes, prior):
 
 
 def _decode_deeplab(fused, aspp, *, attention_gates, classes, prior):
-    """The paper's section 2.4 read as DeepLabv3+: one ASPP, at stride 16, is gate of every level and joins them at 4."""
+    """Section 2.4 read as DeepLabv3+: one ASPP, at stride 16, gates every level and joins them all at stride 4."""
     gate = aspp(BilinearUpsampling(factor=2, name="enlarge4")(fused[3]), 4)
     maps = []
     for level in (1, 2, 3):

@@ -7,12 +7,12 @@ PREDICTION = "#d62728"
 
 
 def _pyplot():
-    import matplotlib
+    import matplotlib as mpl
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
 
-    return pyplot
+    return plt
 
 
 def plot_curves(history, path, *, dice):
@@ -23,8 +23,8 @@ def plot_curves(history, path, *, dice):
         path: of the PNG.
         dice: name of the Dice metric.
     """
-    pyplot = _pyplot()
-    figure, axes = pyplot.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+    plt = _pyplot()
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
     for axis, name, title in zip(axes, ("loss", dice), ("BCE + Dice loss", dice.replace("_", " ")), strict=True):
         epochs = np.arange(1, len(history[name]) + 1)
         axis.plot(epochs, history[name], color="#7f7f7f", label="training")
@@ -36,7 +36,7 @@ def plot_curves(history, path, *, dice):
     axes[1].set_ylim(0, 1)
     axes[0].legend(frameon=False)
     figure.savefig(path, dpi=110)
-    pyplot.close(figure)
+    plt.close(figure)
 
 
 def plot_samples(images, masks, probabilities, names, path, *, title):
@@ -50,9 +50,9 @@ def plot_samples(images, masks, probabilities, names, path, *, title):
         path: of the PNG.
         title: over the sheet.
     """
-    pyplot = _pyplot()
+    plt = _pyplot()
     count = len(images)
-    figure, axes = pyplot.subplots(
+    figure, axes = plt.subplots(
         3, count, figsize=(1.9 * count, 6.2), layout="constrained", squeeze=False, gridspec_kw={"wspace": 0.02}
     )
     rows = zip(("image", "truth", "prediction"), (None, masks, probabilities), (None, TRUTH, PREDICTION), strict=True)
@@ -69,4 +69,4 @@ def plot_samples(images, masks, probabilities, names, path, *, title):
                 axis.set_ylabel(label)
     figure.suptitle(title, fontsize=10)
     figure.savefig(path, dpi=110)
-    pyplot.close(figure)
+    plt.close(figure)

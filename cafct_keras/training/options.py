@@ -6,14 +6,14 @@ import pathlib
 from cafct_keras.errors import UserError
 from cafct_keras.models import list_models, list_presets
 from cafct_keras.models.inputs import STRIDE
+from cafct_keras.precision import PRECISIONS
 from pipelines.augmentation import Augmentation
 
 TARGETS = ("lesion", "liver", "both")
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 SCHEDULES = ("cosine", "constant")
 
-# The paper's section 3.2 (SGD, 1e-3, batch 8, 256x256), and for what it leaves open the defaults of the training code its
-# wording follows: 100 epochs, momentum 0.9, weight decay 1e-4, cosine to 1e-5, no augmentation.
+# The paper's section 3.2 (SGD, 1e-3, batch 8, 256x256), and for what it leaves open the defaults of the training code
+# its wording follows: 100 epochs, momentum 0.9, weight decay 1e-4, cosine to 1e-5, no augmentation.
 PAPER = {"preset": None, "size": 256, "epochs": 100, "optimizer": "sgd", "learning_rate": 1e-3, "warmup_epochs": 0.0}
 # The phantom is for a first look on a CPU: a small network at half the size, and an optimiser that is there in minutes.
 PHANTOM = {

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-import datetime
+import datetime as dt
 import json
 import pathlib
 import shlex
@@ -189,7 +189,7 @@ def _card(options, source, parts, model):
         "format": FORMAT,
         "status": "running",
         "command": shlex.join(["cafct-keras", *sys.argv[1:]]),
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "started": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "options": dataclasses.asdict(options),
         "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
         "data": {
@@ -259,15 +259,15 @@ def _plot_samples(model, slices, path):
 
 
 def _non_finite(step, options, train, checkpoints, folder):
-    names = batch_names(train, step, batch_size=options.batch_size, seed=options.seed)
-    kept = (
-        f"the network of epoch {checkpoints.best_epoch + 1} is kept in {folder}"
-        if checkpoints.best_epoch is not None
-        else "no network was saved yet"
-    )
+    names = ", ".join(batch_names(train, step, batch_size=options.batch_size, seed=options.seed))
+    cause = f"a learning rate of {options.learning_rate:g} that is too high"
+    if options.precision == "mixed_float16":
+        cause += " or an overflow of float16"
+    kept = "no network was saved yet"
+    if checkpoints.best_epoch is not None:
+        kept = f"the network of epoch {checkpoints.best_epoch + 1} is kept in {folder}"
     return UserError(
-        f"the loss became NaN or infinite at step {step} (slices {', '.join(names)}); the likely cause is a learning rate of "
-        f"{options.learning_rate:g} that is too high{' or float16 overflow' if options.precision == 'mixed_float16' else ''}: "
+        f"the loss became NaN or infinite at step {step} (slices {names}); the likely cause is {cause}: "
         f"try --learning-rate {options.learning_rate / 10:g}; {kept}"
     )
 
