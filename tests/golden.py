@@ -100,13 +100,15 @@ def torch_name(path, rules):
     raise KeyError(path)
 
 
-def assign(target, state, rules, strip=""):
+def assign(target, state, rules):
     """Assigns every variable of a layer or model from a torch state and checks that nothing is left over."""
+    # A layer's variables carry its own name in front, a model's do not.
+    prefix = "" if isinstance(target, keras.Model) else f"{target.name}/"
     left = {name for name in state if not name.endswith("num_batches_tracked")}
     for variable in target.variables:
         if variable.path.endswith("seed_generator_state"):
             continue
-        name = torch_name(variable.path.removeprefix(strip), rules)
+        name = torch_name(variable.path.removeprefix(prefix), rules)
         variable.assign(to_keras(state[name], variable))
         left.remove(name)
     assert not left

@@ -143,7 +143,7 @@ class AttentionalFeatureFusion(layers.Layer):
         if self.mode == "add":
             x = sum(project(x) for project, x in zip(self.projections, inputs, strict=True))
             return ops.relu(self.norm(x, training=training))
-        x = ops.concatenate(inputs, axis=-1)
+        x = ops.concatenate(list(inputs), axis=-1)
         if self.attention is not None:
             x = self.attention(x, training=training) if self.mode == "ms_cam" else self.attention(x)
         return self.project(x, training=training)

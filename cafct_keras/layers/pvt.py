@@ -114,7 +114,10 @@ class StochasticDepth(layers.Layer):
         super().__init__(**kwargs)
         self.rate = rate
         self.seed = seed
-        self.generator = keras.random.SeedGenerator(seed, name="generator") if rate > 0 else None
+
+    def build(self, input_shape):
+        # Here, not before: within the layer's name scope its state has a path of its own, by which it can be restored.
+        self.generator = keras.random.SeedGenerator(self.seed, name="generator") if self.rate > 0 else None
 
     def call(self, inputs, training=None):
         if not training or self.generator is None:

@@ -1,0 +1,150 @@
+"""Every layer passes Keras's own layer test: config round trip, build, symbolic and eager call, a training step, mixed
+precision, each with arguments that are not the defaults, for a forgotten one shows only then."""
+
+import pytest
+from keras.src import testing
+
+from cafct_keras import layers
+from cafct_keras.layers.conv import ResidualBlock
+
+pytestmark = pytest.mark.backends
+
+MAP = (2, 8, 16, 4)
+HALF = (2, 4, 8, 6)
+CASES = {
+    "ConvBNReLU": (
+        layers.ConvBNReLU,
+        {"filters": 6, "kernel_size": 5, "strides": 2, "use_bias": True, "activation": "gelu"},
+        MAP,
+        (2, 4, 8, 6),
+    ),
+    "ConvBNReLU dilated": (
+        layers.ConvBNReLU,
+        {"filters": 6, "dilation_rate": 3, "activation": None},
+        MAP,
+        (2, 8, 16, 6),
+    ),
+    "ConvStem": (layers.ConvStem, {"filters": 6}, (2, 32, 64, 3), (2, 8, 16, 6)),
+    "ResidualBlock": (ResidualBlock, {"filters": 4, "block": "bottleneck", "strides": 2}, MAP, (2, 4, 8, 16)),
+    "ConvStage": (layers.ConvStage, {"filters": 6, "depth": 2, "strides": 2}, MAP, (2, 4, 8, 6)),
+    "ConvStage bottleneck": (
+        layers.ConvStage,
+        {"filters": 2, "depth": 2, "block": "bottleneck", "strides": 2},
+        MAP,
+        (2, 4, 8, 8),
+    ),
+    "OverlapPatchEmbedding": (
+        layers.OverlapPatchEmbedding,
+        {"filters": 6, "patch_size": 7, "strides": 4},
+        (2, 16, 32, 3),
+        (2, 4, 8, 6),
+    ),
+    "SpatialReductionAttention": (layers.SpatialReductionAttention, {"num_heads": 2, "reduction": 4}, MAP, MAP),
+    "LinearSpatialReductionAttention": (
+        layers.LinearSpatialReductionAttention,
+        {"num_heads": 2},
+        (2, 9, 16, 4),
+        (2, 9, 16, 4),
+    ),
+    "DepthwiseConv3x3": (layers.DepthwiseConv3x3, {}, MAP, MAP),
+    "ConvFeedForward": (layers.ConvFeedForward, {"ratio": 2, "linear": True}, MAP, MAP),
+    "StochasticDepth": (layers.StochasticDepth, {"rate": 0.3, "seed": 7}, MAP, MAP),
+    "TransformerBlock": (
+        layers.TransformerBlock,
+        {"num_heads": 2, "reduction": 2, "ratio": 2, "drop_path_rate": 0.2},
+        MAP,
+        MAP,
+    ),
+    "TransformerStage": (
+        layers.TransformerStage,
+        {
+            "filters": 6,
+            "num_heads": 3,
+            "drop_path_rates": (0.0, 0.2),
+            "ratio": 2,
+            "strides": 4,
+            "patch_size": 7,
+            "reduction": 2,
+        },
+        (2, 16, 32, 3),
+        (2, 4, 8, 6),
+    ),
+    "TransformerStage linear": (
+        layers.TransformerStage,
+        {"filters": 6, "num_heads": 3, "drop_path_rates": (0.1,), "linear": True},
+        MAP,
+        (2, 4, 8, 6),
+    ),
+    "SqueezeExcitation": (layers.SqueezeExcitation, {"ratio": 2}, MAP, MAP),
+    "MultiScaleChannelAttention": (layers.MultiScaleChannelAttention, {"ratio": 2}, MAP, MAP),
+    "AttentionalFeatureFusion": (
+        layers.AttentionalFeatureFusion,
+        {"filters": 6, "ratio": 3},
+        (MAP, (2, 8, 16, 2)),
+        (2, 8, 16, 6),
+    ),
+    **{
+        f"AttentionalFeatureFusion {mode}": (
+            layers.AttentionalFeatureFusion,
+            {"filters": 6, "mode": mode, "ratio": 3},
+            (MAP, (2, 8, 16, 2)),
+            (2, 8, 16, 6),
+        )
+        for mode in ("ms_cam", "concat", "add")
+    },
+    "AtrousSpatialPyramidPooling": (
+        layers.AtrousSpatialPyramidPooling,
+        {"filters": 6, "rates": (2, 3)},
+        MAP,
+        (2, 8, 16, 6),
+    ),
+    "AtrousSpatialPyramidPooling plain": (
+        layers.AtrousSpatialPyramidPooling,
+        {"rates": (2,), "style": "plain"},
+        MAP,
+        MAP,
+    ),
+    "AttentionGate": (
+        layers.AttentionGate,
+        {"filters": 3, "kernel_size": 2, "gate_factor": 1, "use_output_conv": True},
+        (MAP, HALF),
+        MAP,
+    ),
+    "AttentionGate pooled": (layers.AttentionGate, {"strides": 2, "pool": True, "use_bn": True}, (MAP, HALF), MAP),
+    "AttentionGate finer": (layers.AttentionGate, {"strides": 1, "gate_factor": 2}, (MAP, HALF), MAP),
+    "BilinearUpsampling": (layers.BilinearUpsampling, {"factor": 3}, MAP, (2, 24, 48, 4)),
+    "DecoderBlock": (layers.DecoderBlock, {"filters": 3}, (MAP, HALF), (2, 8, 16, 3)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_layer(name):
+    layer, arguments, input_shape, output_shape = CASES[name]
+    testing.TestCase().run_layer_test(
+        layer, init_kwargs=arguments, input_shape=input_shape, expected_output_shape=output_shape
+    )
+
+
+def test_segmentation_head():
+    # Without the mixed-precision check: it wants the policy's compute dtype, and logits are float32 under every policy.
+    testing.TestCase().run_layer_test(
+        layers.SegmentationHead,
+        init_kwargs={"classes": 2, "filters": 3, "depth": 2, "factor": 2, "prior": 0.01, "dtype": "mixed_bfloat16"},
+        input_shape=MAP,
+        expected_output_shape=(2, 16, 32, 2),
+        expected_output_dtype="float32",
+        run_mixed_precision_check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("layer", "arguments", "word"),
+    [
+        (layers.ConvStage, {"filters": 4, "depth": 1, "block": "dense"}, "dense"),
+        (layers.AttentionalFeatureFusion, {"filters": 4, "mode": "sum"}, "sum"),
+        (layers.AtrousSpatialPyramidPooling, {"style": "fancy"}, "fancy"),
+    ],
+)
+def test_unknown_kinds_are_refused(layer, arguments, word):
+    with pytest.raises(ValueError, match=word):
+        layer(**arguments)

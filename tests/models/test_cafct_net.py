@@ -1,0 +1,204 @@
+"""The networks as a user builds them: counts, names, sizes, options, mistakes."""
+
+import os
+import re
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import cafct_keras
+from cafct_keras.models import PVTv2, ResNet, list_presets
+
+
+def trainable(model):
+    return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+
+
+@pytest.mark.parametrize(
+    ("preset", "count"), [("tiny", 406_778), ("small", 16_810_176), ("base", 54_574_912), ("large", 77_370_932)]
+)
+def test_presets(preset, count):
+    assert trainable(cafct_keras.create_model("cafct_net", preset=preset)) == count
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ({"transformer": "resnet34"}, 50_984_572),
+        ({"fusion": "concat"}, 54_390_020),
+        ({"aspp_levels": ()}, 49_413_696),
+        ({"attention_gates": False}, 54_478_205),
+        ({"aspp_levels": (4,)}, 51_644_992),
+        ({"decoder": "deeplab"}, 49_592_064),
+        ({"dims": (64, 128, 256, 512)}, 62_147_904),
+        ({"cnn": "resnet18", "transformer": "pvt_v2_b0"}, 22_827_712),
+        ({"transformer": "pvt_v2_b0"}, 32_935_872),
+        ({"transformer": "pvt_v2_b1"}, 43_221_056),
+        ({"transformer": "pvt_v2_b2_li"}, 51_765_568),
+        ({"cnn": "resnet50"}, 58_378_804),
+        ({"transformer": "pvt_v2_b3"}, 74_450_752),
+    ],
+)
+def test_ablations_and_other_readings(options, count):
+    assert trainable(cafct_keras.CAFCTNet(**options)) == count
+
+
+@pytest.mark.parametrize(
+    ("variant", "count"),
+    [
+        ("b0", 3_409_760),
+        ("b1", 13_496_000),
+        ("b2", 24_849_856),
+        ("b2_li", 22_040_512),
+        ("b3", 44_725_696),
+        ("b4", 62_043_072),
+        ("b5", 81_443_008),
+        ("tiny", 163_160),
+        ("tiny_li", 145_944),
+    ],
+)
+def test_pvt_v2(variant, count):
+    assert trainable(PVTv2(variant)) == count
+
+
+def test_pvt_v2_by_stage():
+    stages = [183_296, 326_464, 930_080, 1_969_920]
+    assert [trainable(PVTv2("b0").get_layer(f"stage{level}")) for level in (1, 2, 3, 4)] == stages
+
+
+@pytest.mark.parametrize(
+    ("variant", "count"),
+    [("resnet18", 11_176_512), ("resnet34", 21_284_672), ("resnet50", 23_508_032), ("resnet101", 42_500_160)],
+)
+def test_resnet(variant, count):
+    assert trainable(ResNet(variant)) == count
+
+
+def test_backbones_give_four_maps():
+    for model, widths in ((PVTv2("tiny"), (8, 16, 40, 64)), (ResNet("resnet_tiny"), (8, 16, 32, 64))):
+        maps = model.predict_on_batch(np.zeros((1, 64, 96, 3), "float32"))
+        assert [m.shape for m in maps] == [
+            (1, 64 // s, 96 // s, w) for s, w in zip((4, 8, 16, 32), widths, strict=True)
+        ]
+
+
+def test_summary_of_base_is_a_screen_that_reads_like_figure_1():
+    lines = []
+    cafct_keras.create_model("cafct_net").summary(line_length=140, print_fn=lines.append)
+    text = lines[0]
+    assert text.count("\n") <= 66
+    names = [f"{part}{level}" for part in ("cnn", "transformer", "aff", "aspp") for level in (1, 2, 3, 4)]
+    names += [f"{part}{level}" for part in ("gate", "decoder") for level in (1, 2, 3)]
+    assert [name for name in names if f" {name} (" not in text] == []
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("options", [{}, {"decoder": "deeplab"}, {"fusion": "ms_cam", "aspp_style": "plain"}])
+def test_any_size_and_batch(options):
+    model = cafct_keras.create_model("cafct_net", preset="tiny", input_shape=(None, None, 3), classes=2, **options)
+    for shape in ((1, 64, 96, 3), (3, 32, 32, 3)):
+        images = np.random.default_rng(0).random(shape, dtype="float32")
+        probability = model.predict_on_batch(images)
+        assert probability.shape == (*shape[:-1], 2)
+        assert probability.dtype == np.float32
+        assert ((probability >= 0) & (probability <= 1)).all()
+
+
+def test_logits_are_before_the_sigmoid():
+    keras.utils.set_random_seed(0)
+    model = cafct_keras.create_model("cafct_net", preset="tiny", input_shape=(32, 64, 3), classifier_activation=None)
+    keras.utils.set_random_seed(0)
+    probable = cafct_keras.create_model("cafct_net", preset="tiny", input_shape=(32, 64, 3))
+    x = np.random.default_rng(0).random((1, 32, 64, 3), dtype="float32")
+    expected = 1 / (1 + np.exp(-model.predict_on_batch(x)))
+    np.testing.assert_allclose(probable.predict_on_batch(x), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        cafct_keras.models.logits_model(probable).predict_on_batch(x), model.predict_on_batch(x), atol=1e-6
+    )
+
+
+def test_prior_is_what_an_untrained_network_predicts():
+    model = cafct_keras.create_model("cafct_net", preset="tiny", input_shape=(64, 64, 3), prior=0.01)
+    bias = keras.ops.convert_to_numpy(model.get_layer("logits").classifier.bias)
+    np.testing.assert_allclose(1 / (1 + np.exp(-bias)), 0.01, rtol=1e-5)
+
+
+def test_one_seed_gives_the_same_network():
+    def weights():
+        keras.utils.set_random_seed(3)
+        return cafct_keras.create_model("cafct_net", preset="tiny").get_weights()
+
+    assert all(np.array_equal(a, b) for a, b in zip(weights(), weights(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("unet3000",), "unknown model 'unet3000'; known are"),
+        (("cafct_net", "huge"), "unknown preset 'huge' of cafct_net; known are tiny, small, base, large"),
+    ],
+)
+def test_unknown_names(arguments, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        cafct_keras.create_model(arguments[0], preset=arguments[1] if len(arguments) > 1 else None)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"input_shape": (100, 64, 3)},
+        {"cnn": "resnet9000"},
+        {"transformer": "swin"},
+        {"decoder": "none"},
+        {"aspp_levels": (5,)},
+        {"fusion": "sum"},
+        {"dims": (1, 2)},
+    ],
+)
+def test_impossible_networks_are_refused(options):
+    with pytest.raises(ValueError, match=r"must be|unknown|must have"):
+        cafct_keras.CAFCTNet(**options)
+
+
+def test_lists():
+    assert "cafct_net" in cafct_keras.list_models()
+    assert list_presets("cafct_net") == ["tiny", "small", "base", "large"]
+
+
+def test_import_is_light():
+    code = "import sys, cafct_keras; print([m for m in ('tensorflow', 'matplotlib.pyplot') if m in sys.modules])"
+    environ = {**os.environ, "KERAS_BACKEND": "jax"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("variable", "config", "expected"),
+    [
+        (None, None, "jax"),
+        ("torch", None, "torch"),
+        (None, {"backend": "torch"}, "torch"),
+        # The file that Keras writes by itself on first use, with TensorFlow in it, is nobody's choice.
+        (
+            None,
+            {"floatx": "float32", "epsilon": 1e-07, "backend": "tensorflow", "image_data_format": "channels_last"},
+            "jax",
+        ),
+    ],
+)
+def test_backend_that_is_chosen(tmp_path, variable, config, expected):
+    import json
+
+    environ = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"} | {
+        "KERAS_HOME": str(tmp_path)
+    }
+    if variable:
+        environ["KERAS_BACKEND"] = variable
+    if config:
+        (tmp_path / "keras.json").write_text(json.dumps(config))
+    code = "import os; from cafct_keras import backend; print(os.environ['KERAS_BACKEND'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=True)
+    assert done.stdout.strip() == expected

@@ -1,0 +1,57 @@
+import keras
+import pytest
+
+from cafct_keras import environment
+from tests.cli import fails, run
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("task", ["train", "predict"])
+def test_report(task):
+    small = ("--preset", "tiny", "--size", 32, "--batch-size", 2, "--repeats", 2)
+    result = run("benchmark", task, *small, "--json")
+    assert result.code == 0, result
+    report = result.json
+    assert report["images_per_second"] == pytest.approx(1000 / report["ms_per_image"], rel=1e-2)
+    assert report["best_ms_per_image"] <= report["ms_per_image"]
+    assert report["peak_memory_gb"] > 0
+    assert report["compile_s"] > 0
+    assert report["backend"] == keras.backend.backend()
+    if keras.backend.backend() == "jax":
+        # 32x32 is 1/64 of 256x256, where `tiny` takes some tenths of a GFLOP forwards and three times that in training.
+        assert 1e6 < report["flops_per_image"] < 1e8
+        assert report["achieved_flops"] == pytest.approx(
+            report["flops_per_image"] * report["images_per_second"], rel=1e-2
+        )
+    else:
+        assert report["flops_per_image"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--size", 100), "multiples of 32"),
+        (("--model", "nobody"), "unknown model"),
+        (("--preset", "huge"), "unknown preset"),
+        (("--precision", "float8"), "--precision float8"),
+    ],
+)
+def test_mistakes(options, words):
+    assert words in fails("benchmark", "predict", *options)
+
+
+def test_info():
+    result = run("info", "--json")
+    assert result.json["backend"] == keras.backend.backend()
+    assert result.json["versions"]["keras"] == keras.__version__
+    assert result.json["devices"]
+
+
+def test_info_warns_of_a_gpu_that_jax_does_not_see(monkeypatch):
+    answers = {(): "| CUDA Version: 12.8 |", ("--query-gpu=name", "--format=csv,noheader"): "NVIDIA H100\n"}
+    monkeypatch.setattr(environment, "_nvidia_smi", lambda *arguments: answers[arguments])
+    monkeypatch.setattr(environment, "devices", lambda: ["cpu: cpu, 2 cores"])
+    monkeypatch.setattr(environment.keras.backend, "backend", lambda: "jax")
+    assert 'pip install "cafct-keras[cuda12]"' in environment.unused_gpu()
+    monkeypatch.setattr(environment, "devices", lambda: ["gpu: NVIDIA H100"])
+    assert environment.unused_gpu() is None

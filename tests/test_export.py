@@ -1,0 +1,76 @@
+"""One run, three backends, one SavedModel: the same predictions."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import cafct_keras
+from tests.cli import fails, run
+from tests.training.conftest import slices_folder, trained  # noqa: F401  (the run that is exported)
+
+PREDICT = """
+import sys, numpy as np, cafct_keras
+images = np.load(sys.argv[2])
+np.save(sys.argv[3], cafct_keras.load_model(sys.argv[1]).predict(images, verbose=0))
+"""
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).random((3, 96, 64, 3), dtype="float32")
+
+
+@pytest.mark.parametrize("backend", ["jax", "tensorflow", "torch"])
+def test_predictions_on_every_backend(backend, trained, images, tmp_path):  # noqa: F811
+    if backend == "torch":
+        pytest.importorskip("torch", reason="PyTorch is not installed (extra: torch)")
+    expected = cafct_keras.load_model(trained[0]).predict(images, verbose=0)
+    np.save(tmp_path / "images.npy", images)
+    arguments = [str(trained[0]), str(tmp_path / "images.npy"), str(tmp_path / "out.npy")]
+    environ = {**os.environ, "KERAS_BACKEND": backend}
+    subprocess.run([sys.executable, "-c", PREDICT, *arguments], check=True, env=environ)
+    actual = np.load(tmp_path / "out.npy")
+    assert np.ptp(expected) > 0.01
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
+
+
+@pytest.mark.backends
+def test_savedmodel_is_numbered_checked_and_served(trained, images, tmp_path):  # noqa: F811
+    out = tmp_path / "served"
+    for version in (1, 2):
+        result = run("export", trained[0], "--out", out, "--json")
+        assert result.code == 0, result
+        manifest = json.loads((out / f"manifest-{version}.json").read_text())
+        assert manifest == result.json
+        assert manifest["largest_difference"] < 1e-5
+    assert {path.name for path in out.iterdir()} == {"1", "2", "manifest-1.json", "manifest-2.json"}
+    code = """
+import sys, numpy as np, tensorflow as tf
+loaded = tf.saved_model.load(sys.argv[1])
+slices = tf.constant(np.load(sys.argv[2]))
+np.save(sys.argv[3], loaded.signatures["serve_slices"](slices=slices)["probability"].numpy())
+assert "keras" not in sys.modules
+"""
+    slices = (images[..., 0] * 255).astype("uint8")
+    np.save(tmp_path / "slices.npy", slices)
+    arguments = [str(out / "2"), str(tmp_path / "slices.npy"), str(tmp_path / "out.npy")]
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True)
+    repeated = np.repeat(slices[..., None].astype("float32") / 255, 3, axis=-1)
+    expected = cafct_keras.load_model(trained[0]).predict(repeated, verbose=0)
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-5)
+
+
+def test_mistakes_leave_nothing_behind(trained, tmp_path):  # noqa: F811
+    assert "--format onnx: unknown; give savedmodel" in fails(
+        "export", trained[0], "--format", "onnx", "--out", tmp_path / "x"
+    )
+    assert "no model here" in fails("export", tmp_path, "--out", tmp_path / "x")
+    (tmp_path / "broken.keras").write_bytes(b"not a zip")
+    assert "broken.keras: not a model" in fails("export", tmp_path / "broken.keras", "--out", tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+    (tmp_path / "file").touch()
+    assert "is a file" in fails("export", trained[0], "--out", tmp_path / "file")

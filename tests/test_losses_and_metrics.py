@@ -1,0 +1,102 @@
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from cafct_keras import metrics
+from cafct_keras.losses import BCEDiceLoss
+
+pytestmark = pytest.mark.backends
+
+MASKS = hnp.arrays("uint8", (4, 5, 6, 2), elements=st.integers(0, 1))
+
+
+def naive(rule, truth, mask):
+    """Dice or IoU by loops, from `(N, H, W)` masks."""
+    if rule == "dice_per_slice_positive":
+        scores = [2 * (t & m).sum() / (t.sum() + m.sum()) for t, m in zip(truth, mask, strict=True) if t.any()]
+        return np.mean(scores) if scores else 0.0
+    overlap, total = (truth & mask).sum(), truth.sum() + mask.sum()
+    if not total:
+        return 1.0
+    return 2 * overlap / total if rule == "dice_pooled" else overlap / (total - overlap)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    truth=MASKS,
+    mask=MASKS,
+    class_index=st.integers(0, 1),
+    weights=st.lists(st.sampled_from([0.0, 1.0]), min_size=4, max_size=4),
+)
+def test_metrics_are_the_naive_ones(truth, mask, class_index, weights):
+    logits = np.where(mask == 1, 2.0, -2.0).astype("float32")
+    kept = np.asarray(weights) > 0
+    for metric in (metrics.PooledDice, metrics.PooledIoU, metrics.PerSlicePositiveDice):
+        streaming = metric(from_logits=True, class_index=class_index)
+        for part in (slice(0, 2), slice(2, 4)):
+            streaming.update_state(truth[part].astype("float32"), logits[part], np.asarray(weights[part], "float32"))
+        expected = naive(streaming.name, truth[kept][..., class_index], mask[kept][..., class_index])
+        np.testing.assert_allclose(float(streaming.result()), expected, atol=1e-6)
+
+
+def test_pooled_counts_are_exact_beyond_float32_and_int32():
+    metric = metrics.PooledDice()
+    ones = np.ones((1, 1024, 1024, 1), "float32")
+    # As after 3,000 full slices of 1024x1024, and then one pixel more.
+    metric.counts.assign(np.array([[3000, 0]] * 3, "int32"))
+    metric.update_state(ones * 0, ones * 0)
+    single = np.zeros_like(ones)
+    single[0, 0, 0, 0] = 1
+    metric.update_state(single, single)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(metric.counts), [[3000, 1]] * 3)
+    metric.update_state(ones, ones)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(metric.counts), [[3001, 1]] * 3)
+
+
+def test_threshold_is_strict_and_the_same_for_logits():
+    truth = np.ones((1, 1, 2, 1), "float32")
+    probability = np.array([[[[0.7], [0.71]]]], "float32")
+    by_probability = metrics.PooledIoU(threshold=0.7)
+    by_logit = metrics.PooledIoU(threshold=0.7, from_logits=True)
+    by_probability.update_state(truth, probability)
+    by_logit.update_state(truth, np.log(probability / (1 - probability)))
+    assert float(by_probability.result()) == pytest.approx(0.5)
+    assert float(by_logit.result()) == pytest.approx(0.5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(truth=MASKS, seed=st.integers(0, 99))
+@pytest.mark.parametrize("reduction", ["batch", "image"])
+def test_an_image_of_weight_0_is_not_there(reduction, truth, seed):
+    logits = np.random.default_rng(seed).normal(size=truth.shape).astype("float32")
+    loss = BCEDiceLoss(from_logits=True, dice_reduction=reduction)
+    truth = truth.astype("float32")
+    padded = loss(truth, logits, np.array([1, 0, 1, 0], "float32"))
+    np.testing.assert_allclose(float(padded), float(loss(truth[::2], logits[::2])), rtol=1e-5)
+
+
+@pytest.mark.parametrize("logit", [-1e4, -100.0, 100.0, 1e4])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_loss_is_finite_for_certain_predictions(logit, dtype):
+    logits = keras.ops.full((1, 4, 4, 1), logit, dtype=dtype)
+    for truth in (np.zeros((1, 4, 4, 1)), np.ones((1, 4, 4, 1))):
+        assert np.isfinite(float(BCEDiceLoss(from_logits=True)(truth, logits)))
+        assert np.isfinite(float(BCEDiceLoss()(truth, keras.ops.sigmoid(logits))))
+
+
+def test_loss_and_metrics_survive_their_configuration():
+    loss = BCEDiceLoss(from_logits=True, dice_reduction="image", smooth=2.0, bce_weight=0.5, dice_weight=3.0)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
+    assert again.get_config() == loss.get_config()
+    for metric in (metrics.PooledDice, metrics.PooledIoU, metrics.PerSlicePositiveDice):
+        original = metric(name="mine", from_logits=True, threshold=0.3, class_index=1)
+        again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(original))
+        assert again.get_config() == original.get_config()
+
+
+def test_unknown_reduction():
+    with pytest.raises(ValueError, match="dice_reduction must be one of"):
+        BCEDiceLoss(dice_reduction="volume")

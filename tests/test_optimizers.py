@@ -1,0 +1,111 @@
+import keras
+import numpy as np
+import pytest
+
+from cafct_keras.errors import UserError
+from cafct_keras.optimizers import OptaxOptimizer, cosine_schedule, make_optimizer
+
+on_jax = pytest.mark.skipif(keras.backend.backend() != "jax", reason="optax optimisers are for the JAX backend")
+
+
+def network(optimizer):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, activation="tanh"), keras.layers.Dense(1)])
+    model.compile(optimizer, "mse")
+    return model
+
+
+def data():
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    return x, x[:, :1] * 2
+
+
+def weights_by_step(optimizer, steps=12):
+    model = network(optimizer)
+    history = []
+    for _ in range(steps):
+        model.train_on_batch(*data())
+        history.append(np.concatenate([w.ravel() for w in model.get_weights()]))
+    return np.stack(history)
+
+
+@on_jax
+@pytest.mark.parametrize("form", ["object", "name"])
+def test_optax_equals_keras_step_for_step(form):
+    import optax
+
+    if form == "object":
+        sgd = OptaxOptimizer(optax.sgd(0.1, momentum=0.9))
+        adam = OptaxOptimizer(optax.adam(0.01, eps=1e-12))
+    else:
+        sgd = OptaxOptimizer("sgd", learning_rate=0.1, momentum=0.9)
+        adam = OptaxOptimizer("adam", learning_rate=0.01, eps=1e-12)
+    expected = weights_by_step(keras.optimizers.SGD(0.1, momentum=0.9))
+    np.testing.assert_allclose(weights_by_step(sgd), expected, atol=1e-6)
+    # The two place epsilon differently, so it is made to vanish.
+    expected = weights_by_step(keras.optimizers.Adam(0.01, epsilon=1e-12))
+    np.testing.assert_allclose(weights_by_step(adam), expected, atol=1e-6)
+
+
+@on_jax
+def test_optax_follows_a_keras_schedule():
+    schedule = cosine_schedule(0.1, steps=12, warmup_steps=3)
+    expected = weights_by_step(keras.optimizers.SGD(schedule))
+    np.testing.assert_allclose(weights_by_step(OptaxOptimizer("sgd", learning_rate=schedule)), expected, atol=1e-6)
+
+
+@on_jax
+def test_optax_state_is_saved_and_restored_with_the_model(tmp_path):
+    optimizer = OptaxOptimizer("adamw", learning_rate=cosine_schedule(0.05, steps=40), weight_decay=0.1)
+    model = network(optimizer)
+    model.fit(*data(), epochs=3, batch_size=16, shuffle=False, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    for one in (model, again):
+        one.fit(*data(), epochs=2, batch_size=16, shuffle=False, verbose=0)
+    for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@on_jax
+def test_optax_object_without_a_name_says_so_when_loaded(tmp_path):
+    import optax
+
+    model = network(OptaxOptimizer(optax.sgd(0.1)))
+    model.train_on_batch(*data())
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="compile=False"):
+        keras.saving.load_model(tmp_path / "model.keras")
+    keras.saving.load_model(tmp_path / "model.keras", compile=False)
+
+
+@on_jax
+@pytest.mark.parametrize("name", ["nonsense", "exponential_decay", "__doc__"])
+def test_unknown_optax_names(name):
+    with pytest.raises(UserError, match=f"--optimizer optax:{name}"):
+        make_optimizer(f"optax:{name}")
+
+
+@pytest.mark.backends
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX is the one that has it")
+def test_optax_under_another_backend_is_a_clear_error():
+    with pytest.raises(RuntimeError, match="KERAS_BACKEND=jax"):
+        OptaxOptimizer("sgd", learning_rate=0.1)
+    with pytest.raises(UserError, match="KERAS_BACKEND=jax"):
+        make_optimizer("optax:sgd")
+
+
+def test_optimizers_by_name():
+    sgd = make_optimizer("sgd")
+    assert (float(sgd.learning_rate), sgd.momentum, sgd.weight_decay) == (pytest.approx(1e-3), 0.9, 1e-4)
+    assert isinstance(make_optimizer("adam"), keras.optimizers.Adam)
+    assert make_optimizer("adamw", weight_decay=0.02).weight_decay == 0.02
+    with pytest.raises(UserError, match="--optimizer lion: unknown"):
+        make_optimizer("lion")
+
+
+def test_cosine_schedule():
+    schedule = cosine_schedule(1e-3, steps=100, warmup_steps=10)
+    rates = [float(schedule(step)) for step in (0, 5, 10, 55, 100)]
+    np.testing.assert_allclose(rates, [0, 5e-4, 1e-3, 5.05e-4, 1e-5], rtol=1e-5)
+    np.testing.assert_allclose(float(cosine_schedule(1e-3, steps=100)(100)), 1e-5, rtol=1e-5)

@@ -1,0 +1,177 @@
+"""`cafct-keras fit` from the outside: what it writes, what it says, what it refuses."""
+
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import cafct_keras
+from pipelines.sources.paired_folder import PairedFolder
+from tests.cli import fails, run
+from tests.training.conftest import SMALL, write_folder
+
+FILES = {"run.json", "model.keras", "checkpoints", "history.csv", "curves.png", "samples.png", "events"}
+
+
+@pytest.mark.backends
+def test_run_folder_is_complete(trained, slices_folder):
+    out, result = trained
+    assert {path.name for path in out.iterdir()} == FILES
+    card = json.loads((out / "run.json").read_text())
+    assert card == result.json
+    assert card["status"] == "finished"
+    assert card["options"]["learning_rate"] == 3e-3
+    assert card["options"]["augmentation"]["rotation"] == 10
+    assert card["parameters"] == 406_778
+    source = PairedFolder(slices_folder, target="liver", size=64)
+    assert card["data"]["fingerprint"] == source.fingerprint()
+    split = card["data"]["split"]
+    assert sum(part["slices"] for part in split.values()) == 48
+    patients = [set(part["patients"]) for part in split.values()]
+    assert not patients[0] & patients[1]
+    assert not patients[0] & patients[2]
+    assert "keras" in card["versions"]
+    assert card["backend"] == keras.backend.backend()
+    for name in ("curves.png", "samples.png"):
+        assert np.asarray(Image.open(out / name).convert("L")).std() > 10
+    assert list((out / "events" / "train").iterdir())
+    assert list((out / "events" / "validation").iterdir())
+
+
+@pytest.mark.backends
+def test_history_and_scores_are_of_the_kept_network(trained):
+    out, result = trained
+    rows = list(csv.DictReader((out / "history.csv").open()))
+    assert len(rows) == 3
+    best = max(rows, key=lambda row: float(row["val_dice_pooled"]))
+    card = result.json
+    assert card["best_epoch"] == int(best["epoch"]) + 1
+    assert card["validation"]["dice_pooled"] == pytest.approx(float(best["val_dice_pooled"]), abs=1e-5)
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+
+
+@pytest.mark.backends
+def test_test_score_is_that_of_predict(trained, slices_folder):
+    """The printed Dice again, from nothing but the PNG files, the run folder and NumPy."""
+    out, result = trained
+    model = cafct_keras.load_model(out)
+    overlap = total = 0
+    for row in csv.DictReader((slices_folder / "index.csv").open()):
+        if row["split"] == "test":
+            image = np.asarray(Image.open(slices_folder / "images" / f"{row['id']}.png"), "float32") / 255
+            mask = np.asarray(Image.open(slices_folder / "masks" / f"{row['id']}.png")) > 0
+            probability = model.predict(np.repeat(image[None, ..., None], 3, axis=-1), verbose=0)
+            prediction = probability[0, ..., 0] > 0.5
+            overlap, total = overlap + (prediction & mask).sum(), total + prediction.sum() + mask.sum()
+    assert result.json["test"]["dice_pooled"] == pytest.approx(2 * overlap / total, abs=1e-4)
+
+
+@pytest.mark.backends
+def test_warm_start_begins_where_the_other_run_ended(trained, slices_folder, tmp_path):
+    out, result = trained
+    # A learning rate of next to nothing: the scores must be those of the run that it starts from.
+    still = ("--optimizer", "sgd", "--learning-rate", 1e-12, "--epochs", 1)
+    warm = run("fit", "--data", slices_folder, *SMALL, *still, "--init", out, "--out", tmp_path / "warm", "--json")
+    # Batch normalisation's statistics move a little even so.
+    assert warm.json["validation"]["dice_pooled"] == pytest.approx(result.json["validation"]["dice_pooled"], abs=0.2)
+    first = cafct_keras.load_model(out).trainable_weights[0]
+    again = cafct_keras.load_model(tmp_path / "warm").trainable_weights[0]
+    np.testing.assert_allclose(*(keras.ops.convert_to_numpy(w) for w in (first, again)), atol=1e-6)
+
+
+def test_warm_start_from_another_network(trained, slices_folder, tmp_path):
+    out, _ = trained
+    other = ("--model-option", "fusion=concat", "--epochs", 1, "--init", out, "--out", tmp_path / "run")
+    assert "--init" in fails("fit", "--data", slices_folder, *SMALL, *other)
+    assert not (tmp_path / "run").exists()
+
+
+def test_two_targets(tmp_path):
+    """Two channels, liver first; the phantom knows both."""
+    small = ("--target", "both", "--size", 32, "--epochs", 1, "--batch-size", 64)
+    result = run("fit", *small, "--out", tmp_path / "both", "--json")
+    assert result.code == 0, result
+    assert result.json["data"]["targets"] == ["liver", "lesion"]
+    assert {"liver_dice_pooled", "lesion_dice_pooled", "liver_dice_per_slice_positive"} <= set(result.json["test"])
+    model = cafct_keras.load_model(tmp_path / "both")
+    assert model.predict(np.zeros((1, 32, 64, 3), "float32"), verbose=0).shape == (1, 32, 64, 2)
+
+
+def test_nan_stops_the_run_with_step_files_and_cause(slices_folder, tmp_path):
+    wild = ("--optimizer", "sgd", "--learning-rate", 1e30, "--schedule", "constant", "--epochs", 5)
+    message = fails("fit", "--data", slices_folder, *SMALL, *wild, "--out", tmp_path / "run")
+    assert "NaN or infinite at step 1 (slices phantom-" in message
+    assert "--learning-rate 1e+29" in message
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "stopped"
+    assert not (tmp_path / "run" / "model.keras").exists()
+
+
+def test_real_slices_are_learnt(shared, tmp_path):
+    """The README's recipe for real CT in short: `tiny` at a quarter of the pixels for a few epochs."""
+    data = shared / "data" / "msd_liver"
+    recipe = ("--optimizer", "adamw", "--learning-rate", 2e-3, "--warmup-epochs", 1, "--epochs", 8, "--batch-size", 8)
+    augmentation = ("--flip", "--quarter-turns")
+    arguments = ("--target", "liver", "--preset", "tiny", "--size", 128, *recipe, *augmentation)
+    result = run("fit", "--data", data, *arguments, "--out", tmp_path / "run", "--json")
+    assert result.code == 0, result
+    assert result.json["data"]["split"]["test"]["slices"] == 63
+    assert result.json["test"]["dice_pooled"] > 0.7
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--size", 100), "--size 100: give a multiple of 32"),
+        (("--model", "unet3000"), "--model unet3000: unknown; give"),
+        (("--preset", "huge"), "--preset huge: unknown; give tiny, small, base, large"),
+        (("--target", "spleen"), "--target spleen: unknown; give lesion, liver, both"),
+        (("--precision", "float8"), "--precision float8: unknown; give float32"),
+        (("--optimizer", "lion"), "--optimizer lion: unknown; give"),
+        (("--optimizer", "optax:nonsense"), "--optimizer optax:nonsense"),
+        (("--batch-size", 5000), "--batch-size 5000: give"),
+        (("--epochs", 0), "--epochs 0"),
+        (("--seed", -1), "--seed -1"),
+        (("--rotation", 500), "rotation 500"),
+        (("--schedule", "linear"), "--schedule linear"),
+        (("--model-option", "colour=red"), "colour"),
+        (("--init", "nowhere"), "nowhere"),
+        (("--data", "nowhere"), "nowhere"),
+    ],
+)
+def test_mistaken_options(options, words, slices_folder, tmp_path):
+    arguments = {"--data": slices_folder, "--out": tmp_path / "run"} | dict([options])
+    flat = [
+        item for pair in ({"--target": "liver", "--preset": "tiny", "--size": 64} | arguments).items() for item in pair
+    ]
+    assert words in fails("fit", *flat)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("options", [("--epochs", "many"), ("--nonsense",), ("--model-option", "fusion")])
+def test_options_that_do_not_parse(options):
+    assert options[0].strip("-") in fails("fit", *options, code=2).replace("_", "-")
+
+
+def test_out_folder_that_exists_is_left_alone(slices_folder, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("years of work")
+    message = fails("fit", "--data", slices_folder, *SMALL, "--out", tmp_path / "run")
+    assert "exists already; give another name" in message
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.txt"]
+
+
+def test_broken_data_is_named_and_nothing_is_written(tmp_path):
+    folder = write_folder(tmp_path / "data", cases=6, slices=1, size=64)
+    victim = sorted((folder / "masks").iterdir())[0]
+    victim.write_bytes(victim.read_bytes()[:60])
+    message = fails("fit", "--data", folder, *SMALL, "--out", tmp_path / "run")
+    assert victim.name in message
+    assert not (tmp_path / "run").exists()
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    with pytest.raises(ValueError, match="nowhere"):
+        run("fit", "--data", "nowhere", "--out", tmp_path / "run", "--debug")
