@@ -66,9 +66,7 @@ def _model_options(ctx, parameter, values):
 @click.option("--data", default="phantom", show_default=True, help="phantom, or a folder with images/ and masks/.")
 @click.option("--target", default="lesion", show_default=True, help="lesion, liver or both.")
 @click.option("--patient-pattern", help="Regular expression; its first group is the patient in a slice's name.")
-@click.option(
-    "--window", type=(float, float), default=(-200.0, 250.0), show_default=True, help="HU shown, for data in HU."
-)
+@click.option("--window", type=(float, float), help="HU shown, for data in HU.  [default: -200 250; phantom: -20 180]")
 @click.option("--model", default="cafct_net", show_default=True, help="The network.")
 @click.option("--preset", help="Size of the network: tiny, small, base or large.  [default: base; phantom: tiny]")
 @click.option(
@@ -81,15 +79,14 @@ def _model_options(ctx, parameter, values):
 )
 @click.option("--size", type=int, help="Height and width in pixels.  [default: 256; phantom: 128]")
 @click.option("--epochs", type=int, help="Passes over the training slices.  [default: 100; phantom: 14]")
-@click.option("--batch-size", type=int, default=8, show_default=True, help="Slices a step.")
+@click.option("--batch-size", type=int, help="Slices a step.  [default: 8; phantom: 4]")
 @click.option("--optimizer", help="sgd, adam, adamw or optax:NAME.  [default: sgd; phantom: adamw]")
-@click.option("--learning-rate", type=float, help="Its peak.  [default: 1e-3; phantom: 4e-3]")
+@click.option("--learning-rate", type=float, help="Its peak.  [default: 1e-3; phantom: 3e-3]")
 @click.option("--momentum", type=float, default=0.9, show_default=True, help="Of SGD.")
 @click.option("--weight-decay", type=float, default=1e-4, show_default=True, help="Of SGD and AdamW, decoupled.")
-@click.option("--ema", type=float, help="Momentum of a moving average of the weights, which is what is kept.")
 @click.option("--schedule", default="cosine", show_default=True, help="cosine or constant.")
 @click.option("--warmup-epochs", type=float, help="Epochs of linear rise first.  [default: 0; phantom: 1]")
-@click.option("--flip", is_flag=True, help="Augmentation: mirror either axis.")
+@click.option("--flip", is_flag=True, help="Augmentation: mirror either axis.  [phantom: on where no other is given]")
 @click.option("--quarter-turns", is_flag=True, help="Augmentation: turn by 90, 180 or 270 degrees.")
 @click.option("--rotation", type=float, default=0.0, help="Augmentation: turn by up to so many degrees.")
 @click.option("--scale", type=float, default=0.0, help="Augmentation: magnify by up to this share.")
@@ -115,8 +112,9 @@ def fit(started, quiet, as_json, **options):
     from cafct_keras.training import fit as train
     from pipelines.augmentation import Augmentation
 
-    names = [field.name for field in dataclasses.fields(Augmentation)]
-    augmentation = Augmentation(**{name: options.pop(name) for name in names})
+    chosen = {field.name: options.pop(field.name) for field in dataclasses.fields(Augmentation)}
+    # Nothing chosen is left to the data: none for real slices, flips for the phantom.
+    augmentation = Augmentation(**chosen) if any(chosen.values()) else None
     card = train(FitOptions(augmentation=augmentation, **options), quiet=quiet, started=started)
     if as_json:
         click.echo(json.dumps(card))

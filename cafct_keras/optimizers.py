@@ -126,7 +126,7 @@ def cosine_schedule(learning_rate, *, steps, final=0.01, warmup_steps=0):
     )
 
 
-def make_optimizer(name="sgd", *, learning_rate=1e-3, momentum=0.9, weight_decay=1e-4, ema=None):
+def make_optimizer(name="sgd", *, learning_rate=1e-3, momentum=0.9, weight_decay=1e-4):
     """An optimiser by name.
 
     Args:
@@ -136,7 +136,6 @@ def make_optimizer(name="sgd", *, learning_rate=1e-3, momentum=0.9, weight_decay
         momentum: of SGD.
         weight_decay: of SGD and AdamW, decoupled: weights shrink by `learning_rate * weight_decay` a step, whatever the
             gradient.
-        ema: momentum of an exponential moving average of the weights, which replaces them at the end; None for none.
 
     Returns:
         A `keras.optimizers.Optimizer`.
@@ -144,19 +143,15 @@ def make_optimizer(name="sgd", *, learning_rate=1e-3, momentum=0.9, weight_decay
     Raises:
         UserError: for an unknown name, or optax under another backend than JAX.
     """
-    averaging = {} if ema is None else {"use_ema": True, "ema_momentum": ema}
     if name.startswith(OPTAX_PREFIX):
-        if ema is not None:
-            raise UserError("--ema: not with an optax optimiser; leave it out or use sgd, adam or adamw")
         try:
             return OptaxOptimizer(name.removeprefix(OPTAX_PREFIX), learning_rate=learning_rate)
         except (RuntimeError, ValueError, TypeError) as error:
             raise UserError(f"--optimizer {name}: {error}") from error
     if name == "sgd":
-        options = {"momentum": momentum, "weight_decay": weight_decay}
-        return keras.optimizers.SGD(learning_rate, **options, **averaging)
+        return keras.optimizers.SGD(learning_rate, momentum=momentum, weight_decay=weight_decay)
     if name == "adam":
-        return keras.optimizers.Adam(learning_rate, **averaging)
+        return keras.optimizers.Adam(learning_rate)
     if name == "adamw":
-        return keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay, **averaging)
+        return keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay)
     raise UserError(f"--optimizer {name}: unknown; give sgd, adam, adamw or optax:NAME")

@@ -75,7 +75,8 @@ class ConvBNReLU(layers.Layer):
             name="conv",
         )
         self.norm = make_batch_norm(self, "norm")
-        build_chain(input_shape, self.conv, self.norm)
+        self.conv.build(input_shape)
+        self.norm.build(self.compute_output_shape(input_shape))
 
     def call(self, inputs, training=None):
         # With a stride of 1 "same" is symmetric already.

@@ -44,7 +44,8 @@ class OverlapPatchEmbedding(layers.Layer):
             self, self.filters, self.patch_size, strides=self.strides, use_bias=True, name="project"
         )
         self.norm = make_layer_norm(self, PATCH_EPSILON, "norm")
-        build_chain(input_shape, self.project, self.norm)
+        self.project.build(input_shape)
+        self.norm.build(self.compute_output_shape(input_shape))
 
     def call(self, inputs):
         return self.norm(self.project(pad_symmetric(inputs, self.patch_size // 2)))

@@ -22,14 +22,20 @@ def save_model(model, path):
 class NonFiniteGuard(keras.callbacks.Callback):
     """Ends training at the first step whose loss is NaN or infinite.
 
+    Args:
+        trained: the network in training. Not the inherited `model`: under JAX reading that moves the state back into
+            the network, which must not happen beside a running step.
+        steps_per_epoch: of the run.
+
     Attributes:
         step: number of that step within the whole run, from 0; None while all is well.
     """
 
     async_safe = True
 
-    def __init__(self, *, steps_per_epoch):
+    def __init__(self, trained, *, steps_per_epoch):
         super().__init__()
+        self._trained = trained
         self.steps_per_epoch = steps_per_epoch
         self.step = None
         self._epoch = 0
@@ -42,7 +48,7 @@ class NonFiniteGuard(keras.callbacks.Callback):
         if not math.isfinite(logs["loss"]):
             step = self._epoch * self.steps_per_epoch + batch
             self.step = step if self.step is None else min(self.step, step)
-            self.model.stop_training = True
+            self._trained.stop_training = True
 
 
 class Checkpoints(keras.callbacks.Callback):

@@ -68,6 +68,7 @@ class TrainingProgress(keras.callbacks.Callback):
             f"validation: loss {logs['val_loss']:.4f}  dice {logs['val_' + self._dice]:.4f}  "
             f"{duration(elapsed)}, {duration(left)} left",
             highlight=False,
+            soft_wrap=True,
         )
 
     def close(self):

@@ -79,10 +79,10 @@ def fit(options, *, console=None, quiet=False, started=None):
     card = _card(options, source, parts, model)
     _write(folder, card)
     for note in source.notes:
-        console.print(note, highlight=False)
-    console.print(_headline(options, card, folder), highlight=False)
+        console.print(note, highlight=False, soft_wrap=True)
+    console.print(_headline(options, card, folder), highlight=False, soft_wrap=True)
 
-    guard = NonFiniteGuard(steps_per_epoch=steps_per_epoch)
+    guard = NonFiniteGuard(trained, steps_per_epoch=steps_per_epoch)
     checkpoints = Checkpoints(model, folder=folder, best_file=MODEL_FILE, monitor=f"val_{dice}", guard=guard)
     progress = TrainingProgress(
         epochs=options.epochs, steps_per_epoch=steps_per_epoch, dice=dice, console=console, quiet=quiet, started=started
@@ -94,9 +94,6 @@ def fit(options, *, console=None, quiet=False, started=None):
         Events(folder / "events"),
         progress,
     ]
-    if options.ema is not None:
-        # First, so that the averaged weights are the ones that are validated and saved.
-        callbacks.insert(0, keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     stream = training_stream(
         train, batch_size=options.batch_size, steps=steps, seed=options.seed, augmentation=options.augmentation
     )
@@ -131,7 +128,7 @@ def fit(options, *, console=None, quiet=False, started=None):
     figures.plot_curves(history, folder / "curves.png", dice=dice)
     _plot_samples(model, parts["test"] if parts["test"].names else parts["validation"], folder / "samples.png")
     _write(folder, card)
-    console.print(_summary(card, folder), highlight=False)
+    console.print(_summary(card, folder), highlight=False, soft_wrap=True)
     return card
 
 
@@ -164,7 +161,6 @@ def _compile(model, options, *, targets, steps_per_epoch, steps):
         learning_rate=rate,
         momentum=options.momentum,
         weight_decay=options.weight_decay,
-        ema=options.ema,
     )
     measured = []
     for index, target in enumerate(targets):

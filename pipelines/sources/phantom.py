@@ -47,12 +47,12 @@ class Scan:
     @classmethod
     def draw(cls, rng: np.random.Generator, build: anatomy.Build, slices: int, size: int) -> "Scan":
         """Draws a protocol that fits a patient: as many slices as asked, spread over the liver."""
-        field = max(rng.uniform(360.0, 400.0), 2.0 * build.torso.width + 14.0)
+        field = 2.0 * build.torso.width + rng.uniform(14.0, 40.0)
         height = 2.0 * anatomy.LIVER_HALF_HEIGHT * build.scale * rng.uniform(0.8, 1.05)
         pixel = field / size
         return cls(
             spacing=(float(np.clip(height / slices, *SPACINGS)), pixel, pixel),
-            noise=rng.uniform(8.0, 16.0),
+            noise=rng.uniform(7.0, 11.0),
             kernel=rng.uniform(0.8, 2.4),
         )
 

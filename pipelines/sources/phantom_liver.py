@@ -11,7 +11,7 @@ import numpy as np
 from pipelines.sources.phantom_anatomy import BLADDER, FAT, LIVER_HALF_HEIGHT, Build, kidney
 from pipelines.sources.phantom_shapes import Ellipsoid, Grid, Point, Tube, Waves, blend, coverage, fill, smooth_min
 
-FATTY = 0.2  # share of patients
+FATTY = 0.15  # share of patients
 LARGEST_COUNT = 8  # lesions of one patient
 DIAMETERS = (5.0, 50.0)  # mm
 
@@ -129,7 +129,7 @@ def draw_lesions(liver: Liver, fatty: bool, rng: np.random.Generator) -> list[Le
     count = min(int(rng.geometric(0.3)), LARGEST_COUNT)
     points, distances = points_inside(liver, rng)
     lesions: list[Lesion] = []
-    for diameter in np.clip(rng.lognormal(math.log(27.0), 0.5, size=count), *DIAMETERS).tolist():
+    for diameter in np.clip(rng.lognormal(math.log(32.0), 0.45, size=count), *DIAMETERS).tolist():
         radius = diameter / 2.0
         free = distances < -(0.5 * radius + 3.0)
         for other in lesions:
@@ -147,7 +147,7 @@ def draw_lesion(centre: Point, radius: float, fatty: bool, rng: np.random.Genera
     shape = Ellipsoid(centre, radii, rng.uniform(-90.0, 90.0), wobble)
     # A fatty liver is dark itself, so its lesions stand out less, and more of them are brighter; only small ones are.
     bright = rng.random() < (0.3 if fatty else 0.15) and radius < 9.0
-    contrast = rng.uniform(34.0, 55.0) if bright else -rng.uniform(34.0, 50.0 if fatty else 62.0)
+    contrast = rng.uniform(40.0, 55.0) if bright else -rng.uniform(44.0, 50.0 if fatty else 60.0)
     kind, blur = rng.random(), rng.uniform(1.0, 3.0)
     rim = rng.uniform(0.0, 24.0) if kind < 0.15 and not bright and radius > 6.0 else None
     core = contrast - rng.uniform(20.0, 40.0) if 0.15 < kind < 0.4 and not bright and radius > 8.0 else None
@@ -179,11 +179,11 @@ def paint_distractors(tissue: np.ndarray, grid: Grid, liver: Liver, rng: np.rand
         direction = rng.normal(size=3)
         end = start + rng.uniform(25.0, 50.0) * direction / np.linalg.norm(direction)
         vein = Tube(tuple(start.tolist()), tuple(end.tolist()), (rng.uniform(2.5, 4.0), 2.0))
-        fill(added, grid, vein, -rng.uniform(25.0, 45.0))
+        fill(added, grid, vein, -rng.uniform(15.0, 30.0))
     if rng.random() < 0.4:
         depth = liver.build.cavity.depth
         fat = Ellipsoid((-12.0, -0.68 * depth, -16.0), (rng.uniform(8.0, 16.0), rng.uniform(8.0, 14.0), 4.0), 12.0)
-        fill(added, grid, fat, -rng.uniform(20.0, 40.0), edge=4.0)
+        fill(added, grid, fat, -rng.uniform(15.0, 30.0), edge=4.0)
     tissue += added
 
 
@@ -205,7 +205,7 @@ def paint_liver(
     bladder = gallbladder(build, rng)
     liver = draw_liver(build, bladder, rng)
     fatty = rng.random() < FATTY
-    base = rng.uniform(40.0, 70.0) if fatty else rng.uniform(90.0, 130.0)
+    base = rng.uniform(65.0, 85.0) if fatty else rng.uniform(95.0, 125.0)
     opacified = base + rng.uniform(20.0, 60.0)
     texture = Waves(rng, (8.0, 30.0), 3.0)
     vessels, lesions = draw_vessels(build, rng), [] if healthy else draw_lesions(liver, fatty, rng)

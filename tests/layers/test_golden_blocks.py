@@ -117,7 +117,7 @@ def test_iterative_feature_fusion_of_dai(arrays):
 def test_u_net_down(arrays):
     state, (x,), (expected,) = golden.block(arrays, "unet_down_8_16")
     prefix = "maxpool_conv.1.double_conv"
-    x = ops.max_pool(x, 2)
+    x = ops.max_pool(x, 2, strides=2)
     for index, first in ((1, 0), (2, 3)):
         layer = layers.ConvBNReLU(filters=16, name=f"conv{index}")
         layer.build(x.shape)
