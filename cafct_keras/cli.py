@@ -78,7 +78,7 @@ def _model_options(ctx, parameter, values):
     help="Argument of the network's builder, such as fusion=concat; may be repeated.",
 )
 @click.option("--size", type=int, help="Height and width in pixels.  [default: 256; phantom: 128]")
-@click.option("--epochs", type=int, help="Passes over the training slices.  [default: 100; phantom: 14]")
+@click.option("--epochs", type=int, help="Passes over the training slices.  [default: 100; phantom: 18]")
 @click.option("--batch-size", type=int, help="Slices a step.  [default: 8; phantom: 4]")
 @click.option("--optimizer", help="sgd, adam, adamw or optax:NAME.  [default: sgd; phantom: adamw]")
 @click.option("--learning-rate", type=float, help="Its peak.  [default: 1e-3; phantom: 3e-3]")

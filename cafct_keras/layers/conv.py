@@ -32,6 +32,12 @@ def pad_symmetric(x, padding):
     return ops.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0))) if padding else x
 
 
+def padded_shape(shape, padding):
+    """Shape of `pad_symmetric`'s output; unknown sizes stay unknown."""
+    batch, *sides, channels = shape
+    return batch, *(None if side is None else side + 2 * padding for side in sides), channels
+
+
 def strided_size(size, strides):
     """Length of an axis after a symmetrically padded, strided convolution with an odd kernel; None stays None."""
     return None if size is None else (size - 1) // strides + 1
@@ -75,13 +81,16 @@ class ConvBNReLU(layers.Layer):
             name="conv",
         )
         self.norm = make_batch_norm(self, "norm")
-        self.conv.build(input_shape)
+        self.conv.build(padded_shape(input_shape, self._padding()))
         self.norm.build(self.compute_output_shape(input_shape))
 
-    def call(self, inputs, training=None):
+    def _padding(self):
         # With a stride of 1 "same" is symmetric already.
-        x = inputs if self.strides == 1 else pad_symmetric(inputs, self.dilation_rate * (self.kernel_size // 2))
-        return self.activation(self.norm(self.conv(x), training=training))
+        return 0 if self.strides == 1 else self.dilation_rate * (self.kernel_size // 2)
+
+    def call(self, inputs, training=None):
+        x = self.conv(pad_symmetric(inputs, self._padding()))
+        return self.activation(self.norm(x, training=training))
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape

@@ -7,7 +7,7 @@ a map `(batch, H, W, channels)` throughout.
 import keras
 from keras import layers, ops
 
-from cafct_keras.layers.conv import build_chain, make_conv, pad_symmetric, strided_size
+from cafct_keras.layers.conv import build_chain, make_conv, pad_symmetric, padded_shape, strided_size
 from cafct_keras.layers.depthwise import DepthwiseConv3x3
 from cafct_keras.layers.initializers import PACKAGE
 from cafct_keras.layers.spatial_reduction import (
@@ -44,7 +44,7 @@ class OverlapPatchEmbedding(layers.Layer):
             self, self.filters, self.patch_size, strides=self.strides, use_bias=True, name="project"
         )
         self.norm = make_layer_norm(self, PATCH_EPSILON, "norm")
-        self.project.build(input_shape)
+        self.project.build(padded_shape(input_shape, self.patch_size // 2))
         self.norm.build(self.compute_output_shape(input_shape))
 
     def call(self, inputs):

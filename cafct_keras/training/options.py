@@ -30,7 +30,7 @@ PAPER = {
 PHANTOM = {
     "preset": "tiny",
     "size": 128,
-    "epochs": 14,
+    "epochs": 18,
     "batch_size": 4,
     "optimizer": "adamw",
     "learning_rate": 3e-3,

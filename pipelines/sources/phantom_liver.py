@@ -129,7 +129,7 @@ def draw_lesions(liver: Liver, fatty: bool, rng: np.random.Generator) -> list[Le
     count = min(int(rng.geometric(0.3)), LARGEST_COUNT)
     points, distances = points_inside(liver, rng)
     lesions: list[Lesion] = []
-    for diameter in np.clip(rng.lognormal(math.log(32.0), 0.45, size=count), *DIAMETERS).tolist():
+    for diameter in np.clip(rng.lognormal(math.log(34.0), 0.42, size=count), *DIAMETERS).tolist():
         radius = diameter / 2.0
         free = distances < -(0.5 * radius + 3.0)
         for other in lesions:
@@ -205,7 +205,7 @@ def paint_liver(
     bladder = gallbladder(build, rng)
     liver = draw_liver(build, bladder, rng)
     fatty = rng.random() < FATTY
-    base = rng.uniform(65.0, 85.0) if fatty else rng.uniform(95.0, 125.0)
+    base = rng.uniform(80.0, 92.0) if fatty else rng.uniform(95.0, 125.0)
     opacified = base + rng.uniform(20.0, 60.0)
     texture = Waves(rng, (8.0, 30.0), 3.0)
     vessels, lesions = draw_vessels(build, rng), [] if healthy else draw_lesions(liver, fatty, rng)
