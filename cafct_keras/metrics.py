@@ -60,9 +60,9 @@ class _PooledMetric(_OverlapMetric):
         self.counts.assign(ops.stack([high, low % CARRY], axis=1))
 
     def totals(self):
-        """Overlap, target and prediction in pixels, float32 `(3,)`."""
+        """Overlap, target and prediction in pixels, each a float32 scalar."""
         counts = ops.cast(self.counts, "float32")
-        return counts[:, 0] * CARRY + counts[:, 1]
+        return [counts[index, 0] * CARRY + counts[index, 1] for index in range(3)]
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
