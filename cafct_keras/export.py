@@ -22,7 +22,7 @@ TOLERANCE = 1e-5
 CHECKED_SHAPES = ((2, 160, 224), (1, 288, 96))
 
 
-def export(run, *, out, format="savedmodel"):  # noqa: A002
+def export(run, *, out, file_format="savedmodel"):
     """Writes a trained network as the next numbered version under `out`, checked before it appears there.
 
     The SavedModel is plain TensorFlow, written by Keras's TensorFlow backend in a process of its own whatever backend
@@ -34,7 +34,7 @@ def export(run, *, out, format="savedmodel"):  # noqa: A002
     Args:
         run: run folder or `.keras` file.
         out: folder of the versions 1, 2 and so on, as TensorFlow Serving expects it.
-        format: `"savedmodel"`.
+        file_format: `"savedmodel"`.
 
     Returns:
         The manifest, as written beside the version: endpoints, largest difference from this backend's predictions on
@@ -44,8 +44,8 @@ def export(run, *, out, format="savedmodel"):  # noqa: A002
         UserError: for an unknown format, a folder without a model, missing TensorFlow, or an export that predicts
             something else (which is then not kept).
     """
-    if format not in FORMATS:
-        raise UserError(f"--format {format}: unknown; give {', '.join(FORMATS)}")
+    if file_format not in FORMATS:
+        raise UserError(f"--format {file_format}: unknown; give {', '.join(FORMATS)}")
     model = load_model(run)
     out = pathlib.Path(out)
     if out.exists() and not out.is_dir():

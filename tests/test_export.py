@@ -10,7 +10,6 @@ import pytest
 
 import cafct_keras
 from tests.cli import fails, run
-from tests.training.conftest import slices_folder, trained  # noqa: F401  (the run that is exported)
 
 PREDICT = """
 import sys, numpy as np, cafct_keras
@@ -25,7 +24,7 @@ def images():
 
 
 @pytest.mark.parametrize("backend", ["jax", "tensorflow", "torch"])
-def test_predictions_on_every_backend(backend, trained, images, tmp_path):  # noqa: F811
+def test_predictions_on_every_backend(backend, trained, images, tmp_path):
     if backend == "torch":
         pytest.importorskip("torch", reason="PyTorch is not installed (extra: torch)")
     expected = cafct_keras.load_model(trained[0]).predict(images, verbose=0)
@@ -39,7 +38,7 @@ def test_predictions_on_every_backend(backend, trained, images, tmp_path):  # no
 
 
 @pytest.mark.backends
-def test_savedmodel_is_numbered_checked_and_served(trained, images, tmp_path):  # noqa: F811
+def test_savedmodel_is_numbered_checked_and_served(trained, images, tmp_path):
     out = tmp_path / "served"
     # An older version is there already.
     (out / "1").mkdir(parents=True)
@@ -65,7 +64,7 @@ assert "cafct_keras" not in sys.modules
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-5)
 
 
-def test_mistakes_leave_nothing_behind(trained, tmp_path):  # noqa: F811
+def test_mistakes_leave_nothing_behind(trained, tmp_path):
     assert "--format onnx: unknown; give savedmodel" in fails(
         "export", trained[0], "--format", "onnx", "--out", tmp_path / "x"
     )

@@ -11,7 +11,7 @@ from PIL import Image
 import cafct_keras
 from pipelines.sources.paired_folder import PairedFolder
 from tests.cli import fails, run
-from tests.training.conftest import SMALL, write_folder
+from tests.runs import SMALL, write_folder
 
 FILES = {"run.json", "model.keras", "checkpoints", "history.csv", "curves.png", "samples.png", "events"}
 
