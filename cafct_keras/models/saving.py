@@ -1,12 +1,17 @@
 """Finding a trained network in a run folder or a file, and its logits."""
 
+import json
 import pathlib
+import zipfile
 
 import keras
 
 from cafct_keras.errors import UserError
 
+RUN_FILE = "run.json"
 MODEL_FILE = "model.keras"
+# Of run folders; one more whenever an older version of this package would misread a new one.
+RUN_FORMAT = 1
 
 
 def load_model(path):
@@ -19,17 +24,49 @@ def load_model(path):
         A `keras.Model`, not compiled.
 
     Raises:
-        UserError: where there is no such file or it is no network of this project.
+        UserError: where there is no such file, it is no network of this project, or the run folder is in the format of
+            another version.
     """
     path = pathlib.Path(path)
+    if (path / RUN_FILE).is_file():
+        read_run(path)
     file = path / MODEL_FILE if path.is_dir() else path
     if not file.is_file():
         raise UserError(f"{path}: no model here; give a run folder with {MODEL_FILE}, or a .keras file")
     try:
         return keras.saving.load_model(file, compile=False)
-    except (ValueError, TypeError, OSError, KeyError) as error:
+    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"{file}: not a model that this version reads ({reason})") from error
+
+
+def read_run(folder):
+    """Reads the card of a run folder, `run.json`.
+
+    Args:
+        folder: the run folder.
+
+    Returns:
+        The card, a dictionary.
+
+    Raises:
+        UserError: where there is none, it cannot be read, or it is in the format of another version.
+    """
+    file = pathlib.Path(folder) / RUN_FILE
+    try:
+        card = json.loads(file.read_text())
+        written = card["format"]
+    except FileNotFoundError:
+        raise UserError(f"{folder}: no {RUN_FILE} here; give the folder of a run") from None
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise UserError(f"{file}: not the card of a run ({error}); restore it or train again") from error
+    if written != RUN_FORMAT:
+        raise UserError(
+            f"{file}: a run folder of another version (format {written}, this version reads {RUN_FORMAT}); "
+            f"use cafct-keras {card.get('versions', {}).get('cafct-keras', 'of that time')}, "
+            f"or give its {MODEL_FILE} alone"
+        )
+    return card
 
 
 def logits_model(model):

@@ -20,7 +20,7 @@ from cafct_keras.environment import environment
 from cafct_keras.errors import UserError
 from cafct_keras.losses import BCEDiceLoss
 from cafct_keras.models import create_model, load_model, logits_model
-from cafct_keras.models.saving import MODEL_FILE
+from cafct_keras.models.saving import MODEL_FILE, RUN_FILE, RUN_FORMAT
 from cafct_keras.optimizers import cosine_schedule, make_optimizer
 from cafct_keras.training import figures
 from cafct_keras.training.callbacks import Checkpoints, Events, NonFiniteGuard
@@ -30,8 +30,6 @@ from pipelines.errors import DataError
 from pipelines.slices import foreground_counts, load_slices
 from pipelines.stream import batch_names, evaluation_stream, training_stream
 
-RUN_FILE = "run.json"
-FORMAT = 1
 SAMPLES = 6
 
 
@@ -182,7 +180,7 @@ def _evaluate(model, slices, options):
 
 def _card(options, source, parts, model):
     return {
-        "format": FORMAT,
+        "format": RUN_FORMAT,
         "status": "running",
         "command": shlex.join(["cafct-keras", *sys.argv[1:]]),
         "started": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),

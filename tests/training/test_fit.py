@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -161,6 +162,23 @@ def test_out_folder_that_exists_is_left_alone(slices_folder, tmp_path):
     message = fails("fit", "--data", slices_folder, *SMALL, "--out", tmp_path / "run")
     assert "exists already; give another name" in message
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.txt"]
+
+
+def test_run_folder_of_another_version(trained, slices_folder, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(trained[0], other)
+    card = json.loads((other / "run.json").read_text())
+    (other / "run.json").write_text(json.dumps({**card, "format": 99}))
+    message = fails("fit", "--data", slices_folder, *SMALL, "--init", other, "--out", tmp_path / "run")
+    assert "run.json: a run folder of another version (format 99, this version reads 1)" in message
+    assert f"use cafct-keras {cafct_keras.__version__}" in message
+    assert not (tmp_path / "run").exists()
+    # The network itself may still be read, for whoever wants that.
+    weights = cafct_keras.load_model(other / "model.keras").trainable_weights
+    assert sum(np.prod(weight.shape) for weight in weights) == card["parameters"]
+    for damaged in ("", "[]", "{}"):
+        (other / "run.json").write_text(damaged)
+        assert "not the card of a run" in fails("export", other, "--out", tmp_path / "served")
 
 
 def test_broken_data_is_named_and_nothing_is_written(tmp_path):
