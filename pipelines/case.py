@@ -6,6 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+from pipelines.geometry import Frame
+
 SPLITS = ("train", "validation", "test")
 
 
@@ -17,10 +19,13 @@ class Case:
         name: unique within its source.
         patient: cases of one patient never stand on two sides of a split.
         split: one of `SPLITS`.
-        images: `(slices, H, W)`, int16 in Hounsfield units or uint8 grey, as the source's `intensity` says.
+        images: `(slices, H, W)`, int16 in Hounsfield units or uint8 grey, as the source's `intensity` says. What a
+            scanner writes outside its circle (-2048, -3024) is still in it.
         masks: target name (`"liver"`, `"lesion"`) to `(slices, H, W)` bool. Liver includes its lesions.
         slice_names: one name a slice, unique within the source; a file's stem where there are files.
         spacing: millimetres between voxel centres along (slice, row, column), or None where unknown.
+        contiguous: whether each slice is the next one's neighbour in the patient.
+        frame: the way back to the arrays of the file and to the patient, or None for slices without a scan.
     """
 
     name: str
@@ -30,6 +35,8 @@ class Case:
     masks: dict[str, np.ndarray]
     slice_names: tuple[str, ...]
     spacing: tuple[float, float, float] | None = None
+    contiguous: bool = True
+    frame: Frame | None = None
 
 
 class Source(Protocol):
@@ -37,7 +44,8 @@ class Source(Protocol):
 
     Attributes:
         layout: the layout's name, such as `"phantom"` or `"paired_folder"`.
-        intensity: `"hu"` (int16, Hounsfield units) or `"grey"` (uint8, 0..255).
+        intensity: `"hu"` (int16, Hounsfield units), `"grey"` (uint8, 0..255, one window for all slices) or `"minmax"`
+            (uint8, every slice stretched from its own least to its own largest value).
         targets: names of the masks that every case has.
         notes: lines worth telling the user, such as how patients were told apart.
     """
@@ -47,8 +55,8 @@ class Source(Protocol):
     targets: tuple[str, ...]
     notes: list[str]
 
-    def cases(self) -> Iterator[Case]:
-        """Yields the cases in a fixed order, one at a time."""
+    def cases(self, split: str | None = None) -> Iterator[Case]:
+        """Yields the cases in a fixed order, one at a time; with a `split`, those of that part only."""
 
     def fingerprint(self) -> str:
         """Hex digest that changes when the data do."""

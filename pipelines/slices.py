@@ -1,11 +1,13 @@
 """All slices of a source in memory, windowed to 8 bits: what training and evaluation run on."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
 from pipelines.case import SPLITS, Source
 from pipelines.errors import DataError
+from pipelines.resize import resize_images, resize_masks
 
 _TARGETS = {"liver": ("liver",), "lesion": ("lesion",), "both": ("liver", "lesion")}
 
@@ -19,38 +21,67 @@ class Slices:
         masks: `(N, H, W, C)` uint8, 0 or 1, channels in the order of `targets`.
         names: `N` slice names, unique.
         patients: the patient of each slice.
+        cases: `(N,)` int64, the number of the case of each slice; a case's slices stand together, in their order.
         targets: `C` target names.
+        context: how many neighbours on either side come with a slice; 0 for the slice alone.
     """
 
     images: np.ndarray
     masks: np.ndarray
     names: tuple[str, ...]
     patients: tuple[str, ...]
+    cases: np.ndarray
     targets: tuple[str, ...]
+    context: int = 0
+
+    @property
+    def channels(self) -> int:
+        """Channels that the network sees: grey three times, or the slice among its neighbours."""
+        return 2 * self.context + 1 if self.context else 3
+
+    @functools.cached_property
+    def foreground(self) -> np.ndarray:
+        """`(N, C)` bool: whether a slice shows any of a target."""
+        return self.masks.any(axis=(1, 2))
+
+    def gather_images(self, indices: np.ndarray) -> np.ndarray:
+        """`(B, H, W, 2 * context + 1)` uint8: slices with their neighbours from below to above.
+
+        Beyond a case's first and last slice that slice is repeated.
+        """
+        if not self.context:
+            return self.images[indices][..., None]
+        nearby = indices[:, None] + np.arange(-self.context, self.context + 1)
+        first = np.searchsorted(self.cases, self.cases[indices], side="left")
+        last = np.searchsorted(self.cases, self.cases[indices], side="right") - 1
+        return np.moveaxis(self.images[np.clip(nearby, first[:, None], last[:, None])], 1, -1)
 
 
 def load_slices(
-    source: Source, *, target: str, size: int, window: tuple[float, float] = (-200.0, 250.0)
+    source: Source, *, target: str, size: int, window: tuple[float, float] = (-200.0, 250.0), context: int = 0
 ) -> dict[str, Slices]:
     """Loads a source into memory.
 
     Args:
         source: the reader.
         target: `"liver"`, `"lesion"`, or `"both"` for the channels (liver, lesion).
-        size: height and width in pixels that the source's slices must have.
+        size: height and width in pixels; slices of another size are resized.
         window: Hounsfield units shown as 0 and as 255; values outside are clipped. Grey sources stay as they are.
+        context: neighbours on either side that come with a slice, 0 or more.
 
     Returns:
         Each of `SPLITS` to its slices. The test part may have no slices; the others have some.
 
     Raises:
-        DataError: the source lacks the target, has another size, or has no training or no validation slices;
-            the target is unknown or the window does not rise.
+        DataError: the source lacks the target, or has no training or no validation slices; the target is unknown, the
+            window does not rise, or neighbours are asked for where a case's slices are none.
     """
     if target not in _TARGETS:
         raise DataError(f"target {target}: give liver, lesion or both")
     if not window[0] < window[1]:
         raise DataError(f"window {window[0]} {window[1]}: the first must lie below the second")
+    if context < 0:
+        raise DataError(f"--context {context}: give 0 or more")
     targets = _TARGETS[target]
     if missing := [name for name in targets if name not in source.targets]:
         raise DataError(
@@ -58,24 +89,25 @@ def load_slices(
         )
     parts = {part: _Part(images=[], masks=[], names=[], patients=[]) for part in SPLITS}
     for case in source.cases():
-        if case.images.shape[1:] != (size, size):
-            height, width = case.images.shape[1:]
-            raise DataError(f"case {case.name}: slices of {height}x{width}, not {size}x{size}; give --size {height}")
+        if context and not case.contiguous:
+            raise DataError(f"--context {context}: the slices of case {case.name} are no neighbours; give --context 0")
+        images = to_grey(case.images, window) if source.intensity == "hu" else case.images
+        masks = np.stack([resize_masks(case.masks[name], size) for name in targets], axis=-1)
         part = parts[case.split]
-        part.images.append(_to_grey(case.images, window) if source.intensity == "hu" else case.images)
-        part.masks.append(np.stack([case.masks[name] for name in targets], axis=-1).astype(np.uint8))
+        part.images.append(resize_images(images, size, outside=0))
+        part.masks.append(masks.astype(np.uint8))
         part.names.extend(case.slice_names)
         part.patients.extend([case.patient] * len(case.slice_names))
     for name in ("train", "validation"):
         if not parts[name].names:
             raise DataError(f"{source.layout}: no {name} slices; give some patients that split")
     # Popped, so that a part's pieces go as soon as they are joined.
-    return {name: _join(parts.pop(name), targets, size) for name in SPLITS}
+    return {name: _join(parts.pop(name), targets, size, context) for name in SPLITS}
 
 
 def foreground_counts(slices: Slices) -> dict[str, int]:
     """Counts, for each target, the slices that show any of it."""
-    shown = slices.masks.any(axis=(1, 2)).sum(axis=0)
+    shown = slices.foreground.sum(axis=0)
     return {name: int(count) for name, count in zip(slices.targets, shown, strict=True)}
 
 
@@ -89,18 +121,21 @@ class _Part:
     patients: list[str]
 
 
-def _join(part: _Part, targets: tuple[str, ...], size: int) -> Slices:
+def _join(part: _Part, targets: tuple[str, ...], size: int, context: int) -> Slices:
     return Slices(
         # The empty piece gives a part without cases its shape.
         images=np.concatenate([np.empty((0, size, size), np.uint8), *part.images]),
         masks=np.concatenate([np.empty((0, size, size, len(targets)), np.uint8), *part.masks]),
         names=tuple(part.names),
         patients=tuple(part.patients),
+        cases=np.repeat(np.arange(len(part.images)), [len(stack) for stack in part.images]),
         targets=targets,
+        context=context,
     )
 
 
-def _to_grey(hounsfield: np.ndarray, window: tuple[float, float]) -> np.ndarray:
+def to_grey(hounsfield: np.ndarray, window: tuple[float, float]) -> np.ndarray:
+    """Hounsfield units to uint8 of the same shape: the window's ends become 0 and 255, what lies beyond is clipped."""
     low, high = window
     clipped = np.clip(hounsfield.astype(np.float32), low, high)
     return np.rint(255.0 * (clipped - low) / (high - low)).astype(np.uint8)

@@ -1,10 +1,10 @@
 """Folders of PNG slices with one mask a slice: `images/ID.png`, `masks/ID.png`, perhaps `index.csv`."""
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -69,13 +69,18 @@ class PairedFolder:
         if resized := sum(was_resized for _, was_resized in read):
             self.notes.append(f"size: {resized} of {len(ids)} slices resized to {size}x{size}")
 
-    def cases(self) -> Iterator[Case]:
-        """Yields one case for each patient, slices in the numeric order of their IDs; arrays are views."""
+    def cases(self, split: str | None = None) -> Iterator[Case]:
+        """Yields one case for each patient, all or those of one part; arrays are views.
+
+        Slices stand in the numeric order of their IDs.
+        """
         start = 0
-        for patient, rows in groupby(self._rows, key=lambda row: row[0]):
+        for patient, rows in itertools.groupby(self._rows, key=lambda row: row[0]):
             names = tuple(name for _, name in rows)
             span = slice(start, start + len(names))
             start = span.stop
+            if split not in (None, self._parts[patient]):
+                continue
             yield Case(
                 name=patient,
                 patient=patient,
@@ -83,6 +88,7 @@ class PairedFolder:
                 images=self._images[span],
                 masks={self.targets[0]: self._masks[span]},
                 slice_names=names,
+                contiguous=_contiguous(names),
             )
 
     def fingerprint(self) -> str:
@@ -109,6 +115,11 @@ class PairedFolder:
             for path, data in zip(paths, (image_bytes, mask_bytes), strict=True)
         }
         return digests, image.size != side
+
+
+def found(directory: str | Path) -> bool:
+    """Whether a folder looks like this layout: it has `images/` or `masks/`."""
+    return any((Path(directory) / kind).is_dir() for kind in ("images", "masks"))
 
 
 def _pairs(directory: Path) -> dict[str, tuple[Path, Path]]:
@@ -138,6 +149,12 @@ def _pairs(directory: Path) -> dict[str, tuple[Path, Path]]:
         if name not in images:
             raise DataError(f"{path}: no images/{name}.png; add the image or delete the mask")
     return {name: (path, masks[name]) for name, path in images.items()}
+
+
+def _contiguous(names: tuple[str, ...]) -> bool:
+    """Whether the names end in numbers that rise one by one, as those of neighbouring slices do."""
+    numbers = [re.search(r"(\d+)[^\d]*$", name) for name in names]
+    return all(numbers) and all(int(b[1]) - int(a[1]) == 1 for a, b in itertools.pairwise(numbers))
 
 
 def _natural(name: str) -> tuple[list[str | int], str]:

@@ -104,6 +104,11 @@ def detector_noise(shape: tuple[int, ...], scan: Scan, build: anatomy.Build, rng
     return noise * (scan.noise / noise.std() * (0.55 + 0.45 * np.exp(-radius2)))
 
 
+def split_of(index: int) -> str:
+    """The part that the case of this index belongs to."""
+    return SPLIT_OF_LETTER[SPLIT_CYCLE[index % len(SPLIT_CYCLE)]]
+
+
 def make_case(index: int, slices: int, size: int, seed: int) -> Case:
     """Makes the case of this index, from nothing but the arguments."""
     body, machine = (np.random.default_rng([seed, index, stream]) for stream in range(2))
@@ -118,7 +123,7 @@ def make_case(index: int, slices: int, size: int, seed: int) -> Case:
     return Case(
         name=name,
         patient=name,
-        split=SPLIT_OF_LETTER[SPLIT_CYCLE[index % len(SPLIT_CYCLE)]],
+        split=split_of(index),
         images=np.clip(np.rint(hu), -1024, 3071).astype(np.int16),
         masks={"liver": liver_mask, "lesion": (lesion >= 0.5) & liver_mask},
         slice_names=tuple(f"{name}_{k:03d}" for k in range(slices)),
@@ -159,10 +164,11 @@ class Phantom:
             "scores on it say that the program learns, not how well it would do on patients",
         ]
 
-    def cases(self) -> Iterator[Case]:
-        """Yields the cases by index; case i is the same however many there are."""
+    def cases(self, split: str | None = None) -> Iterator[Case]:
+        """Yields the cases by index, all or those of one part; case i is the same however many there are."""
         for index in range(self.count):
-            yield make_case(index, self.slices, self.size, self.seed)
+            if split in (None, split_of(index)):
+                yield make_case(index, self.slices, self.size, self.seed)
 
     def fingerprint(self) -> str:
         """SHA-256 in hex over the arguments and the generator's version."""

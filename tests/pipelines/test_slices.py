@@ -19,9 +19,16 @@ class Scans:
     notes = ()
 
     def __init__(
-        self, *, intensity="hu", targets=("liver", "lesion"), parts=("train", "validation", "test"), shape=(9, 9)
+        self,
+        *,
+        intensity="hu",
+        targets=("liver", "lesion"),
+        parts=("train", "validation", "test"),
+        shape=(9, 9),
+        contiguous=True,
     ):
         self.intensity, self.targets, self.parts, self.shape = intensity, targets, parts, shape
+        self.contiguous = contiguous
 
     def cases(self):
         for part in self.parts:
@@ -42,6 +49,7 @@ class Scans:
                     images=images,
                     masks={target: masks[target] for target in self.targets},
                     slice_names=tuple(f"{name}_{index}" for index in range(4)),
+                    contiguous=self.contiguous,
                 )
 
 
@@ -64,6 +72,19 @@ def test_both_targets_stand_in_their_channels():
     assert train.names == tuple(f"train{number}_{index}" for number in range(2) for index in range(4))
     assert train.patients == ("train0-patient",) * 4 + ("train1-patient",) * 4
     assert foreground_counts(train) == {"liver": 8, "lesion": 4}
+
+
+def test_slices_of_another_size_are_resized_in_their_proportions():
+    train = load_slices(Scans(shape=(18, 36)), target="both", size=36)["train"]
+    assert train.images.shape == (8, 36, 36)
+    # Twice as wide as high: nothing is enlarged, air is added above and below.
+    assert not train.images[:, :9].any()
+    assert not train.images[:, 27:].any()
+    assert train.masks[0, 11:15, 2:6, 0].all()
+    assert train.masks[..., 0].sum() == 8 * 16
+    half = load_slices(Scans(shape=(36, 36)), target="liver", size=18)["train"]
+    assert half.masks[0].sum() == 4
+    assert half.masks[0, 1:3, 1:3].all()
 
 
 @pytest.mark.parametrize(("target", "pixels"), [("liver", 16), ("lesion", 1)])
@@ -99,8 +120,8 @@ def test_test_part_may_be_empty_but_has_a_shape():
         (Scans(targets=("liver",)), {"target": "both"}, "scans has no lesion masks, only liver; give another --target"),
         (Scans(), {"target": "spleen"}, "target spleen: give liver, lesion or both"),
         (Scans(), {"window": (250, -200)}, "window 250 -200: "),
-        (Scans(), {"size": 8}, "case train0: slices of 9x9, not 8x8; give --size 9"),
-        (Scans(shape=(9, 12)), {}, "case train0: slices of 9x12, not 9x9"),
+        (Scans(), {"context": -1}, "--context -1: give 0 or more"),
+        (Scans(contiguous=False), {"context": 1}, "--context 1: the slices of case train0 are no neighbours"),
         (Scans(parts=("train", "test")), {}, "scans: no validation slices"),
         (Scans(parts=("validation", "test")), {}, "scans: no train slices"),
     ],

@@ -1,0 +1,83 @@
+"""Where a scan lies in the patient, and the way from a file's array to slices and back."""
+
+import dataclasses
+
+import numpy as np
+from nibabel import orientations
+
+# Slices from the feet up, rows from the front to the back, columns from the patient's right to the left: the
+# radiologist's view of each slice, and the order of DICOM.
+CANONICAL = ("S", "P", "L")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Frame:
+    """The array of a file, `(i, j, k)` in whatever orientation, and where it lies.
+
+    Attributes:
+        shape: of the file's array.
+        affine: `(4, 4)` float64, the array's indices to millimetres to the patient's right, front and head (RAS+, as
+            in NIfTI).
+    """
+
+    shape: tuple[int, int, int]
+    affine: np.ndarray
+
+    def to_slices(self, array: np.ndarray) -> np.ndarray:
+        """`(i, j, k)` to `(slices, H, W)` in canonical orientation: axes swapped and turned round, no value touched."""
+        return orientations.apply_orientation(array, self._transform())
+
+    def from_slices(self, slices: np.ndarray) -> np.ndarray:
+        """`(slices, H, W)` back to the file's `(i, j, k)`: the exact inverse of `to_slices`."""
+        back = orientations.ornt_transform(orientations.axcodes2ornt(CANONICAL), self._orientation())
+        return orientations.apply_orientation(slices, back)
+
+    @property
+    def slices_affine(self) -> np.ndarray:
+        """`(4, 4)` float64, indices (slice, row, column) to millimetres, RAS+."""
+        return self.affine @ orientations.inv_ornt_aff(self._transform(), self.shape)
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Millimetres between voxel centres along (slice, row, column)."""
+        return tuple(float(length) for length in np.linalg.norm(self.slices_affine[:3, :3], axis=0))
+
+    def _orientation(self) -> np.ndarray:
+        return orientations.io_orientation(self.affine)
+
+    def _transform(self) -> np.ndarray:
+        return orientations.ornt_transform(self._orientation(), orientations.axcodes2ornt(CANONICAL))
+
+
+def frame_of_stack(
+    shape: tuple[int, int, int], spacing: tuple[float, float, float], *, head_first: bool = True
+) -> Frame:
+    """The frame of an array that already is a stack of axial slices, centred on the origin.
+
+    Rows run from the front to the back and columns from the patient's right to the left, the radiologist's view.
+
+    Args:
+        shape: of the array, (slice, row, column).
+        spacing: millimetres between voxel centres along the same axes.
+        head_first: slice 0 is the one nearest the head, as in the phantom; else the one nearest the feet, and then the
+            stack is in canonical order.
+    """
+    slice_step, row_step, column_step = spacing
+    affine = np.zeros((4, 4))
+    affine[2, 0] = -slice_step if head_first else slice_step  # up
+    affine[1, 1] = -row_step  # forwards: rows run backwards
+    affine[0, 2] = -column_step  # leftwards: columns begin at the patient's right
+    affine[:3, 3] = -affine[:3, :3] @ ((np.array(shape) - 1) / 2)
+    affine[3, 3] = 1.0
+    return Frame(shape=tuple(shape), affine=affine)
+
+
+def same_place(one: Frame, other: Frame) -> bool:
+    """Whether voxels of the same index lie in the same place: to 1e-3 mm at the origin and 1e-4 mm a step."""
+    gap = np.abs(one.affine - other.affine)
+    return one.shape == other.shape and gap[:3, 3].max() <= 1e-3 and gap[:3, :3].max() <= 1e-4
+
+
+def steps_of_one(frame: Frame) -> bool:
+    """Whether every step is 1 mm along an axis of the patient in the file's order, as in a header nobody filled in."""
+    return np.allclose(np.abs(frame.affine[:3, :3]), np.eye(3), rtol=0, atol=1e-4)

@@ -1,0 +1,50 @@
+"""Slices and masks at another size."""
+
+import numpy as np
+from PIL import Image
+
+
+def resize_images(images: np.ndarray, size: int, *, outside: float) -> np.ndarray:
+    """Resizes slices, bilinear with anti-aliasing.
+
+    Slices that are not square are filled up to a square first, evenly on both sides, so that organs keep their shape.
+
+    Args:
+        images: `(N, H, W)`, int16 or uint8.
+        size: height and width to make.
+        outside: value to fill up with: air.
+
+    Returns:
+        `(N, size, size)` of the same dtype; slices of that size already are returned as they are.
+    """
+    if images.shape[1:] == (size, size):
+        return images
+    square = _pad_to_square(images, outside)
+    # Pillow has no bilinear int16.
+    floats = (Image.fromarray(plane.astype(np.float32)) for plane in square)
+    planes = (plane.resize((size, size), Image.Resampling.BILINEAR) for plane in floats)
+    return np.stack([np.rint(plane).astype(images.dtype) for plane in planes])
+
+
+def resize_masks(masks: np.ndarray, size: int) -> np.ndarray:
+    """Resizes masks to the nearest pixel centre, filled up to a square like their images.
+
+    Args:
+        masks: `(N, H, W)` bool.
+        size: height and width to make.
+
+    Returns:
+        `(N, size, size)` bool.
+    """
+    if masks.shape[1:] == (size, size):
+        return masks
+    square = _pad_to_square(masks, False)
+    planes = (Image.fromarray(plane.view(np.uint8)).resize((size, size), Image.Resampling.NEAREST) for plane in square)
+    return np.stack([np.asarray(plane) != 0 for plane in planes])
+
+
+def _pad_to_square(stack: np.ndarray, value) -> np.ndarray:
+    _, height, width = stack.shape
+    side = max(height, width)
+    margins = [((side - length) // 2, side - length - (side - length) // 2) for length in (height, width)]
+    return np.pad(stack, ((0, 0), *margins), constant_values=value)
