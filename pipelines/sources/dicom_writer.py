@@ -1,0 +1,159 @@
+"""Writing a source as DICOM: one folder a case, with its masks as DICOM SEG."""
+
+import hashlib
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import highdicom
+import numpy as np
+from pydicom import Dataset, FileDataset, FileMetaDataset
+from pydicom.sr.codedict import codes
+from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.valuerep import format_number_as_ds
+
+from pipelines.case import Case, Source
+from pipelines.errors import DataError
+from pipelines.geometry import frame_of_stack
+from pipelines.sources.aside import written_aside
+
+_INTERCEPT = -1024  # HU of a stored 0, as most scanners have it
+_MAKER = "cafct-keras"
+_DATE, _TIME = "20000101", "000000"  # of every file, so that the same source gives the same bytes
+_CODES = {
+    "liver": (codes.SCT.Organ, codes.SCT.Liver),
+    "lesion": (codes.SCT.MorphologicallyAbnormalStructure, codes.SCT.Lesion),
+}
+
+
+def write_dicom(source: Source, directory: str | Path) -> None:
+    """Writes `CASE/*.dcm` and `index.csv` (id, patient, split): what `Dicom` reads back as it was.
+
+    Neither file names nor InstanceNumber follow the slices' order, as in the wild; only positions do. UIDs come from
+    the names of patient and case, so the same source gives the same files.
+
+    Args:
+        source: in Hounsfield units, with the spacing of its cases known. Slices without a frame stand as the
+            phantom's: the first nearest the head.
+        directory: the folder to make.
+
+    Raises:
+        DataError: the folder exists, or the source is not in Hounsfield units or has no spacing.
+    """
+    if source.intensity != "hu":
+        raise DataError(f"{source.layout}: {source.intensity} cannot be written as CT; give a source in HU")
+    with written_aside(directory) as aside:
+        lines = ["id,patient,split"]
+        for case in source.cases():
+            (aside / case.name).mkdir()
+            slices = list(_slices(case))
+            for dataset in slices:
+                name = hashlib.sha256(dataset.SOPInstanceUID.encode()).hexdigest()[:16]
+                dataset.save_as(aside / case.name / f"{name}.dcm", enforce_file_format=True)
+            if case.masks:
+                _segmentation(case, slices).save_as(aside / case.name / "masks.dcm", enforce_file_format=True)
+            lines.append(f"{case.name},{case.patient},{case.split}")
+        (aside / "index.csv").write_text("\n".join(lines) + "\n")
+
+
+def _slices(case: Case) -> Iterator[FileDataset]:
+    """The case's slices as CT images, in its order."""
+    affine = _affine(case)
+    steps = np.linalg.norm(affine[:3, :3], axis=0)
+    across, down = affine[:3, 2] / steps[2], affine[:3, 1] / steps[1]
+    if abs(across @ down) > 1e-4:
+        raise DataError(f"{case.name}: its rows and columns are not at right angles, as DICOM wants; resample it")
+    intercept = min(_INTERCEPT, int(case.images.min()))
+    numbers = np.random.default_rng(0).permutation(len(case.images)) + 1
+    for k, image in enumerate(case.images):
+        dataset = _header(case, k)
+        dataset.InstanceNumber = int(numbers[k])
+        dataset.SliceThickness = format_number_as_ds(float(steps[0]))
+        dataset.PixelSpacing = [format_number_as_ds(float(step)) for step in steps[1:]]
+        dataset.ImageOrientationPatient = [format_number_as_ds(float(value)) for value in (*across, *down)]
+        position = affine[:3, 3] + k * affine[:3, 0]
+        dataset.ImagePositionPatient = [format_number_as_ds(float(value)) for value in position]
+        dataset.Rows, dataset.Columns = image.shape
+        dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+        dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 0
+        dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = str(intercept), "1", "HU"
+        dataset.WindowCenter, dataset.WindowWidth = "50", "400"
+        dataset.PixelData = (image.astype(np.int32) - intercept).astype("<u2").tobytes()
+        yield dataset
+
+
+def _affine(case: Case) -> np.ndarray:
+    """`(4, 4)` float64, (slice, row, column) to mm LPS+."""
+    if case.frame is not None:
+        affine = case.frame.slices_affine
+    elif case.spacing is not None:
+        affine = frame_of_stack(case.images.shape, case.spacing).affine
+    else:
+        raise DataError(f"{case.name}: its spacing is not known, which DICOM wants; give a source of whole scans")
+    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+
+
+def _header(case: Case, k: int) -> FileDataset:
+    """What a CT image has besides its picture."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = CTImageStorage
+    meta.MediaStorageSOPInstanceUID = _uid(case, f"slice {k}")
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.ImplementationClassUID = PYDICOM_IMPLEMENTATION_UID
+    dataset = FileDataset(None, {}, file_meta=meta, preamble=bytes(128))
+    dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, meta.MediaStorageSOPInstanceUID
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = _uid(case, "study"), _uid(case, "ct")
+    dataset.FrameOfReferenceUID, dataset.PositionReferenceIndicator = _uid(case, "frame"), ""
+    dataset.PatientID, dataset.PatientName = case.patient, f"{case.patient}^"
+    dataset.Modality, dataset.ImageType = "CT", ["ORIGINAL", "PRIMARY", "AXIAL"]
+    dataset.Manufacturer, dataset.StudyID, dataset.SeriesNumber = _MAKER, "1", 1
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.StudyDate, dataset.StudyTime = _DATE, _TIME
+    for empty in ("PatientBirthDate", "PatientSex", "AccessionNumber", "ReferringPhysicianName", "AcquisitionNumber"):
+        setattr(dataset, empty, None)
+    dataset.KVP = None
+    return dataset
+
+
+def _segmentation(case: Case, slices: list[FileDataset]) -> Dataset:
+    """The masks as one binary segmentation with a segment for each target; frames only where there is something."""
+    descriptions = [
+        highdicom.seg.SegmentDescription(
+            segment_number=number,
+            segment_label=target,
+            segmented_property_category=_CODES[target][0],
+            segmented_property_type=_CODES[target][1],
+            algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.MANUAL,
+        )
+        for number, target in enumerate(case.masks, start=1)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that empty masks get empty frames, which is right
+        dataset = highdicom.seg.Segmentation(
+            source_images=slices,
+            pixel_array=np.stack(list(case.masks.values()), axis=-1).astype(np.uint8),
+            segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
+            segment_descriptions=descriptions,
+            series_instance_uid=_uid(case, "masks"),
+            series_number=2,
+            sop_instance_uid=_uid(case, "segmentation"),
+            instance_number=1,
+            manufacturer=_MAKER,
+            manufacturer_model_name=_MAKER,
+            software_versions="1",
+            device_serial_number="1",
+            content_label="LIVER",
+        )
+    # highdicom draws a UID and looks at the clock.
+    dimensions = _uid(case, "dimensions")
+    for item in (*dataset.DimensionOrganizationSequence, *dataset.DimensionIndexSequence):
+        item.DimensionOrganizationUID = dimensions
+    for item in dataset.ContributingEquipmentSequence:
+        item.ContributionDateTime = _DATE + _TIME
+    dataset.InstanceCreationDate = dataset.ContentDate = _DATE
+    dataset.InstanceCreationTime = dataset.ContentTime = _TIME
+    return dataset
+
+
+def _uid(case: Case, what: str) -> str:
+    return generate_uid(entropy_srcs=[case.patient, case.name, what])
