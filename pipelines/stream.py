@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.augmentation import Augmentation
 from pipelines.errors import DataError
-from pipelines.order import batch_indices, sample_keys
+from pipelines.order import batch_indices, sample_keys, sampled_batch
 from pipelines.slices import Slices
 
 _PREFETCHED = 2  # batches: enough to hide one batch's making behind one step, and no more memory than that
@@ -21,6 +21,7 @@ def training_stream(
     steps: int,
     seed: int,
     augmentation: Augmentation | None = None,
+    foreground_fraction: float | None = None,
     start_step: int = 0,
 ):
     """Streams the global steps `start_step`..`steps` - 1.
@@ -34,14 +35,15 @@ def training_stream(
         steps: global step to stop before.
         seed: 0..2^64 - 1.
         augmentation: random changes; None for none.
+        foreground_fraction: share of slices that show the (last) target, see `sampled_batch`; None for as they come.
         start_step: global step to start at, 0..`steps`.
 
     Returns:
-        `tf.data.Dataset` of `steps - start_step` pairs: images `(B, H, W, 3)` float32 in 0..1, grey three times;
-        targets `(B, H, W, C)` float32, 0 or 1.
+        `tf.data.Dataset` of `steps - start_step` pairs: images `(B, H, W, K)` float32 in 0..1, grey three times or
+        the slice among its neighbours; targets `(B, H, W, C)` float32, 0 or 1.
 
     Raises:
-        DataError: `batch_size` is not in 1..number of slices.
+        DataError: `batch_size` is not in 1..number of slices, or `foreground_fraction` cannot be had.
         ValueError: `start_step` is not in 0..`steps`.
     """
     count = len(slices.names)
@@ -49,27 +51,37 @@ def training_stream(
         raise DataError(f"--batch-size {batch_size}: give 1..{count}; there are {count} training slices")
     if not 0 <= start_step <= steps:
         raise ValueError(f"start_step={start_step} must be in 0..{steps}")
+    draw = _drawing(slices, batch_size=batch_size, seed=seed, foreground_fraction=foreground_fraction)
     tf = _tensorflow()
     from pipelines.augment import augment
 
     augmentation = augmentation or Augmentation()
 
     def gather(step):
-        epoch, indices = batch_indices(step, count=count, batch_size=batch_size, seed=seed)
-        return slices.images[indices], slices.masks[indices], sample_keys(epoch, indices, seed)
+        epoch, indices, rounds = draw(step)
+        # A slice that comes again in an epoch is changed in another way.
+        keys = sample_keys(epoch, indices + count * rounds, seed)
+        return slices.gather_images(indices), slices.masks[indices], keys
 
     def load(step):
         images, masks, keys = tf.numpy_function(gather, [step], (tf.uint8, tf.uint8, tf.int32), stateful=False)
         keys.set_shape((batch_size, 2))
         return *_shaped(images, masks, slices, batch_size), keys
 
+    def convert(images, masks, _):
+        images, masks = _to_float(images, masks)
+        return _to_channels(images, slices), masks
+
     def change(image, mask, key):
         image, mask = augment(*_to_float(image, mask), key, augmentation)
-        return tf.repeat(image, 3, axis=-1), mask
+        return _to_channels(image, slices), mask
 
-    dataset = tf.data.Dataset.range(start_step, steps).map(load).unbatch()
-    dataset = dataset.map(change, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    dataset = dataset.batch(batch_size, drop_remainder=True)
+    in_order = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
+    dataset = tf.data.Dataset.range(start_step, steps).map(load)
+    if augmentation == Augmentation():
+        dataset = dataset.map(convert, **in_order)
+    else:
+        dataset = dataset.unbatch().map(change, **in_order).batch(batch_size, drop_remainder=True)
     return dataset.apply(tf.data.experimental.assert_cardinality(steps - start_step)).prefetch(_PREFETCHED)
 
 
@@ -83,7 +95,7 @@ def evaluation_stream(slices: Slices, *, batch_size: int):
         batch_size: slices in a batch, 1 or more.
 
     Returns:
-        `tf.data.Dataset` of images `(B, H, W, 3)` float32 in 0..1, targets `(B, H, W, C)` float32, 0 or 1, and
+        `tf.data.Dataset` of images `(B, H, W, K)` float32 in 0..1, targets `(B, H, W, C)` float32, 0 or 1, and
         weights `(B,)` float32, 1 for a slice and 0 for filling.
 
     Raises:
@@ -99,28 +111,59 @@ def evaluation_stream(slices: Slices, *, batch_size: int):
     def gather(batch):
         positions = batch * batch_size + np.arange(batch_size)
         indices = np.where(positions < count, positions, 0)
-        return slices.images[indices], slices.masks[indices], (positions < count).astype(np.float32)
+        return slices.gather_images(indices), slices.masks[indices], (positions < count).astype(np.float32)
 
     def load(batch):
         images, masks, weights = tf.numpy_function(gather, [batch], (tf.uint8, tf.uint8, tf.float32), stateful=False)
         weights.set_shape((batch_size,))
         images, masks = _to_float(*_shaped(images, masks, slices, batch_size))
-        return tf.repeat(images, 3, axis=-1), masks, weights
+        return _to_channels(images, slices), masks, weights
 
     return tf.data.Dataset.range(-(-count // batch_size)).map(load).prefetch(_PREFETCHED)
 
 
-def batch_names(slices: Slices, step: int, *, batch_size: int, seed: int) -> tuple[str, ...]:
+def batch_names(
+    slices: Slices, step: int, *, batch_size: int, seed: int, foreground_fraction: float | None = None
+) -> tuple[str, ...]:
     """Names the slices of a global training step, in the order of the batch."""
-    _, indices = batch_indices(step, count=len(slices.names), batch_size=batch_size, seed=seed)
-    return tuple(slices.names[index] for index in indices)
+    draw = _drawing(slices, batch_size=batch_size, seed=seed, foreground_fraction=foreground_fraction)
+    return tuple(slices.names[index] for index in draw(step)[1])
+
+
+def _drawing(slices: Slices, *, batch_size: int, seed: int, foreground_fraction: float | None):
+    """A function from the global step to its epoch, its slices, and how often each came before in that epoch."""
+    count = len(slices.names)
+    if foreground_fraction is None:
+
+        def draw(step):
+            epoch, indices = batch_indices(step, count=count, batch_size=batch_size, seed=seed)
+            return epoch, indices, np.zeros_like(indices)
+
+        return draw
+    foreground = slices.foreground[:, -1]
+    if not 0 < foreground_fraction < 1:
+        raise DataError(f"--foreground-fraction {foreground_fraction:g}: give a share between 0 and 1")
+    if foreground.all() or not foreground.any():
+        share = "every" if foreground.all() else "no"
+        raise DataError(
+            f"--foreground-fraction {foreground_fraction:g}: {share} training slice shows {slices.targets[-1]}; "
+            "leave the option out"
+        )
+    return functools.partial(
+        sampled_batch, foreground=foreground, fraction=foreground_fraction, batch_size=batch_size, seed=seed
+    )
 
 
 def _shaped(images, masks, slices: Slices, batch_size: int):
-    """Adds the channel to the images and tells TensorFlow the shapes that NumPy hid from it."""
-    images.set_shape((batch_size, *slices.images.shape[1:]))
+    """Tells TensorFlow the shapes that NumPy hid from it."""
+    images.set_shape((batch_size, *slices.images.shape[1:], 2 * slices.context + 1))
     masks.set_shape((batch_size, *slices.masks.shape[1:]))
-    return images[..., None], masks
+    return images, masks
+
+
+def _to_channels(images, slices: Slices):
+    """Grey three times where there is one slice alone."""
+    return images if slices.context else _tensorflow().repeat(images, 3, axis=-1)
 
 
 def _to_float(image, mask):

@@ -17,13 +17,15 @@ EVERYTHING = Augmentation(
 )
 
 
-def slices(count=11, shape=(16, 24), channels=2):
+def slices(count=11, shape=(16, 24), channels=2, context=0):
     rng = np.random.default_rng(0)
     return Slices(
         images=rng.integers(0, 256, (count, *shape), np.uint8),
         masks=rng.integers(0, 2, (count, *shape, channels), np.uint8),
         names=tuple(f"s{number}" for number in range(count)),
         patients=("p",) * count,
+        cases=np.arange(count) // 4,
+        context=context,
         targets=("liver", "lesion")[:channels],
     )
 
@@ -173,3 +175,48 @@ def test_importing_the_package_leaves_tensorflow_out():
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_neighbours_come_as_channels_and_stay_within_their_case():
+    data = slices(context=2)
+    (images, _, weights), *_ = batches(evaluation_stream(data, batch_size=11))
+    assert images.shape == (11, 16, 24, data.channels) == (11, 16, 24, 5)
+    assert weights.all()
+    # Cases are 0..3, 4..7 and 8..10; beyond an end the end is repeated.
+    expected = {0: [0, 0, 0, 1, 2], 3: [1, 2, 3, 3, 3], 5: [4, 4, 5, 6, 7], 10: [8, 9, 10, 10, 10]}
+    for index, neighbours in expected.items():
+        for channel, neighbour in enumerate(neighbours):
+            assert np.array_equal(np.rint(images[index, ..., channel] * 255), data.images[neighbour])
+
+
+def test_neighbours_are_turned_and_flipped_together():
+    data = slices(shape=(16, 16), context=1)
+    data.images[:] = data.images[:1]
+    stream = training_stream(data, batch_size=4, steps=3, seed=0, augmentation=Augmentation(flip=True, rotation=20))
+    for images, _ in batches(stream):
+        assert np.array_equal(images[..., 0], images[..., 2])
+
+
+def test_foreground_is_sampled_and_a_slice_that_returns_is_changed_anew():
+    data = slices(count=12, channels=1)
+    data.masks[2:] = 0
+    options = {"batch_size": 4, "seed": 3, "foreground_fraction": 0.5}
+    for images, targets in batches(training_stream(data, steps=6, **options)):
+        assert images.shape == (4, 16, 24, 3)
+        assert targets.any(axis=(1, 2, 3)).sum() == 2
+    names = [batch_names(data, step, **options) for step in range(3)]
+    assert all(len({"s0", "s1"} & set(batch)) == 2 for batch in names)
+    noisy = training_stream(data, steps=3, **options, augmentation=Augmentation(noise=0.1))
+    seen = [image[..., 0].tobytes() for images, _ in batches(noisy) for image in images]
+    assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "masks", "words"),
+    [(1.5, 0, "give a share between"), (0.5, 0, "no training slice shows lesion"), (0.5, 1, "every training slice")],
+)
+def test_foreground_that_cannot_be_had(fraction, masks, words):
+    data = slices()
+    data.masks[:] = masks
+    with pytest.raises(DataError, match=f"--foreground-fraction.*{words}"):
+        training_stream(data, batch_size=4, steps=3, seed=0, foreground_fraction=fraction)
