@@ -1,0 +1,89 @@
+"""Prepared datasets, see `pipelines.prepare`."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.case import SPLITS, Case
+from pipelines.errors import DataError
+from pipelines.fingerprint import fingerprint
+
+_MARK = "dataset_info.json"
+
+
+class Prepared:
+    """Reads a prepared `lits_slices` dataset, without TensorFlow.
+
+    Args:
+        directory: the dataset's folder or a folder above it with one dataset in it.
+
+    Raises:
+        DataError: no dataset there, more than one, or one of another kind.
+
+    Attributes:
+        layout, intensity, targets, notes: of the source that was prepared, see `Source`.
+    """
+
+    def __init__(self, directory: str | Path):
+        import tensorflow_datasets as tfds
+
+        self._directory = _dataset(Path(directory))
+        self._builder = tfds.builder_from_directory(str(self._directory))
+        known = self._builder.info.metadata or {}
+        if self._builder.name != "lits_slices" or "intensity" not in known:
+            raise DataError(f"{self._directory}: a dataset of another kind; make one with cafct-keras data prepare")
+        self.layout = known["layout"]
+        self.intensity = known["intensity"]
+        self.targets = tuple(known["targets"])
+        self.window = known["window"]
+        self.notes = [f"prepared dataset {self._directory}", *known["notes"]]
+
+    def cases(self, split: str | None = None) -> Iterator[Case]:
+        """Yields the cases of one part of the split, or of all."""
+        for part in SPLITS if split is None else (split,):
+            if self._builder.info.splits[part].num_examples:
+                for _, rows in groupby(self._builder.as_data_source(part), key=lambda row: row["case"]):
+                    yield self._case(list(rows), part)
+
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, over the dataset's files."""
+        return fingerprint((path for path in self._directory.rglob("*") if path.is_file()), self._directory)
+
+    def _case(self, rows: list[dict], part: str) -> Case:
+        label = np.stack([row["label"][..., 0] for row in rows])
+        masks = {"liver": label > 0, "lesion": label == 2}
+        spacing = tuple(float(length) for length in rows[0]["spacing"])
+        return Case(
+            name=_text(rows[0]["case"]),
+            patient=_text(rows[0]["patient"]),
+            split=part,
+            images=np.stack([row["image"][..., 0] for row in rows]),
+            masks={target: masks[target] for target in self.targets},
+            slice_names=tuple(_text(row["name"]) for row in rows),
+            spacing=spacing if all(spacing) else None,
+            contiguous=bool(rows[0]["contiguous"]),
+        )
+
+
+def found(directory: str | Path) -> bool:
+    """Whether there is a prepared dataset in a folder or a few folders down."""
+    return bool(_candidates(Path(directory)))
+
+
+def _candidates(directory: Path) -> list[Path]:
+    patterns = (_MARK, f"*/{_MARK}", f"*/*/{_MARK}", f"*/*/*/{_MARK}")
+    return [path.parent for pattern in patterns for path in sorted(directory.glob(pattern))]
+
+
+def _dataset(directory: Path) -> Path:
+    candidates = _candidates(directory)
+    if len(candidates) != 1:
+        names = ", ".join(map(str, candidates)) or "none"
+        raise DataError(f"{directory}: one prepared dataset is wanted, there is {names}; give the folder of one")
+    return candidates[0]
+
+
+def _text(value) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,112 @@
+"""`data prepare`: what it writes is what was there, for this project and for others."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from pipelines.errors import DataError
+from pipelines.prepare import prepare
+from pipelines.sources import find_layout
+from pipelines.sources.phantom import Phantom
+from pipelines.sources.prepared import Prepared
+from tests.cli import fails, run
+
+SOURCE = Phantom(cases=4, slices=3, size=64)
+
+# As somebody else would read it, who has TensorFlow Datasets and nothing of this project.
+ELSEWHERE = """
+import sys, json, numpy as np, tensorflow_datasets as tfds
+data = tfds.load("lits_slices/phantom", data_dir=sys.argv[1], split="train")
+rows = list(tfds.as_numpy(data))
+source = tfds.builder("lits_slices/phantom", data_dir=sys.argv[1]).as_data_source("train")
+same = all(np.array_equal(a["image"], b["image"]) and a["name"] == b["name"] for a, b in zip(rows, source))
+loaded = [name for name in sys.modules if name.split(".")[0] in ("pipelines", "cafct_keras")]
+print(json.dumps([len(rows), same, list(rows[0]["image"].shape), rows[0]["name"].decode(), loaded]))
+"""
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    out = tmp_path_factory.mktemp("tfds")
+    return prepare(SOURCE, out, size=64, window=None)
+
+
+def test_hounsfield_units_and_masks_come_back(prepared):
+    assert find_layout(prepared) == "prepared"
+    again = Prepared(prepared)
+    assert (again.layout, again.intensity, again.targets) == ("phantom", "hu", ("liver", "lesion"))
+    expected = {case.name: case for case in SOURCE.cases()}
+    found = {case.name: case for case in again.cases()}
+    assert found.keys() == expected.keys()
+    for name, case in expected.items():
+        assert found[name].images.dtype == np.int16
+        assert np.array_equal(found[name].images, case.images)
+        for target in ("liver", "lesion"):
+            assert np.array_equal(found[name].masks[target], case.masks[target])
+        assert found[name].slice_names == case.slice_names
+        assert (found[name].patient, found[name].split) == (case.patient, case.split)
+        assert found[name].spacing == pytest.approx(case.spacing, rel=1e-6)
+    assert {case.name for case in again.cases("test")} == {c.name for c in SOURCE.cases() if c.split == "test"}
+
+
+def test_others_read_it_without_this_project(prepared):
+    data_dir = prepared.parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, str(data_dir)], capture_output=True, text=True, check=True, cwd=data_dir
+    )
+    train = [case for case in SOURCE.cases() if case.split == "train"]
+    count, same, shape, name, loaded = json.loads(done.stdout.splitlines()[-1])
+    assert count == sum(len(case.slice_names) for case in train)
+    assert same
+    assert shape == [64, 64, 1]
+    assert name == train[0].slice_names[0]
+    assert not loaded
+
+
+def test_again_is_nothing_and_another_is_refused(prepared):
+    out = prepared.parents[2]
+    before = {path: path.stat().st_mtime_ns for path in prepared.iterdir()}
+    assert prepare(SOURCE, out, size=64, window=None) == prepared
+    assert {path: path.stat().st_mtime_ns for path in prepared.iterdir()} == before
+    with pytest.raises(DataError, match="holds another dataset"):
+        prepare(SOURCE, out, size=32, window=None)
+
+
+class Breaks(Phantom):
+    """Fails after its first case, as a full disk or a broken file would make it."""
+
+    def cases(self, split=None):
+        yield next(super().cases(split))
+        raise DataError("scan 2: truncated")
+
+
+def test_a_run_that_broke_off_is_started_over(tmp_path):
+    options = {"cases": 4, "slices": 3, "size": 64}
+    with pytest.raises(DataError, match="scan 2: truncated"):
+        prepare(Breaks(**options), tmp_path, size=64)
+    assert not list(tmp_path.rglob("dataset_info.json"))
+    folder = prepare(Phantom(**options), tmp_path, size=64)
+    images = next(Prepared(folder).cases()).images
+    assert images.dtype == np.uint8
+    assert len(list(Prepared(folder).cases())) == 4
+
+
+def test_from_the_command_line_and_into_fit(tmp_path):
+    folder = tmp_path / "nifti"
+    assert (
+        run("data", "phantom", "--layout", "nifti", "--cases", 4, "--slices", 4, "--size", 64, "--out", folder).code
+        == 0
+    )
+    done = run("data", "prepare", folder, "--size", 64, "--out", tmp_path / "tfds")
+    assert done.code == 0, done
+    small = ("--preset", "tiny", "--size", 64, "--batch-size", 4, "--epochs", 1, "--target", "both")
+    sampled = ("--context", 1, "--foreground-fraction", 0.5)
+    fitted = run("fit", "--data", tmp_path / "tfds", *small, *sampled, "--out", tmp_path / "run", "--json")
+    assert fitted.code == 0, fitted
+    card = fitted.json
+    assert card["data"]["layout"] == "nifti"
+    assert sum(part["slices"] for part in card["data"]["split"].values()) == 16
+    assert card["options"]["context"] == 1
