@@ -8,6 +8,7 @@ import time
 
 import click
 
+from cafct_keras.cli_data import data
 from cafct_keras.errors import UserError
 from pipelines.errors import DataError
 
@@ -22,6 +23,9 @@ def cli(debug):
     """
 
 
+cli.add_command(data)
+
+
 def main():
     """Runs the command line; a user's mistake is one line and exit code 1 or 2."""
     started = time.perf_counter()
@@ -32,7 +36,7 @@ def main():
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:
-        cli.main(arguments, prog_name="cafct-keras", standalone_mode=False, obj=started)
+        code = cli.main(arguments, prog_name="cafct-keras", standalone_mode=False, obj=started)
     except click.ClickException as error:
         if debug:
             raise
@@ -43,6 +47,8 @@ def main():
         _fail(str(error), code=1)
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", code=130)
+    if code:  # of a command that found what it looked for: not a mistake, but no success
+        sys.exit(code)
 
 
 def _fail(message, *, code):
@@ -63,7 +69,8 @@ def _model_options(ctx, parameter, values):
 
 
 @cli.command()
-@click.option("--data", default="phantom", show_default=True, help="phantom, or a folder with images/ and masks/.")
+@click.option("--data", default="phantom", show_default=True, help="phantom, or a folder in any layout that is known.")
+@click.option("--layout", help="Of the folder, such as nifti or dicom.  [default: found by looking]")
 @click.option("--target", default="lesion", show_default=True, help="lesion, liver or both.")
 @click.option("--patient-pattern", help="Regular expression; its first group is the patient in a slice's name.")
 @click.option("--window", type=(float, float), help="HU shown, for data in HU.  [default: -200 250; phantom: -20 180]")
@@ -78,6 +85,8 @@ def _model_options(ctx, parameter, values):
     help="Argument of the network's builder, such as fusion=concat; may be repeated.",
 )
 @click.option("--size", type=int, help="Height and width in pixels.  [default: 256; phantom: 128]")
+@click.option("--context", type=int, default=0, show_default=True, help="Neighbours on either side (2.5-D).")
+@click.option("--foreground-fraction", type=float, help="Share of slices with the target.  [default: as they come]")
 @click.option("--epochs", type=int, help="Passes over the training slices.  [default: 100; phantom: 18]")
 @click.option("--batch-size", type=int, help="Slices a step.  [default: 8; phantom: 4]")
 @click.option("--optimizer", help="sgd, adam, adamw or optax:NAME.  [default: sgd; phantom: adamw]")
@@ -139,20 +148,29 @@ def export(run, file_format, out, as_json):
 
 
 @cli.command()
-@click.argument("task", type=click.Choice(["train", "predict"]))
+@click.argument("task", type=click.Choice(["train", "predict", "data"]))
 @click.option("--model", default="cafct_net", show_default=True, help="The network.")
 @click.option("--preset", help="Size of the network: tiny, small, base or large.  [default: base]")
 @click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True, help="Images a step.")
 @click.option("--size", type=int, default=256, show_default=True, help="Height and width in pixels.")
 @click.option("--precision", default="float32", show_default=True, help="float32, mixed_bfloat16 or mixed_float16.")
 @click.option("--repeats", type=click.IntRange(1), default=10, show_default=True, help="Timed steps.")
+@click.option("--data", "folder", default="phantom", show_default=True, help="Of benchmark data: phantom or a folder.")
+@click.option("--target", default="lesion", show_default=True, help="Of benchmark data.")
+@click.option("--augment", is_flag=True, help="Of benchmark data: all augmentation.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on the last line.")
-def benchmark(task, as_json, **options):
-    """Time a network's step on synthetic arrays, without TensorFlow."""
-    from cafct_keras.benchmark import benchmark as measure
-    from cafct_keras.benchmark import table
+def benchmark(task, folder, target, augment, as_json, **options):
+    """Time a network's step on synthetic arrays, without TensorFlow, or the data that come to it."""
+    if task == "data":
+        from pipelines.speed import measure, table
 
-    report = measure(task, **options)
+        chosen = {name: options[name] for name in ("size", "batch_size")}
+        report = measure(folder, target=target, augment=augment, **chosen)
+    else:
+        from cafct_keras.benchmark import benchmark as measure
+        from cafct_keras.benchmark import table
+
+        report = measure(task, **options)
     click.echo(table(report))
     if as_json:
         click.echo(json.dumps(report))

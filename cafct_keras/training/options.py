@@ -48,10 +48,13 @@ class FitOptions:
         data: `"phantom"`, or a folder of images and masks.
         target: `"lesion"`, `"liver"` or `"both"` (two output channels, liver first).
         patient_pattern: regular expression whose first group is the patient in a slice's name; None to find out.
+        layout: of the data folder, one of `pipelines.LAYOUTS`; None to find out.
         window: Hounsfield units shown as black and as white, for data in HU.
         model, preset: the network, see `create_model`.
         model_options: further arguments of the network's builder.
         size: H and W in pixels, a multiple of 32.
+        context: neighbouring slices on either side that the network sees too (2.5-D); 0 for the slice alone.
+        foreground_fraction: share of training slices that show the target; None for as they come.
         epochs: passes over the training slices.
         batch_size: slices a step.
         optimizer, momentum, weight_decay: see `make_optimizer`.
@@ -69,11 +72,14 @@ class FitOptions:
     data: str = "phantom"
     target: str = "lesion"
     patient_pattern: str | None = None
+    layout: str | None = None
     window: tuple[float, float] | None = None
     model: str = "cafct_net"
     preset: str | None = None
     model_options: dict = dataclasses.field(default_factory=dict)
     size: int | None = None
+    context: int = 0
+    foreground_fraction: float | None = None
     epochs: int | None = None
     batch_size: int | None = None
     optimizer: str | None = None

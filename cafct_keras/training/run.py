@@ -57,9 +57,15 @@ def fit(options, *, console=None, quiet=False, started=None):
     keras.config.set_dtype_policy(options.precision)
 
     source = open_source(
-        options.data, target=options.target, size=options.size, patient_pattern=options.patient_pattern
+        options.data,
+        layout=options.layout,
+        target=options.target,
+        size=options.size,
+        patient_pattern=options.patient_pattern,
     )
-    parts = load_slices(source, target=options.target, size=options.size, window=options.window)
+    parts = load_slices(
+        source, target=options.target, size=options.size, window=options.window, context=options.context
+    )
     train = parts["train"]
     if not 1 <= options.batch_size <= len(train.names):
         raise DataError(
@@ -68,7 +74,12 @@ def fit(options, *, console=None, quiet=False, started=None):
     steps_per_epoch = len(train.names) // options.batch_size
     steps = steps_per_epoch * options.epochs
 
-    model = _make_model(options, classes=len(train.targets))
+    sampling = {"seed": options.seed, "foreground_fraction": options.foreground_fraction}
+    stream = training_stream(
+        train, batch_size=options.batch_size, steps=steps, augmentation=options.augmentation, **sampling
+    )
+
+    model = _make_model(options, channels=train.channels, classes=len(train.targets))
     trained = logits_model(model)
     dice = _compile(trained, options, targets=train.targets, steps_per_epoch=steps_per_epoch, steps=steps)
 
@@ -92,9 +103,6 @@ def fit(options, *, console=None, quiet=False, started=None):
         Events(folder / "events"),
         progress,
     ]
-    stream = training_stream(
-        train, batch_size=options.batch_size, steps=steps, seed=options.seed, augmentation=options.augmentation
-    )
     validation = evaluation_stream(parts["validation"], batch_size=options.batch_size)
     try:
         with _quiet_keras():
@@ -130,12 +138,12 @@ def fit(options, *, console=None, quiet=False, started=None):
     return card
 
 
-def _make_model(options, *, classes):
+def _make_model(options, *, channels, classes):
     try:
         model = create_model(
             options.model,
             preset=options.preset,
-            input_shape=(None, None, 3),
+            input_shape=(None, None, channels),
             classes=classes,
             **{"prior": options.prior, **options.model_options},
         )
@@ -238,7 +246,8 @@ def _plot_samples(model, slices, path):
     shown = np.flatnonzero(slices.masks[..., -1].any(axis=(1, 2)))
     chosen = shown if len(shown) else np.arange(len(slices.names))
     chosen = chosen[np.linspace(0, len(chosen) - 1, min(SAMPLES, len(chosen))).round().astype(int)]
-    images = np.repeat(slices.images[chosen][..., None] / np.float32(255), 3, axis=-1)
+    images = slices.gather_images(chosen) / np.float32(255)
+    images = images if slices.context else np.repeat(images, 3, axis=-1)
     with _quiet_keras():
         probabilities = model.predict(images, verbose=0)
     names = [slices.names[index] for index in chosen]
@@ -253,7 +262,10 @@ def _plot_samples(model, slices, path):
 
 
 def _non_finite(step, options, train, checkpoints, folder):
-    names = ", ".join(batch_names(train, step, batch_size=options.batch_size, seed=options.seed))
+    drawn = batch_names(
+        train, step, batch_size=options.batch_size, seed=options.seed, foreground_fraction=options.foreground_fraction
+    )
+    names = ", ".join(drawn)
     cause = f"a learning rate of {options.learning_rate:g} that is too high"
     if options.precision == "mixed_float16":
         cause += " or an overflow of float16"

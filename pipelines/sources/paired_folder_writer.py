@@ -1,0 +1,39 @@
+"""Writing a source as a paired folder."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from pipelines.case import Source
+from pipelines.errors import DataError
+from pipelines.slices import to_grey
+from pipelines.sources.aside import written_aside
+
+
+def write_paired_folder(
+    source: Source, directory: str | Path, *, target: str = "lesion", window: tuple[float, float] = (-200.0, 250.0)
+) -> None:
+    """Writes `images/ID.png`, `masks/ID.png` (0 and 255) and `index.csv` (id, patient, split).
+
+    Args:
+        source: what to write.
+        directory: the folder to make.
+        target: whose masks to write, `"liver"` or `"lesion"`.
+        window: Hounsfield units shown as 0 and as 255, for a source in Hounsfield units.
+
+    Raises:
+        DataError: the folder exists, or the source has no such masks.
+    """
+    if target not in source.targets:
+        raise DataError(f"{source.layout} has no {target} masks, only {', '.join(source.targets)}")
+    with written_aside(directory) as aside:
+        for kind in ("images", "masks"):
+            (aside / kind).mkdir()
+        lines = ["id,patient,split"]
+        for case in source.cases():
+            images = to_grey(case.images, window) if source.intensity == "hu" else case.images
+            for name, image, mask in zip(case.slice_names, images, case.masks[target], strict=True):
+                Image.fromarray(image).save(aside / "images" / f"{name}.png")
+                Image.fromarray(mask.astype("uint8") * 255).save(aside / "masks" / f"{name}.png")
+                lines.append(f"{name},{case.patient},{case.split}")
+        (aside / "index.csv").write_text("\n".join(lines) + "\n")
