@@ -16,8 +16,8 @@ AIR = -1024  # HU; what lies below is a scanner's padding
 DENSEST = 3071
 LABELS = {"liver": 1, "lesion": 2}
 DESCRIPTION = """\
-Axial CT slices of the abdomen with labels: 0 for background, 1 for liver, 2 for lesions of the liver. Each slice carries its
-case, its patient and its place; the split is by patient.
+Axial CT slices of the abdomen with labels: 0 for background, 1 for liver, 2 for lesions of the liver. Each slice
+carries its case, its patient and its place; the split is by patient.
 """
 
 
@@ -47,7 +47,8 @@ class LitsSlices(tfds.core.GeneratorBasedBuilder):
 
     Slices come in the order of their cases, so that neighbours in a case are neighbours in the data. Features: `image`
     `(size, size, 1)` uint8 or int16 HU; `label` `(size, size, 1)` uint8; `name`, `case`, `patient`; `slice`, the number
-    within the case; `contiguous`; `spacing` `(3,)` float32, mm along (slice, row, column) before resizing, 0 where unknown.
+    within the case; `contiguous`; `spacing` `(3,)` float32, mm along (slice, row, column) before resizing, 0 where
+    unknown.
     """
 
     VERSION = tfds.core.Version("1.0.0")

@@ -12,7 +12,7 @@ from pipelines.prepare import prepare
 from pipelines.sources import find_layout
 from pipelines.sources.phantom import Phantom
 from pipelines.sources.prepared import Prepared
-from tests.cli import fails, run
+from tests.cli import run
 
 SOURCE = Phantom(cases=4, slices=3, size=64)
 
