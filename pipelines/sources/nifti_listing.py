@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.errors import DataError
+from pipelines.natural import natural
 
 _LITS = re.compile(r"(volume|segmentation)-(\d+)\.nii(?:\.gz)?")
 _MSD = re.compile(r"liver_(\d+)\.nii(?:\.gz)?")
@@ -66,7 +67,7 @@ def list_cases(directory: Path, labelled: bool) -> dict[str, CaseFiles]:
     if labelled:
         _check_pairs(files, "liver" if form == "ct" else "labels")
     cases = {}
-    for name in sorted((name for name in files if "image" in files[name]), key=_natural):
+    for name in sorted((name for name in files if "image" in files[name]), key=natural):
         image, *masks = (files[name].get(kind) for kind in ("image", "labels", "liver", "lesion"))
         kept = {
             kind: path for kind, path in zip(("labels", "liver", "lesion"), masks, strict=True) if path and labelled
@@ -92,8 +93,3 @@ def _check_pairs(files: dict[str, dict[str, Path]], needed: str) -> None:
                 raise DataError(
                     f"{kinds['image']}: {name} has no {what}{why}; add it (all 0 if there is none) or delete the image"
                 )
-
-
-def _natural(name: str) -> tuple[list[str | int], str]:
-    """Sorting key under which case 9 comes before case 10."""
-    return [int(piece) if piece.isdecimal() else piece for piece in re.split(r"(\d+)", name)], name

@@ -12,6 +12,7 @@ from PIL import Image
 
 from pipelines.case import Case
 from pipelines.errors import DataError
+from pipelines.natural import natural
 from pipelines.sources.folder_index import find_parts, find_patients, read_index
 from pipelines.sources.png import decode_image, decode_mask
 
@@ -51,12 +52,12 @@ class PairedFolder:
         self.targets = (target,)
         directory = Path(directory)
         self._files = _pairs(directory)
-        index, ids = directory / "index.csv", sorted(self._files, key=_natural)
+        index, ids = directory / "index.csv", sorted(self._files, key=natural)
         rows = read_index(index, ids) if index.exists() else {}
         patients, patients_note = find_patients(ids, rows, patient_pattern)
         self._parts, split_note = find_parts(ids, patients, rows, index)
         # One patient's slices stand together, so that a case is a view and costs no copy.
-        self._rows = sorted(zip(patients, ids, strict=True), key=lambda row: (_natural(row[0]), _natural(row[1])))
+        self._rows = sorted(zip(patients, ids, strict=True), key=lambda row: (natural(row[0]), natural(row[1])))
         self._images = np.empty((len(ids), size, size), np.uint8)
         self._masks = np.empty((len(ids), size, size), bool)
         digests = {"index.csv": hashlib.sha256(index.read_bytes()).hexdigest()} if rows else {}
@@ -155,8 +156,3 @@ def _contiguous(names: tuple[str, ...]) -> bool:
     """Whether the names end in numbers that rise one by one, as those of neighbouring slices do."""
     numbers = [re.search(r"(\d+)[^\d]*$", name) for name in names]
     return all(numbers) and all(int(b[1]) - int(a[1]) == 1 for a, b in itertools.pairwise(numbers))
-
-
-def _natural(name: str) -> tuple[list[str | int], str]:
-    """Sorting key under which slice 9 comes before slice 10."""
-    return [int(piece) if piece.isdigit() else piece for piece in re.split(r"(\d+)", name)], name

@@ -3,11 +3,11 @@
 import collections
 import dataclasses
 import os
-import re
 import threading
 from pathlib import Path
 
 from pipelines.errors import DataError
+from pipelines.natural import natural
 
 SEVERITIES = ("error", "warning", "note")  # in the order in which they are told
 
@@ -93,11 +93,6 @@ class Report:
             dict.fromkeys(self.findings),
             key=lambda one: (SEVERITIES.index(one.severity), one.code, natural(one.file), one.message),
         )
-
-
-def natural(name: str) -> tuple[list[str | int], str]:
-    """Sorting key under which slice 9 comes before slice 10."""
-    return [int(piece) if piece.isdecimal() else piece for piece in re.split(r"(\d+)", name)], name
 
 
 def listed(values, most: int = 6) -> str:

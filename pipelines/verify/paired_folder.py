@@ -4,10 +4,11 @@ import collections
 import re
 from pathlib import Path
 
+from pipelines.natural import natural
 from pipelines.sources.folder_index import find_patients
 from pipelines.verify.content import Emptiness
 from pipelines.verify.duplicates import Duplicates, digest
-from pipelines.verify.findings import Report, natural
+from pipelines.verify.findings import Report
 from pipelines.verify.index import check_index
 from pipelines.verify.png_files import JPEG_SUFFIXES, check_gaps, check_sizes, read_image, read_mask
 
