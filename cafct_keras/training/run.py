@@ -1,6 +1,7 @@
 """One training run, from options to a complete run folder."""
 
 import contextlib
+import csv
 import dataclasses
 import datetime as dt
 import json
@@ -30,6 +31,7 @@ from pipelines.errors import DataError
 from pipelines.slices import foreground_counts, load_slices
 from pipelines.stream import batch_names, evaluation_stream, training_stream
 
+SPLIT_FILE = "split.csv"
 SAMPLES = 6
 
 
@@ -87,6 +89,7 @@ def fit(options, *, console=None, quiet=False, started=None):
     folder.mkdir(parents=True)
     card = _card(options, source, parts, model)
     _write(folder, card)
+    _write_split(parts, folder / SPLIT_FILE)
     for note in source.notes:
         console.print(note, highlight=False, soft_wrap=True)
     console.print(_headline(options, card, folder), highlight=False, soft_wrap=True)
@@ -217,6 +220,15 @@ def _write(folder, card):
     aside = folder / f".{RUN_FILE}"
     aside.write_text(json.dumps(card, indent=2) + "\n")
     aside.replace(folder / RUN_FILE)
+
+
+def _write_split(parts, path):
+    """Lists every slice with its patient and its part, as a paired folder's index does."""
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["id", "patient", "split"])
+        for name, part in parts.items():
+            table.writerows((*slice_, name) for slice_ in zip(part.names, part.patients, strict=True))
 
 
 def _headline(options, card, folder):

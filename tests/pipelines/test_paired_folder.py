@@ -141,7 +141,7 @@ def test_open_source_finds_the_reader(folder):
     ("data", "options", "message"),
     [
         ("nowhere", {}, "no such data folder: nowhere; give a folder with images/ and masks/, or phantom"),
-        (".", {"target": "both"}, "one folder has masks of one target"),
+        (".", {"target": "both", "layout": "paired_folder"}, "one folder has masks of one target"),
         ("phantom", {"patient_pattern": "(a)"}, "leave --patient-pattern out"),
     ],
 )

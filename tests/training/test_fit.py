@@ -14,7 +14,7 @@ from pipelines.sources.paired_folder import PairedFolder
 from tests.cli import fails, run
 from tests.runs import SMALL, write_folder
 
-FILES = {"run.json", "model.keras", "checkpoints", "history.csv", "curves.png", "samples.png", "events"}
+FILES = {"run.json", "split.csv", "model.keras", "checkpoints", "history.csv", "curves.png", "samples.png", "events"}
 
 
 @pytest.mark.backends
@@ -31,6 +31,10 @@ def test_run_folder_is_complete(trained, slices_folder):
     assert card["data"]["fingerprint"] == source.fingerprint()
     split = card["data"]["split"]
     assert sum(part["slices"] for part in split.values()) == 48
+    listed = list(csv.DictReader((out / "split.csv").open()))
+    assert {row["id"] for row in listed} == {path.stem for path in (slices_folder / "images").iterdir()}
+    for name, part in split.items():
+        assert sorted({row["patient"] for row in listed if row["split"] == name}) == part["patients"]
     patients = [set(part["patients"]) for part in split.values()]
     assert not patients[0] & patients[1]
     assert not patients[0] & patients[2]
