@@ -14,7 +14,7 @@ from cafct_keras import serving_check
 from cafct_keras.environment import environment
 from cafct_keras.errors import UserError
 from cafct_keras.models import load_model
-from cafct_keras.models.saving import MODEL_FILE
+from cafct_keras.models.saving import MODEL_FILE, RUN_FILE, read_run
 
 FORMATS = ("savedmodel",)
 TOLERANCE = 1e-5
@@ -27,9 +27,9 @@ def export(run, *, out, file_format="savedmodel"):
 
     The SavedModel is plain TensorFlow, written by Keras's TensorFlow backend in a process of its own whatever backend
     the run was trained on, so it runs on CPUs and GPUs and takes any batch size and any H and W that are multiples of
-    32. Two
-    endpoints: `serve` (and `serving_default`) takes `image`, float32 `(batch, H, W, 3)` in [0, 1], and `serve_slices`
-    takes `slices`, uint8 `(batch, H, W)` grey; both return `probability`, float32 `(batch, H, W, classes)`.
+    32. Two endpoints: `serve` (and `serving_default`) takes `image`, float32 `(batch, H, W, 3)` in [0, 1], and
+    `serve_slices` takes `slices`, uint8 `(batch, H, W)` grey; both return `probability`, float32
+    `(batch, H, W, classes)`.
 
     Args:
         run: run folder or `.keras` file.
@@ -41,12 +41,15 @@ def export(run, *, out, file_format="savedmodel"):
         two sizes, versions.
 
     Raises:
-        UserError: for an unknown format, a folder without a model, missing TensorFlow, or an export that predicts
-            something else (which is then not kept).
+        UserError: for an unknown format, a folder without a model, a run with `--context`, missing TensorFlow, or an
+            export that predicts something else (which is then not kept).
     """
     if file_format not in FORMATS:
         raise UserError(f"--format {file_format}: unknown; give {', '.join(FORMATS)}")
     model = load_model(run)
+    if _context(run):
+        # One slice three times is not what such a network was trained on, and would go through without an error.
+        raise UserError(f"{run}: trained on a slice among its neighbours (--context); only single slices are exported")
     out = pathlib.Path(out)
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out}: is a file; give a folder")
@@ -64,6 +67,12 @@ def export(run, *, out, file_format="savedmodel"):
     manifest = {"model": str(run), "version": version, **manifest}
     (out / f"manifest-{version}.json").write_text(json.dumps(manifest, indent=2) + "\n")
     return manifest
+
+
+def _context(run):
+    """Neighbours that a run folder's network sees; 0 for a lone `.keras` file, which does not say."""
+    folder = pathlib.Path(run)
+    return read_run(folder)["options"].get("context", 0) if (folder / RUN_FILE).is_file() else 0
 
 
 def _write_checked(model, aside):

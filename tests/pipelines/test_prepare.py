@@ -12,7 +12,7 @@ from pipelines.prepare import prepare
 from pipelines.sources import find_layout
 from pipelines.sources.phantom import Phantom
 from pipelines.sources.prepared import Prepared
-from tests.cli import run
+from tests.cli import fails, run
 
 SOURCE = Phantom(cases=4, slices=3, size=64)
 
@@ -110,3 +110,6 @@ def test_from_the_command_line_and_into_fit(tmp_path):
     assert card["data"]["layout"] == "nifti"
     assert sum(part["slices"] for part in card["data"]["split"].values()) == 16
     assert card["options"]["context"] == 1
+    # Three channels like any other network, but of other slices.
+    assert "--context" in fails("export", tmp_path / "run", "--out", tmp_path / "served")
+    assert not (tmp_path / "served").exists()
