@@ -1,7 +1,9 @@
+import os
+
 import keras
 import pytest
 
-from cafct_keras import environment
+from cafct_keras import environment, huge_pages
 from tests.cli import fails, run
 
 
@@ -55,3 +57,41 @@ def test_info_warns_of_a_gpu_that_jax_does_not_see(monkeypatch):
     assert 'pip install "cafct-keras[cuda12]"' in environment.unused_gpu()
     monkeypatch.setattr(environment, "devices", lambda: ["gpu: NVIDIA H100"])
     assert environment.unused_gpu() is None
+
+
+@pytest.mark.parametrize("augment", [(), ("--augment",)])
+def test_data(augment):
+    result = run("benchmark", "data", "--size", 32, "--batch-size", 16, *augment, "--json")
+    assert result.json["slices"] == 48 * 24
+    assert result.json["slices_per_second"] > 0
+    assert result.json["read_slices_per_second"] > 0
+    assert f"{result.json['slices_per_second']:,.0f} slices a second, batch 16" in result.out
+
+
+@pytest.mark.parametrize(
+    ("program", "mode", "tunables", "expected"),
+    [
+        ("cafct-keras", "always [madvise] never", "", "glibc.malloc.hugetlb=1"),
+        (
+            "cafct-keras",
+            "always [madvise] never",
+            "glibc.malloc.check=1",
+            "glibc.malloc.check=1:glibc.malloc.hugetlb=1",
+        ),
+        ("cafct-keras", "always [madvise] never", "glibc.malloc.hugetlb=0", None),
+        ("cafct-keras", "[always] madvise never", "", None),
+        ("train.py", "always [madvise] never", "", None),
+    ],
+)
+def test_only_the_command_line_starts_anew_and_only_where_that_helps(
+    program, mode, tunables, expected, monkeypatch, tmp_path
+):
+    started = []
+    (tmp_path / "enabled").write_text(mode)
+    monkeypatch.setattr(huge_pages, "KERNEL_MODE", tmp_path / "enabled")
+    monkeypatch.setattr(huge_pages.platform, "libc_ver", lambda: ("glibc", "2.36"))
+    monkeypatch.setattr(huge_pages.os, "execv", lambda *command: started.append(os.environ["GLIBC_TUNABLES"]))
+    monkeypatch.setattr(huge_pages.sys, "argv", [f"/usr/bin/{program}", "info"])
+    monkeypatch.setenv("GLIBC_TUNABLES", tunables)
+    huge_pages.restart_command_line()
+    assert started == ([] if expected is None else [expected])

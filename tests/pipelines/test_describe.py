@@ -11,6 +11,8 @@ from pipelines import description_figures
 from pipelines.case import SPLITS, Case
 from pipelines.describe import PAPER_NOTE, describe, describe_source, table
 from pipelines.errors import DataError
+from pipelines.prepare import prepare
+from pipelines.sources.lits_png_writer import write_lits_png
 from pipelines.sources.nifti_writer import write_nifti
 from pipelines.sources.paired_folder_writer import write_paired_folder
 from pipelines.sources.phantom import Phantom
@@ -179,16 +181,13 @@ def test_a_paired_folder_of_several_sizes_is_read_at_512(tmp_path):
 
 
 def test_a_prepared_dataset_knows_its_target(tmp_path):
-    pytest.importorskip("tensorflow_datasets")
-    prepare = pytest.importorskip("pipelines.prepare").prepare
     made = prepare(PHANTOM, tmp_path, size=64, window=None)
     figures = describe(made)["parts"]["all"]
     assert figures["slices_with"] == describe_source(PHANTOM)["parts"]["all"]["slices_with"]
 
 
 def test_lits_png_has_the_true_counts_and_the_papers(described, tmp_path):
-    writer = pytest.importorskip("pipelines.sources.lits_png_writer")
-    writer.write_lits_png(PHANTOM, tmp_path / "made")
+    write_lits_png(PHANTOM, tmp_path / "made")
     description = describe(tmp_path / "made")
     for part, figures in described["parts"].items():
         again = description["parts"][part]
