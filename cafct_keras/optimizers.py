@@ -18,6 +18,7 @@ class OptaxOptimizer(keras.optimizers.Optimizer):
             `optax.GradientTransformation`, which cannot be written into a saved model: such a model loads with
             `compile=False`.
         learning_rate: a number or a Keras learning-rate schedule, for a named transformation.
+        global_clipnorm: length that the gradient of all weights together is shortened to; None for never.
         name: of the optimiser.
         **kwargs: further arguments of the named function, such as `momentum=0.9`.
 
@@ -26,13 +27,13 @@ class OptaxOptimizer(keras.optimizers.Optimizer):
         ValueError: for a name that optax does not have, or a transformation given together with its arguments.
     """
 
-    def __init__(self, transformation, *, learning_rate=None, name="optax", **kwargs):
+    def __init__(self, transformation, *, learning_rate=None, global_clipnorm=None, name="optax", **kwargs):
         if keras.backend.backend() != "jax":
             raise RuntimeError(
                 f"optax optimisers need the JAX backend, and this is {keras.backend.backend()}: "
                 "set KERAS_BACKEND=jax or use a Keras optimiser"
             )
-        super().__init__(learning_rate=learning_rate or 0.0, name=name)
+        super().__init__(learning_rate=learning_rate or 0.0, global_clipnorm=global_clipnorm, name=name)
         self.transformation = transformation
         self.arguments = kwargs
         if isinstance(transformation, str):
@@ -87,7 +88,11 @@ class OptaxOptimizer(keras.optimizers.Optimizer):
 
     def get_config(self):
         named = isinstance(self.transformation, str)
-        config = {"name": self.name, "transformation": self.transformation if named else None}
+        config = {
+            "name": self.name,
+            "transformation": self.transformation if named else None,
+            "global_clipnorm": self.global_clipnorm,
+        }
         if named:
             rate = self._learning_rate
             is_schedule = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
@@ -126,7 +131,7 @@ def cosine_schedule(learning_rate, *, steps, final=0.01, warmup_steps=0):
     )
 
 
-def make_optimizer(name="sgd", *, learning_rate=1e-3, momentum=0.9, weight_decay=1e-4):
+def make_optimizer(name="sgd", *, learning_rate=1e-3, momentum=0.9, weight_decay=1e-4, clip_norm=None):
     """An optimiser by name.
 
     Args:
@@ -136,6 +141,7 @@ def make_optimizer(name="sgd", *, learning_rate=1e-3, momentum=0.9, weight_decay
         momentum: of SGD.
         weight_decay: of SGD and AdamW, decoupled: weights shrink by `learning_rate * weight_decay` a step, whatever the
             gradient.
+        clip_norm: the gradient of all weights together is shortened to this length where it is longer; None for never.
 
     Returns:
         A `keras.optimizers.Optimizer`.
@@ -145,13 +151,17 @@ def make_optimizer(name="sgd", *, learning_rate=1e-3, momentum=0.9, weight_decay
     """
     if name.startswith(OPTAX_PREFIX):
         try:
-            return OptaxOptimizer(name.removeprefix(OPTAX_PREFIX), learning_rate=learning_rate)
+            return OptaxOptimizer(
+                name.removeprefix(OPTAX_PREFIX), learning_rate=learning_rate, global_clipnorm=clip_norm
+            )
         except (RuntimeError, ValueError, TypeError) as error:
             raise UserError(f"--optimizer {name}: {error}") from error
     if name == "sgd":
-        return keras.optimizers.SGD(learning_rate, momentum=momentum, weight_decay=weight_decay)
+        return keras.optimizers.SGD(
+            learning_rate, momentum=momentum, weight_decay=weight_decay, global_clipnorm=clip_norm
+        )
     if name == "adam":
-        return keras.optimizers.Adam(learning_rate)
+        return keras.optimizers.Adam(learning_rate, global_clipnorm=clip_norm)
     if name == "adamw":
-        return keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay)
+        return keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay, global_clipnorm=clip_norm)
     raise UserError(f"--optimizer {name}: unknown; give sgd, adam, adamw or optax:NAME")

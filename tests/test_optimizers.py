@@ -109,3 +109,18 @@ def test_cosine_schedule():
     rates = [float(schedule(step)) for step in (0, 5, 10, 55, 100)]
     np.testing.assert_allclose(rates, [0, 5e-4, 1e-3, 5.05e-4, 1e-5], rtol=1e-5)
     np.testing.assert_allclose(float(cosine_schedule(1e-3, steps=100)(100)), 1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["sgd", pytest.param("optax:sgd", marks=on_jax)])
+def test_long_gradients_are_shortened_and_short_ones_left(name):
+    def first_step(clip_norm):
+        options = {"learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0, "clip_norm": clip_norm}
+        model = network(make_optimizer(name, **options))
+        before = np.concatenate([w.ravel() for w in model.get_weights()])
+        model.train_on_batch(*data())
+        return np.concatenate([w.ravel() for w in model.get_weights()]) - before
+
+    free = first_step(None)
+    assert np.linalg.norm(free) > 0.1 * 0.5
+    np.testing.assert_allclose(first_step(0.5), free * 0.1 * 0.5 / np.linalg.norm(free), rtol=1e-4, atol=1e-7)
+    np.testing.assert_array_equal(first_step(1e6), free)
