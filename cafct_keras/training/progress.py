@@ -63,10 +63,11 @@ class TrainingProgress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         elapsed = time.perf_counter() - self._training_since
         left = elapsed / (epoch + 1) * (self._epochs - epoch - 1)
+        waited = f"{logs['data_wait']:.0%} waiting for data, " if "data_wait" in logs else ""
         self._console.print(
             f"epoch {epoch + 1:3d}/{self._epochs}  loss {logs['loss']:.4f}  dice {logs[self._dice]:.4f}  "
             f"validation: loss {logs['val_loss']:.4f}  dice {logs['val_' + self._dice]:.4f}  "
-            f"{duration(elapsed)}, {duration(left)} left",
+            f"{waited}{duration(elapsed)}, {duration(left)} left",
             highlight=False,
             soft_wrap=True,
         )

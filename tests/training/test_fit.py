@@ -55,6 +55,11 @@ def test_history_and_scores_are_of_the_kept_network(trained):
     card = result.json
     assert card["best_epoch"] == int(best["epoch"]) + 1
     assert card["validation"]["dice_pooled"] == pytest.approx(float(best["val_dice_pooled"]), abs=1e-5)
+    if keras.backend.backend() == "tensorflow":  # draws its batches inside its graph
+        assert card["data_wait"] is None
+    else:
+        assert 0 < card["data_wait"] < 1
+        assert all(0 < float(row["data_wait"]) < 1 for row in rows)
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
 
 
