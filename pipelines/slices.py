@@ -1,4 +1,4 @@
-"""All slices of a source in memory, windowed to 8 bits: what training and evaluation run on."""
+"""All slices of a source, windowed to 8 bits, in memory or in a file: what training and evaluation run on."""
 
 import dataclasses
 import functools
@@ -8,8 +8,10 @@ import numpy as np
 from pipelines.case import SPLITS, Source
 from pipelines.errors import DataError
 from pipelines.resize import resize_images, resize_masks
+from pipelines.stack import StackInFile, StackInMemory
 
 _TARGETS = {"liver": ("liver",), "lesion": ("lesion",), "both": ("liver", "lesion")}
+CACHES = ("ram", "none")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,9 +60,15 @@ class Slices:
 
 
 def load_slices(
-    source: Source, *, target: str, size: int, window: tuple[float, float] = (-200.0, 250.0), context: int = 0
+    source: Source,
+    *,
+    target: str,
+    size: int,
+    window: tuple[float, float] = (-200.0, 250.0),
+    context: int = 0,
+    cache: str = "ram",
 ) -> dict[str, Slices]:
-    """Loads a source into memory.
+    """Loads a source.
 
     Args:
         source: the reader.
@@ -68,6 +76,8 @@ def load_slices(
         size: height and width in pixels; slices of another size are resized.
         window: Hounsfield units shown as 0 and as 255; values outside are clipped. Grey sources stay as they are.
         context: neighbours on either side that come with a slice, 0 or more.
+        cache: `"ram"`, or `"none"` to keep the slices out of memory, in files without a name that go when the process
+            does; the system reads what is asked for. Both give the same slices.
 
     Returns:
         Each of `SPLITS` to its slices. The test part may have no slices; the others have some.
@@ -82,12 +92,15 @@ def load_slices(
         raise DataError(f"window {window[0]} {window[1]}: the first must lie below the second")
     if context < 0:
         raise DataError(f"--context {context}: give 0 or more")
+    if cache not in CACHES:
+        raise DataError(f"--cache {cache}: unknown; give {' or '.join(CACHES)}")
     targets = _TARGETS[target]
     if missing := [name for name in targets if name not in source.targets]:
         raise DataError(
             f"{source.layout} has no {missing[0]} masks, only {', '.join(source.targets)}; give another --target"
         )
-    parts = {part: _Part(images=[], masks=[], names=[], patients=[]) for part in SPLITS}
+    stack = {"ram": StackInMemory, "none": StackInFile}[cache]
+    parts = {part: _Part(images=stack(size, size), masks=stack(size, size, len(targets))) for part in SPLITS}
     for case in source.cases():
         if context and not case.contiguous:
             raise DataError(f"--context {context}: the slices of case {case.name} are no neighbours; give --context 0")
@@ -98,11 +111,12 @@ def load_slices(
         part.masks.append(masks.astype(np.uint8))
         part.names.extend(case.slice_names)
         part.patients.extend([case.patient] * len(case.slice_names))
+        part.lengths.append(len(case.slice_names))
     for name in ("train", "validation"):
         if not parts[name].names:
             raise DataError(f"{source.layout}: no {name} slices; give some patients that split")
     # Popped, so that a part's pieces go as soon as they are joined.
-    return {name: _join(parts.pop(name), targets, size, context) for name in SPLITS}
+    return {name: _join(parts.pop(name), targets, context) for name in SPLITS}
 
 
 def foreground_counts(slices: Slices) -> dict[str, int]:
@@ -113,22 +127,22 @@ def foreground_counts(slices: Slices) -> dict[str, int]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Part:
-    """The pieces of one part, case by case; names and patients slice by slice."""
+    """One part as it grows case by case; names and patients slice by slice."""
 
-    images: list[np.ndarray]
-    masks: list[np.ndarray]
-    names: list[str]
-    patients: list[str]
+    images: StackInMemory | StackInFile
+    masks: StackInMemory | StackInFile
+    names: list[str] = dataclasses.field(default_factory=list)
+    patients: list[str] = dataclasses.field(default_factory=list)
+    lengths: list[int] = dataclasses.field(default_factory=list)
 
 
-def _join(part: _Part, targets: tuple[str, ...], size: int, context: int) -> Slices:
+def _join(part: _Part, targets: tuple[str, ...], context: int) -> Slices:
     return Slices(
-        # The empty piece gives a part without cases its shape.
-        images=np.concatenate([np.empty((0, size, size), np.uint8), *part.images]),
-        masks=np.concatenate([np.empty((0, size, size, len(targets)), np.uint8), *part.masks]),
+        images=part.images.join(),
+        masks=part.masks.join(),
         names=tuple(part.names),
         patients=tuple(part.patients),
-        cases=np.repeat(np.arange(len(part.images)), [len(stack) for stack in part.images]),
+        cases=np.repeat(np.arange(len(part.lengths)), part.lengths),
         targets=targets,
         context=context,
     )

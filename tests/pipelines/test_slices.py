@@ -149,3 +149,24 @@ def test_real_folders(folder, target, counts, shown):
     patients = [set(part.patients) for part in parts.values()]
     assert sum(map(len, patients)) == len(set.union(*patients))
     assert sum(foreground_counts(part)[target] for part in parts.values()) == shown
+
+
+@pytest.mark.parametrize("context", [0, 1])
+def test_slices_in_a_file_are_those_in_memory(context, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    options = {"target": "both", "size": 9, "context": context}
+    source = Scans(parts=("train", "validation"))  # an empty part too
+    kept, read = (load_slices(source, cache=cache, **options) for cache in ("ram", "none"))
+    assert isinstance(read["train"].images, np.memmap)
+    for part, expected in kept.items():
+        assert np.array_equal(read[part].images, expected.images)
+        assert np.array_equal(read[part].masks, expected.masks)
+        assert np.array_equal(read[part].foreground, expected.foreground)
+    indices = np.array([5, 0, 3])
+    assert np.array_equal(read["train"].gather_images(indices), kept["train"].gather_images(indices))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]  # without a name, gone with the process
+
+
+def test_cache_unknown():
+    with pytest.raises(DataError, match="--cache disk: unknown; give ram or none"):
+        load_slices(Scans(), target="liver", size=9, cache="disk")
