@@ -1,5 +1,6 @@
 """What every reader hands on: a case, that is one scan of one patient as a stack of axial slices."""
 
+import abc
 import dataclasses
 from collections.abc import Iterator
 from typing import Protocol
@@ -60,3 +61,30 @@ class Source(Protocol):
 
     def fingerprint(self) -> str:
         """Hex digest that changes when the data do."""
+
+
+class ListedSource(abc.ABC):
+    """A source that can name its cases before it reads them, so that they can be read in any order and in parallel.
+
+    Attributes:
+        parts: name of each case to its part of the split, in the order of `cases()`.
+    """
+
+    parts: dict[str, str]
+
+    @abc.abstractmethod
+    def case(self, name: str) -> Case:
+        """Reads one case; safe to call from several threads.
+
+        Args:
+            name: one of `parts`.
+
+        Raises:
+            DataError: a file of the case is missing, damaged or does not fit the others.
+        """
+
+    def cases(self, split: str | None = None) -> Iterator[Case]:
+        """Yields the cases, all or those of one part, reading one at a time."""
+        for name, part in self.parts.items():
+            if split in (None, part):
+                yield self.case(name)

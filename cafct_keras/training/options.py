@@ -54,10 +54,11 @@ class FitOptions:
         model_options: further arguments of the network's builder.
         size: H and W in pixels, a multiple of 32.
         context: neighbouring slices on either side that the network sees too (2.5-D); 0 for the slice alone.
+        cache: `"ram"` to keep all slices in memory, `"none"` to keep them in a file.
         foreground_fraction: share of training slices that show the target; None for as they come.
         epochs: passes over the training slices.
         batch_size: slices a step.
-        optimizer, momentum, weight_decay: see `make_optimizer`.
+        optimizer, momentum, weight_decay, clip_norm: see `make_optimizer`.
         learning_rate: the peak.
         schedule: `"cosine"` to a hundredth of the peak, or `"constant"`.
         warmup_epochs: epochs of linear rise before.
@@ -79,6 +80,7 @@ class FitOptions:
     model_options: dict = dataclasses.field(default_factory=dict)
     size: int | None = None
     context: int = 0
+    cache: str = "ram"
     foreground_fraction: float | None = None
     epochs: int | None = None
     batch_size: int | None = None
@@ -86,6 +88,7 @@ class FitOptions:
     learning_rate: float | None = None
     momentum: float = 0.9
     weight_decay: float = 1e-4
+    clip_norm: float | None = None
     schedule: str = "cosine"
     warmup_epochs: float | None = None
     augmentation: Augmentation | None = None
@@ -125,6 +128,8 @@ class FitOptions:
             raise UserError(f"--size {self.size}: give a multiple of {STRIDE}")
         if self.epochs < 1:
             raise UserError(f"--epochs {self.epochs}: give 1 or more")
+        if self.clip_norm is not None and self.clip_norm <= 0:
+            raise UserError(f"--clip-norm {self.clip_norm:g}: give a length above 0, or leave it out")
         if not 0 < self.prior < 1:
             raise UserError(f"--prior {self.prior}: give a share between 0 and 1")
         if not 0 <= self.warmup_epochs < self.epochs:

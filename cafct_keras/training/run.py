@@ -25,6 +25,7 @@ from cafct_keras.models.saving import MODEL_FILE, RUN_FILE, RUN_FORMAT
 from cafct_keras.optimizers import cosine_schedule, make_optimizer
 from cafct_keras.training import figures
 from cafct_keras.training.callbacks import Checkpoints, Events, NonFiniteGuard
+from cafct_keras.training.data_wait import DataWait
 from cafct_keras.training.progress import TrainingProgress, duration
 from pipelines import open_source
 from pipelines.errors import DataError
@@ -66,7 +67,12 @@ def fit(options, *, console=None, quiet=False, started=None):
         patient_pattern=options.patient_pattern,
     )
     parts = load_slices(
-        source, target=options.target, size=options.size, window=options.window, context=options.context
+        source,
+        target=options.target,
+        size=options.size,
+        window=options.window,
+        context=options.context,
+        cache=options.cache,
     )
     train = parts["train"]
     if not 1 <= options.batch_size <= len(train.names):
@@ -99,7 +105,9 @@ def fit(options, *, console=None, quiet=False, started=None):
     progress = TrainingProgress(
         epochs=options.epochs, steps_per_epoch=steps_per_epoch, dice=dice, console=console, quiet=quiet, started=started
     )
+    data_wait = DataWait()
     callbacks = [
+        data_wait,
         guard,
         checkpoints,
         keras.callbacks.CSVLogger(folder / "history.csv"),
@@ -110,7 +118,7 @@ def fit(options, *, console=None, quiet=False, started=None):
     try:
         with _quiet_keras():
             history = trained.fit(
-                stream,
+                data_wait.timed(stream),
                 epochs=options.epochs,
                 steps_per_epoch=steps_per_epoch,
                 validation_data=validation,
@@ -133,6 +141,7 @@ def fit(options, *, console=None, quiet=False, started=None):
     if parts["test"].names:
         card["test"] = _evaluate(trained, parts["test"], options)
     card["status"] = "finished"
+    card["data_wait"] = data_wait.share
     card["seconds"]["total"] = time.perf_counter() - started
     figures.plot_curves(history, folder / "curves.png", dice=dice)
     _plot_samples(model, parts["test"] if parts["test"].names else parts["validation"], folder / "samples.png")
@@ -170,6 +179,7 @@ def _compile(model, options, *, targets, steps_per_epoch, steps):
         learning_rate=rate,
         momentum=options.momentum,
         weight_decay=options.weight_decay,
+        clip_norm=options.clip_norm,
     )
     measured = []
     for index, target in enumerate(targets):

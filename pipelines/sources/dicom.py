@@ -1,12 +1,12 @@
 """Folders of DICOM CT slices, with masks beside them as DICOM SEG, NRRD or NIfTI."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydicom.uid import MediaStorageDirectoryStorage
 
-from pipelines.case import Case
+from pipelines.case import Case, ListedSource
 from pipelines.errors import DataError
 from pipelines.fingerprint import fingerprint
 from pipelines.sources.dicom_masks import MaskFile, find_masks, read_masks
@@ -31,7 +31,7 @@ class _Scan:
     notes: list[str]
 
 
-class Dicom:
+class Dicom(ListedSource):
     """Reads a folder of CT slices (one case), or a folder of such folders (one case each).
 
     Files are told by what is in them, not by their names. A case is named after its folder; its patient is the
@@ -59,35 +59,36 @@ class Dicom:
 
     def __init__(self, directory: str | Path, *, labelled: bool = True):
         self._directory = Path(directory)
-        self._scans = [_scan(folder, labelled) for folder in _case_folders(self._directory)]
-        self.targets = _find_targets(self._scans) if labelled else ()
-        patients = {scan.name: scan.patient for scan in self._scans}
-        self._parts, note = split_volumes(patients, self._directory)
-        unnamed = sum(not scan.series.patient for scan in self._scans)
+        scans = [_scan(folder, labelled) for folder in _case_folders(self._directory)]
+        self._scans = {scan.name: scan for scan in scans}
+        self.targets = _find_targets(scans) if labelled else ()
+        patients = {scan.name: scan.patient for scan in scans}
+        parts, note = split_volumes(patients, self._directory)
+        self.parts = {name: parts[patient] for name, patient in patients.items()}
+        unnamed = sum(not scan.series.patient for scan in scans)
         told = f", {unnamed} without one by its folder" if unnamed else ""
-        self.notes = [f"patients: by PatientID{told}", note, *(line for scan in self._scans for line in scan.notes)]
+        self.notes = [f"patients: by PatientID{told}", note, *(line for scan in scans for line in scan.notes)]
 
-    def cases(self, split: str | None = None) -> Iterator[Case]:
-        """Yields the cases, all or those of one part, in the order of their folders' names, reading one at a time."""
-        for scan in self._scans:
-            if split not in (None, self._parts[scan.patient]):
-                continue
-            frame = scan.series.frame
-            masks = read_masks(scan.masks, frame, slack=scan.series.slack) if scan.masks else {}
-            yield Case(
-                name=scan.name,
-                patient=scan.patient,
-                split=self._parts[scan.patient],
-                images=frame.to_slices(read_pixels(scan.series)),
-                masks={target: frame.to_slices(masks[target]) for target in self.targets},
-                slice_names=tuple(f"{scan.name}_{k:03d}" for k in range(len(scan.series.paths))),
-                spacing=frame.spacing,
-                frame=frame,
-            )
+    def case(self, name: str) -> Case:
+        """Reads the slices and masks of one folder."""
+        scan = self._scans[name]
+        frame = scan.series.frame
+        masks = read_masks(scan.masks, frame, slack=scan.series.slack) if scan.masks else {}
+        return Case(
+            name=name,
+            patient=scan.patient,
+            split=self.parts[name],
+            images=frame.to_slices(read_pixels(scan.series)),
+            masks={target: frame.to_slices(masks[target]) for target in self.targets},
+            slice_names=tuple(f"{name}_{k:03d}" for k in range(len(scan.series.paths))),
+            spacing=frame.spacing,
+            frame=frame,
+        )
 
     def fingerprint(self) -> str:
         """SHA-256, in hex, over names, sizes and ends of the slices, the masks that are read and `index.csv`."""
-        files = [path for scan in self._scans for path in (*scan.series.paths, *(mask.path for mask in scan.masks))]
+        scans = self._scans.values()
+        files = [path for scan in scans for path in (*scan.series.paths, *(mask.path for mask in scan.masks))]
         index = self._directory / "index.csv"
         return fingerprint([*files, index] if index.exists() else files, self._directory)
 

@@ -1,13 +1,12 @@
 """The LiTS slices as Kaggle has them (`andrewmvd/lits-png`): PNG, two masks a slice, the official split as CSV."""
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from pipelines.case import SPLITS, Case
+from pipelines.case import SPLITS, Case, ListedSource
 from pipelines.errors import DataError
 from pipelines.fingerprint import fingerprint
 from pipelines.sources.lits_png_listing import (
@@ -38,7 +37,7 @@ def found(directory: str | Path) -> bool:
     return False
 
 
-class LitsPng:
+class LitsPng(ListedSource):
     """Reads Kaggle's `lits-png`, one case for each study.
 
     `lits_train.csv` and `lits_test.csv` give the split; studies in neither are validation. With neither file, studies
@@ -72,9 +71,9 @@ class LitsPng:
         directory, tables = find_tables(Path(directory))
         self._folder, slices = find_slices(directory)
         self._files = {files["image"][:-4]: files for files in slices.values()}
-        self._studies: dict[int, dict[int, str]] = {}  # by number, slices too
+        studies: dict[int, dict[int, str]] = {}  # by number, slices too
         for study, index in sorted(slices):
-            self._studies.setdefault(study, {})[index] = slices[study, index]["image"][:-4]
+            studies.setdefault(study, {})[index] = slices[study, index]["image"][:-4]
         self._used = [tables / name for name in (ALL, TRAIN, TEST) if (tables / name).exists()]
         # Without CSVs the same slices are the same data, however deep the folder that was given.
         self._root = tables if self._used else self._folder
@@ -86,14 +85,19 @@ class LitsPng:
                     f"{tables / name}: {absent[0]}{more} listed, but not in {self._folder}; "
                     "unpack lits-png again or delete the lines"
                 )
-        self._parts, split_note = find_parts(self._studies, listed, tables)
+        parts, split_note = find_parts(studies, listed, tables)
+        self._studies = {f"study-{study}": numbered for study, numbered in studies.items()}
+        self.parts = {f"study-{study}": parts[study] for study in studies}
         self.notes = [split_note, "intensity: every slice stretched from its own least to its own greatest value"]
         if self._used:
             self.notes.append("masks: pixels counted; the CSVs' *_mask_empty flags are inverted and not used")
         self.notes += probe_note(tables)
         self.slice_names = {
             part: tuple(
-                name for study in self._studies if self._parts[study] == part for name in self._studies[study].values()
+                slice_name
+                for name, numbered in self._studies.items()
+                if self.parts[name] == part
+                for slice_name in numbered.values()
             )
             for part in SPLITS
         }
@@ -122,23 +126,18 @@ class LitsPng:
         masks["liver"] |= masks["lesion"]
         return image, masks
 
-    def cases(self, split: str | None = None) -> Iterator[Case]:
-        """Yields one case a study, all or those of one part, by number, slices too; holds one study at a time.
-
-        Raises:
-            DataError: as `read_slice` does, or slices of one study differ in size.
-        """
-        for study in self._studies:
-            if split in (None, self._parts[study]):
-                yield self._case(study)
-
     def fingerprint(self) -> str:
         """SHA-256, in hex, over the PNGs and the CSVs, as `pipelines.fingerprint` takes it."""
         images = (self._folder / file for files in self._files.values() for file in files.values())
         return fingerprint([*images, *self._used], self._root)
 
-    def _case(self, study: int) -> Case:
-        numbers, names = zip(*self._studies[study].items(), strict=True)
+    def case(self, name: str) -> Case:
+        """Reads one study, its slices by number.
+
+        Raises:
+            DataError: as `read_slice` does, or slices of the study differ in size.
+        """
+        numbers, names = zip(*self._studies[name].items(), strict=True)
         shape = self.read_slice(names[0])[0].shape
         images = np.empty((len(names), *shape), np.uint8)
         stacks = {target: np.empty(images.shape, bool) for target in self.targets}
@@ -157,9 +156,9 @@ class LitsPng:
             for _ in pool.map(fill, range(len(names))):
                 pass  # asked for, so that an error comes up here
         return Case(
-            name=f"study-{study}",
-            patient=str(study),
-            split=self._parts[study],
+            name=name,
+            patient=name.removeprefix("study-"),
+            split=self.parts[name],
             images=images,
             masks=stacks,
             slice_names=names,

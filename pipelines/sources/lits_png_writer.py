@@ -1,15 +1,13 @@
 """Writing a source as Kaggle's `lits-png`, with the traps of the real one."""
 
 import csv
-import os
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from pipelines.case import Case, Source
+from pipelines.ahead import map_ahead
+from pipelines.case import Case, ListedSource
 from pipelines.errors import DataError
 from pipelines.sources import lits_png_listing as listing
 from pipelines.sources.aside import written_aside
@@ -23,7 +21,7 @@ _COLUMNS = (
 )
 
 
-def write_lits_png(source: Source, directory: str | Path) -> None:
+def write_lits_png(source: ListedSource, directory: str | Path) -> None:
     """Writes `lits_df.csv`, `lits_train.csv`, `lits_test.csv`, `lits_probe.csv` and `dataset_6/dataset_6/*.png`.
 
     Case N, counted from 0, becomes study N; its slices keep their order. A case is listed in the CSV of its part,
@@ -40,27 +38,21 @@ def write_lits_png(source: Source, directory: str | Path) -> None:
     """
     if source.intensity != "hu" or not {"liver", "lesion"} <= set(source.targets):
         raise DataError(f"{source.layout}: has no Hounsfield units with liver and lesion masks; give a source of scans")
-    workers = os.cpu_count() or 1
     lines = {name: [] for name in (listing.ALL, listing.TRAIN, listing.TEST)}
     tables = {"train": lines[listing.TRAIN], "test": lines[listing.TEST]}
     with written_aside(directory) as aside:
         folder = aside / listing.FOLDER / listing.FOLDER
         folder.mkdir(parents=True)
-        with ThreadPoolExecutor(workers) as pool:  # Pillow encodes outside the interpreter's lock
-            writing: deque[tuple[str, Future]] = deque()
 
-            def finish_first() -> None:
-                split, rows = writing.popleft()
-                for table in (lines[listing.ALL], tables.get(split)):
-                    if table is not None:
-                        table += rows.result()
+        def write(numbered: tuple[int, str]) -> list[tuple]:
+            study, name = numbered
+            return _write_study(source.case(name), study, folder)
 
-            for study, case in enumerate(source.cases()):
-                writing.append((case.split, pool.submit(_write_study, case, study, folder)))
-                if len(writing) > workers:  # so that memory holds a few cases, not all
-                    finish_first()
-            while writing:
-                finish_first()
+        written = map_ahead(write, enumerate(source.parts))
+        for part, rows in zip(source.parts.values(), written, strict=True):
+            lines[listing.ALL] += rows
+            if part in tables:
+                tables[part] += rows
         lines[listing.PROBE] = lines[listing.TEST]
         for name, rows in lines.items():
             with (aside / name).open("w", newline="", encoding="utf-8") as file:

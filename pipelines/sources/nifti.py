@@ -1,15 +1,14 @@
 """Scans in NIfTI files with their masks: LiTS17, the Decathlon's Task03_Liver, or a folder for each scan."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from pipelines.case import Case
+from pipelines.case import Case, ListedSource
 from pipelines.errors import DataError
 from pipelines.fingerprint import fingerprint
 from pipelines.geometry import Frame, same_place, steps_of_one
-from pipelines.sources.nifti_listing import CaseFiles, found, list_cases
+from pipelines.sources.nifti_listing import found, list_cases
 from pipelines.sources.nifti_volume import (
     Volume,
     check_placed,
@@ -23,7 +22,7 @@ from pipelines.sources.volume_split import split_volumes
 __all__ = ["Nifti", "found", "read_labels", "read_volume"]
 
 
-class Nifti:
+class Nifti(ListedSource):
     """Reads CT volumes and their masks through nibabel, one case at a time, in canonical orientation.
 
     Three forms are told apart by looking: `volume-N.nii` with `segmentation-N.nii`, in the folder or at any depth
@@ -60,7 +59,8 @@ class Nifti:
         else:
             self.targets = ("liver",) if set(kinds) == {"liver"} else ("liver", "lesion")
         patients = {name: files.patient for name, files in self._cases.items()}
-        self._parts, self._split_note = split_volumes(patients, self._directory)
+        parts, self._split_note = split_volumes(patients, self._directory)
+        self.parts = {name: parts[patient] for name, patient in patients.items()}
         self._doubts: dict[str, list[str]] = {}
 
     @property
@@ -68,20 +68,15 @@ class Nifti:
         """Lines worth telling the user."""
         return [self._split_note, *(f"{doubt}: {', '.join(names)}" for doubt, names in self._doubts.items())]
 
-    def cases(self, split: str | None = None) -> Iterator[Case]:
-        """Yields the cases, all or those of one part, by number or by folder; one volume is held here at a time."""
-        self._doubts = {}
-        for name, files in self._cases.items():
-            if split in (None, self._parts[files.patient]):
-                yield self._read(name, files)
-
     def fingerprint(self) -> str:
         """SHA-256, in hex, over the names, sizes and ends of all files that are read, and of `index.csv`."""
         files = [path for case in self._cases.values() for path in (case.image, *case.masks.values())]
         index = self._directory / "index.csv"
         return fingerprint([*files, index] if index.exists() else files, self._directory)
 
-    def _read(self, name: str, files: CaseFiles) -> Case:
+    def case(self, name: str) -> Case:
+        """Reads one volume and its masks."""
+        files = self._cases[name]
         place = image = open_volume(files.image)
         labels = {}
         for kind, path in files.masks.items():
@@ -102,7 +97,7 @@ class Nifti:
         return Case(
             name=name,
             patient=files.patient,
-            split=self._parts[files.patient],
+            split=self.parts[name],
             images=images,
             masks=masks,
             slice_names=tuple(f"{name}_{k:03d}" for k in range(len(images))),

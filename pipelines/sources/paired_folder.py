@@ -3,21 +3,20 @@
 import hashlib
 import itertools
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from pipelines.case import Case
+from pipelines.case import Case, ListedSource
 from pipelines.errors import DataError
 from pipelines.natural import natural
 from pipelines.sources.folder_index import find_parts, find_patients, read_index
 from pipelines.sources.png import decode_image, decode_mask
 
 
-class PairedFolder:
+class PairedFolder(ListedSource):
     """Reads `images/ID.png` and `masks/ID.png`, one case for each patient.
 
     With an `index.csv` (columns `id`, `patient`, `split`; the last two may be missing) its split is the split;
@@ -55,9 +54,11 @@ class PairedFolder:
         index, ids = directory / "index.csv", sorted(self._files, key=natural)
         rows = read_index(index, ids) if index.exists() else {}
         patients, patients_note = find_patients(ids, rows, patient_pattern)
-        self._parts, split_note = find_parts(ids, patients, rows, index)
+        parts, split_note = find_parts(ids, patients, rows, index)
         # One patient's slices stand together, so that a case is a view and costs no copy.
         self._rows = sorted(zip(patients, ids, strict=True), key=lambda row: (natural(row[0]), natural(row[1])))
+        self._spans = _spans([patient for patient, _ in self._rows])
+        self.parts = {patient: parts[patient] for patient in self._spans}
         self._images = np.empty((len(ids), size, size), np.uint8)
         self._masks = np.empty((len(ids), size, size), bool)
         digests = {"index.csv": hashlib.sha256(index.read_bytes()).hexdigest()} if rows else {}
@@ -70,27 +71,19 @@ class PairedFolder:
         if resized := sum(was_resized for _, was_resized in read):
             self.notes.append(f"size: {resized} of {len(ids)} slices resized to {size}x{size}")
 
-    def cases(self, split: str | None = None) -> Iterator[Case]:
-        """Yields one case for each patient, all or those of one part; arrays are views.
-
-        Slices stand in the numeric order of their IDs.
-        """
-        start = 0
-        for patient, rows in itertools.groupby(self._rows, key=lambda row: row[0]):
-            names = tuple(name for _, name in rows)
-            span = slice(start, start + len(names))
-            start = span.stop
-            if split not in (None, self._parts[patient]):
-                continue
-            yield Case(
-                name=patient,
-                patient=patient,
-                split=self._parts[patient],
-                images=self._images[span],
-                masks={self.targets[0]: self._masks[span]},
-                slice_names=names,
-                contiguous=_contiguous(names),
-            )
+    def case(self, name: str) -> Case:
+        """The slices of one patient, in the numeric order of their IDs; arrays are views."""
+        span = self._spans[name]
+        names = tuple(slice_name for _, slice_name in self._rows[span])
+        return Case(
+            name=name,
+            patient=name,
+            split=self.parts[name],
+            images=self._images[span],
+            masks={self.targets[0]: self._masks[span]},
+            slice_names=names,
+            contiguous=_contiguous(names),
+        )
 
     def fingerprint(self) -> str:
         """SHA-256, in hex, over the names and contents of all files, whatever size they are read at."""
@@ -150,6 +143,16 @@ def _pairs(directory: Path) -> dict[str, tuple[Path, Path]]:
         if name not in images:
             raise DataError(f"{path}: no images/{name}.png; add the image or delete the mask")
     return {name: (path, masks[name]) for name, path in images.items()}
+
+
+def _spans(patients: list[str]) -> dict[str, slice]:
+    """Each patient's rows, which stand together."""
+    spans, start = {}, 0
+    for patient, rows in itertools.groupby(patients):
+        stop = start + len(list(rows))
+        spans[patient] = slice(start, stop)
+        start = stop
+    return spans
 
 
 def _contiguous(names: tuple[str, ...]) -> bool:

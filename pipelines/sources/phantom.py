@@ -8,12 +8,11 @@ millimetres, so a patient is the same at every image size; only the noise, which
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator
 
 import numpy as np
 from scipy import ndimage
 
-from pipelines.case import Case
+from pipelines.case import Case, ListedSource
 from pipelines.errors import DataError
 from pipelines.sources import phantom_anatomy as anatomy
 from pipelines.sources.phantom_liver import paint_liver
@@ -104,6 +103,11 @@ def detector_noise(shape: tuple[int, ...], scan: Scan, build: anatomy.Build, rng
     return noise * (scan.noise / noise.std() * (0.55 + 0.45 * np.exp(-radius2)))
 
 
+def name_of(index: int) -> str:
+    """The name of the case of this index."""
+    return f"phantom-{index:03d}"
+
+
 def split_of(index: int) -> str:
     """The part that the case of this index belongs to."""
     return SPLIT_OF_LETTER[SPLIT_CYCLE[index % len(SPLIT_CYCLE)]]
@@ -119,7 +123,7 @@ def make_case(index: int, slices: int, size: int, seed: int) -> Case:
     hu, liver, lesion = (mean_of_subslices(volume) for volume in volumes)
     hu += detector_noise(hu.shape, scan, build, machine)
     liver_mask = liver >= 0.5
-    name = f"phantom-{index:03d}"
+    name = name_of(index)
     return Case(
         name=name,
         patient=name,
@@ -131,7 +135,7 @@ def make_case(index: int, slices: int, size: int, seed: int) -> Case:
     )
 
 
-class Phantom:
+class Phantom(ListedSource):
     """Synthetic abdominal CT.
 
     Example:
@@ -159,16 +163,16 @@ class Phantom:
             if value < low:
                 raise DataError(f"phantom: {name}={value} is too small; give at least {low}")
         self.count, self.slices, self.size, self.seed = cases, slices, size, seed
+        self._indices = {name_of(index): index for index in range(cases)}
+        self.parts = {name: split_of(index) for name, index in self._indices.items()}
         self.notes = [
             f"synthetic CT: {cases} drawn patients of {slices} slices, {size}x{size} pixels, seed {seed}",
             "scores on it say that the program learns, not how well it would do on patients",
         ]
 
-    def cases(self, split: str | None = None) -> Iterator[Case]:
-        """Yields the cases by index, all or those of one part; case i is the same however many there are."""
-        for index in range(self.count):
-            if split in (None, split_of(index)):
-                yield make_case(index, self.slices, self.size, self.seed)
+    def case(self, name: str) -> Case:
+        """Makes one case; it is the same however many there are."""
+        return make_case(self._indices[name], self.slices, self.size, self.seed)
 
     def fingerprint(self) -> str:
         """SHA-256 in hex over the arguments and the generator's version."""

@@ -5,12 +5,14 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+from pyarrow.parquet import ParquetFile
 
 from pipelines.case import SPLITS, Case
 from pipelines.errors import DataError
 from pipelines.fingerprint import fingerprint
 
 _MARK = "dataset_info.json"
+_BATCH = 64  # slices
 
 
 class Prepared:
@@ -43,13 +45,21 @@ class Prepared:
     def cases(self, split: str | None = None) -> Iterator[Case]:
         """Yields the cases of one part of the split, or of all."""
         for part in SPLITS if split is None else (split,):
-            if self._builder.info.splits[part].num_examples:
-                for _, rows in groupby(self._builder.as_data_source(part), key=lambda row: row["case"]):
+            if part in self._builder.info.splits:
+                for _, rows in groupby(self._slices(part), key=lambda row: row["case"]):
                     yield self._case(list(rows), part)
 
     def fingerprint(self) -> str:
         """SHA-256, in hex, over the dataset's files."""
         return fingerprint((path for path in self._directory.rglob("*") if path.is_file()), self._directory)
+
+    def _slices(self, part: str) -> Iterator[dict]:
+        """The slices of a part in their order, a few in memory at a time; TFDS's own data source reads them all."""
+        features = self._builder.info.features
+        for path in self._builder.info.splits[part].filepaths:
+            for batch in ParquetFile(path).iter_batches(batch_size=_BATCH):
+                for example in batch.column(0):
+                    yield features.deserialize_example_np(example.as_py())
 
     def _case(self, rows: list[dict], part: str) -> Case:
         label = np.stack([row["label"][..., 0] for row in rows])

@@ -1,19 +1,23 @@
 """`lits_slices`: slices with their labels as a TensorFlow dataset, the same from every layout."""
 
 import dataclasses
-import queue
-import threading
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from pipelines.case import SPLITS, Case, Source
+from pipelines.ahead import map_ahead
+from pipelines.case import SPLITS, Case, ListedSource
 from pipelines.resize import resize_images, resize_masks
 from pipelines.slices import to_grey
 
 AIR = -1024  # HU; what lies below is a scanner's padding
 DENSEST = 3071
+_KEYS = 1 << 128
+_SLICES = 1 << 20  # more than a case has
 LABELS = {"liver": 1, "lesion": 2}
 DESCRIPTION = """\
 Axial CT slices of the abdomen with labels: 0 for background, 1 for liver, 2 for lesions of the liver. Each slice
@@ -30,11 +34,15 @@ class LitsSlicesConfig(tfds.core.BuilderConfig):
         size: height and width in pixels.
         window: Hounsfield units kept as 0 and as 255; None keeps Hounsfield units, clipped to -1024..3071. Grey sources
             stay as they are.
+        done: folder where finished cases are kept until all are, for a run that is cut off; None to keep none.
+        beam: read the cases on Apache Beam, however many machines that has.
     """
 
-    source: Source | None = None
+    source: ListedSource | None = None
     size: int = 256
     window: tuple[float, float] | None = None
+    done: Path | None = None
+    beam: bool = False
 
     @property
     def intensity(self) -> str:
@@ -76,7 +84,8 @@ class LitsSlices(tfds.core.GeneratorBasedBuilder):
             metadata=tfds.core.MetadataDict(
                 layout=config.source.layout,
                 intensity=config.intensity,
-                window=config.window,
+                window=None if config.window is None else list(config.window),
+                size=config.size,
                 targets=list(config.source.targets),
                 fingerprint=config.source.fingerprint(),
                 notes=list(config.source.notes),
@@ -85,19 +94,36 @@ class LitsSlices(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager):
-        return {part: self._generate_examples(part) for part in SPLITS}
+        parts = set(self.builder_config.source.parts.values())
+        return {part: self._generate_examples(part) for part in SPLITS if part in parts}
 
     def _generate_examples(self, part):
         config = self.builder_config
-        number = 0
-        for case in read_ahead(config.source.cases(part)):
-            for example in examples_of(case, size=config.size, intensity=config.intensity, window=config.window):
-                yield number, example
-                number += 1
+        # A function of the case alone, without the builder, so that Beam can send it to its workers.
+        read = functools.partial(
+            read_arrays, config.source, size=config.size, intensity=config.intensity, window=config.window
+        )
+        cases = [(name, place) for place, name in enumerate(config.source.parts) if config.source.parts[name] == part]
+        spread = functools.partial(examples_of, count=len(config.source.parts))
+        if config.beam:
+            import apache_beam as beam
+
+            return (
+                beam.Create(cases)
+                | "Spread" >> beam.Reshuffle()
+                | "Read" >> beam.FlatMapTuple(lambda name, place: spread(read(name), place))
+            )
+        if config.done is not None:
+            read = functools.partial(read_once, read, config.done)
+        arrays = map_ahead(read, [name for name, _ in cases])
+        return (example for (_, place), case in zip(cases, arrays, strict=True) for example in spread(case, place))
 
 
-def examples_of(case: Case, *, size: int, intensity: str, window: tuple[float, float] | None) -> Iterator[dict]:
-    """The features of a case's slices, in their order."""
+def read_arrays(
+    source: ListedSource, name: str, *, size: int, intensity: str, window: tuple[float, float] | None
+) -> dict[str, np.ndarray]:
+    """Reads a case as it is kept: feature name to one row a slice."""
+    case: Case = source.case(name)
     images = case.images
     if images.dtype == np.int16:
         images = np.clip(images, AIR, DENSEST) if intensity == "hu" else to_grey(images, window)
@@ -106,35 +132,47 @@ def examples_of(case: Case, *, size: int, intensity: str, window: tuple[float, f
     for target, value in LABELS.items():
         if target in case.masks:
             labels[resize_masks(case.masks[target], size)] = value
+    count = len(images)
     spacing = np.asarray(case.spacing or (0, 0, 0), np.float32)
-    for number, (name, image, label) in enumerate(zip(case.slice_names, images, labels, strict=True)):
-        yield {
-            "image": image[..., None],
-            "label": label[..., None],
-            "name": name,
-            "case": case.name,
-            "patient": case.patient,
-            "slice": number,
-            "contiguous": case.contiguous,
-            "spacing": spacing,
-        }
+    return {
+        "image": images[..., None],
+        "label": labels[..., None],
+        "name": np.array(case.slice_names),
+        "case": np.repeat(case.name, count),
+        "patient": np.repeat(case.patient, count),
+        "slice": np.arange(count, dtype=np.int32),
+        "contiguous": np.repeat(case.contiguous, count),
+        "spacing": np.repeat(spacing[None], count, axis=0),
+    }
 
 
-def read_ahead(cases: Iterable[Case]) -> Iterator[Case]:
-    """Reads the next case on a thread of its own while this one is being written."""
-    waiting: queue.Queue = queue.Queue(maxsize=1)
-    end = object()
+def read_once(read, folder: Path, name: str) -> dict[str, np.ndarray]:
+    """What `read(name)` gives, from `folder` where an earlier run left it there whole."""
+    kept = folder / f"{quote(name, safe='')}.npz"
+    if kept.exists():
+        with np.load(kept) as arrays:
+            return dict(arrays)
+    arrays = read(name)
+    aside = kept.with_suffix(".partial")
+    with aside.open("wb") as file:
+        np.savez(file, **arrays)
+    aside.replace(kept)
+    return arrays
 
-    def read():
-        try:
-            for case in cases:
-                waiting.put(case)
-            waiting.put(end)
-        except BaseException as error:
-            waiting.put(error)
 
-    threading.Thread(target=read, daemon=True).start()
-    while (item := waiting.get()) is not end:
-        if isinstance(item, BaseException):
-            raise item
-        yield item
+def examples_of(arrays: dict[str, np.ndarray], place: int, *, count: int) -> Iterator[tuple[int, dict]]:
+    """The slices of a case under keys that keep all slices in order.
+
+    Args:
+        arrays: of `read_arrays`.
+        place: of the case among all.
+        count: of all cases.
+
+    Yields:
+        Key and features. Keys are spread evenly over the 128 bits that TFDS sorts by: piece by piece, in little memory.
+    """
+    step = _KEYS // (count * _SLICES)
+    for number in range(len(arrays["image"])):
+        features = {name: rows[number] for name, rows in arrays.items()}
+        text = {name: str(features[name]) for name in ("name", "case", "patient")}
+        yield (place * _SLICES + number) * step, features | text

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipelines import open_source
-from pipelines.case import Case
+from pipelines.case import Case, ListedSource
 from pipelines.errors import DataError
 from pipelines.sources.lits_png import LitsPng, found, read_csv
 from pipelines.sources.lits_png_writer import stretch, write_lits_png
@@ -300,24 +300,26 @@ def test_genuine_table_by_what_its_flags_mean(shared):
         assert indices == list(range(len(indices)))
 
 
-class Scans:
+class Scans(ListedSource):
     """Made-up scans without anatomy: 260 slices in the first, and a slice that is all the same."""
 
     layout, intensity, targets, notes = "scans", "hu", ("liver", "lesion"), ()
 
-    def cases(self):
-        for number, split in enumerate(("train", "validation", "test", "train")):
-            rng = np.random.default_rng(number)
-            images = rng.integers(-3024, 3072, (2 if number else 260, 5, 7), np.int16)
-            images[1] = -1024
-            liver = np.zeros(images.shape, bool)
-            liver[1:] = rng.random(liver[1:].shape) < 0.5
-            lesion = liver & (rng.random(images.shape) < 0.5)
-            lesion[-1] = False
-            stems = tuple(f"{number}_{k}" for k in range(len(images)))
-            masks = {"liver": liver, "lesion": lesion}
-            name = f"scan-{number}"
-            yield Case(name=name, patient=name, split=split, images=images, masks=masks, slice_names=stems)
+    def __init__(self):
+        self.parts = {"scan-0": "train", "scan-1": "validation", "scan-2": "test", "scan-3": "train"}
+
+    def case(self, name):
+        number = list(self.parts).index(name)
+        rng = np.random.default_rng(number)
+        images = rng.integers(-3024, 3072, (2 if number else 260, 5, 7), np.int16)
+        images[1] = -1024
+        liver = np.zeros(images.shape, bool)
+        liver[1:] = rng.random(liver[1:].shape) < 0.5
+        lesion = liver & (rng.random(images.shape) < 0.5)
+        lesion[-1] = False
+        stems = tuple(f"{number}_{k}" for k in range(len(images)))
+        masks = {"liver": liver, "lesion": lesion}
+        return Case(name=name, patient=name, split=self.parts[name], images=images, masks=masks, slice_names=stems)
 
 
 @pytest.mark.parametrize("original", [Phantom(cases=3, slices=3, size=32), Scans()], ids=["phantom", "scans"])
@@ -389,9 +391,10 @@ def test_writer_refuses_and_leaves_nothing_half_done(root, tmp_path):
         write_lits_png(LitsPng(root), tmp_path / "new")
 
     class Failing(Scans):
-        def cases(self):
-            yield next(super().cases())
-            raise DataError("scan-1: gone")
+        def case(self, name):
+            if name == "scan-1":
+                raise DataError("scan-1: gone")
+            return super().case(name)
 
     with pytest.raises(DataError, match="gone"):
         write_lits_png(Failing(), tmp_path / "new")

@@ -75,23 +75,85 @@ def test_again_is_nothing_and_another_is_refused(prepared):
         prepare(SOURCE, out, size=32, window=None)
 
 
-class Breaks(Phantom):
-    """Fails after its first case, as a full disk or a broken file would make it."""
+class Watched(Phantom):
+    """Notes which cases are read, and fails at some, as a full disk or a broken file would make it."""
 
-    def cases(self, split=None):
-        yield next(super().cases(split))
-        raise DataError("scan 2: truncated")
+    def __init__(self, *, broken=(), **options):
+        super().__init__(**options)
+        self.broken, self.read = broken, []
+
+    def case(self, name):
+        if name in self.broken:
+            raise DataError(f"{name}: truncated")
+        self.read.append(name)
+        return super().case(name)
 
 
-def test_a_run_that_broke_off_is_started_over(tmp_path):
-    options = {"cases": 4, "slices": 3, "size": 64}
-    with pytest.raises(DataError, match="scan 2: truncated"):
-        prepare(Breaks(**options), tmp_path, size=64)
+def test_a_run_that_broke_off_goes_on_after_the_cases_that_were_done(tmp_path):
+    options = {"cases": 12, "slices": 3, "size": 64}
+    names = list(Phantom(**options).parts)
+    last = [name for name, part in Phantom(**options).parts.items() if part == "train"][-1]
+    broken = Watched(broken=[last], **options)
+    with pytest.raises(DataError, match=f"{last}: truncated"):
+        prepare(broken, tmp_path / "cut", size=64)
     assert not list(tmp_path.rglob("dataset_info.json"))
-    folder = prepare(Phantom(**options), tmp_path, size=64)
-    images = next(Prepared(folder).cases()).images
-    assert images.dtype == np.uint8
-    assert len(list(Prepared(folder).cases())) == 4
+    again = Watched(**options)
+    folder = prepare(again, tmp_path / "cut", size=64)
+    assert broken.read
+    assert sorted(broken.read + again.read) == names  # each once
+
+    whole = prepare(Phantom(**options), tmp_path / "whole", size=64)
+    for one, other in zip(Prepared(folder).cases(), Prepared(whole).cases(), strict=True):
+        assert one.slice_names == other.slice_names
+        assert one.images.dtype == np.uint8
+        assert np.array_equal(one.images, other.images)
+        assert all(np.array_equal(one.masks[target], other.masks[target]) for target in other.masks)
+    assert [path.name for path in (tmp_path / "cut").iterdir()] == ["lits_slices"]
+
+
+def test_cases_kept_from_other_options_are_not_taken(tmp_path):
+    options = {"cases": 12, "slices": 3, "size": 64}
+    with pytest.raises(DataError, match="truncated"):
+        prepare(Watched(broken=[list(Phantom(**options).parts)[-1]], **options), tmp_path, size=64, window=(0, 100))
+    assert list(tmp_path.rglob("*.npz"))
+    folder = prepare(Phantom(**options), tmp_path, size=64, window=None)
+    assert next(Prepared(folder).cases()).images.dtype == np.int16
+
+
+def test_a_prepared_dataset_is_not_prepared_again(prepared, tmp_path):
+    with pytest.raises(DataError, match="prepared dataset already"):
+        prepare(Prepared(prepared), tmp_path)
+
+
+def test_beam_is_asked_for_by_name_where_it_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(DataError, match=r"cafct-keras\[beam\]"):
+        prepare(SOURCE, tmp_path, beam_options=["runner=DirectRunner"])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.beam
+@pytest.mark.parametrize("mode", ["in_memory", "multi_threading"])
+def test_beam_writes_the_same(prepared, tmp_path, mode):
+    pytest.importorskip("apache_beam", reason="Apache Beam is not installed; pip install -e '.[beam]'")
+    options = ["runner=DirectRunner", f"direct_running_mode={mode}", "direct_num_workers=2"]
+    folder = prepare(SOURCE, tmp_path, size=64, window=None, beam_options=options)
+    for one, other in zip(Prepared(folder).cases(), Prepared(prepared).cases(), strict=True):
+        assert (one.name, one.split, one.slice_names) == (other.name, other.split, other.slice_names)
+        assert np.array_equal(one.images, other.images)
+        assert all(np.array_equal(one.masks[target], other.masks[target]) for target in other.masks)
+
+
+@pytest.mark.beam
+def test_beam_from_the_command_line(tmp_path):
+    pytest.importorskip("apache_beam", reason="Apache Beam is not installed; pip install -e '.[beam]'")
+    folder = tmp_path / "png"
+    made = run("data", "phantom", "--layout", "lits-png", "--cases", 4, "--slices", 3, "--size", 64, "--out", folder)
+    assert made.code == 0, made
+    beam = ("--beam-option", "runner=DirectRunner", "--beam-option", "direct_num_workers=1")
+    done = run("data", "prepare", folder, "--size", 64, *beam, "--out", tmp_path / "tfds")
+    assert done.code == 0, done
+    assert sum(len(case.slice_names) for case in Prepared(tmp_path / "tfds").cases()) == 12
 
 
 def test_from_the_command_line_and_into_fit(tmp_path):

@@ -74,6 +74,18 @@ def test_resuming_gives_the_same_bits(start):
     assert len({images.tobytes() for images, _ in whole}) == 10
 
 
+@pytest.mark.parametrize("threads", [1, 5])
+def test_the_number_of_threads_changes_nothing(threads):
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = threads
+    options.threading.max_intra_op_parallelism = threads
+    stream = training_stream(slices(shape=(32, 32)), batch_size=3, steps=6, seed=2, augmentation=EVERYTHING)
+    for expected, got in zip(batches(stream), batches(stream.with_options(options)), strict=True):
+        assert [part.tobytes() for part in expected] == [part.tobytes() for part in got]
+
+
 def test_seed_changes_order_and_augmentation():
     one, other = (
         batches(training_stream(slices(1), batch_size=1, steps=3, seed=seed, augmentation=EVERYTHING))
