@@ -130,6 +130,16 @@ def batch_names(
     return tuple(slices.names[index] for index in draw(step)[1])
 
 
+def sampled_counts(
+    slices: Slices, *, batch_size: int, seed: int, foreground_fraction: float | None = None
+) -> dict[str, int]:
+    """Counts what the first epoch draws: `"slices"`, and for each target those that show any of it."""
+    draw = _drawing(slices, batch_size=batch_size, seed=seed, foreground_fraction=foreground_fraction)
+    drawn = np.concatenate([draw(step)[1] for step in range(len(slices.names) // batch_size)])
+    shown = slices.foreground[drawn].sum(axis=0)
+    return {"slices": len(drawn), **{name: int(count) for name, count in zip(slices.targets, shown, strict=True)}}
+
+
 def _drawing(slices: Slices, *, batch_size: int, seed: int, foreground_fraction: float | None):
     """A function from the global step to its epoch, its slices, and how often each came before in that epoch."""
     count = len(slices.names)

@@ -30,7 +30,7 @@ from cafct_keras.training.progress import TrainingProgress, duration
 from pipelines import open_source
 from pipelines.errors import DataError
 from pipelines.slices import foreground_counts, load_slices
-from pipelines.stream import batch_names, evaluation_stream, training_stream
+from pipelines.stream import batch_names, evaluation_stream, sampled_counts, training_stream
 
 SPLIT_FILE = "split.csv"
 SAMPLES = 6
@@ -213,6 +213,12 @@ def _card(options, source, parts, model):
             "fingerprint": source.fingerprint(),
             "notes": list(source.notes),
             "targets": list(parts["train"].targets),
+            "sampled_per_epoch": sampled_counts(
+                parts["train"],
+                batch_size=options.batch_size,
+                seed=options.seed,
+                foreground_fraction=options.foreground_fraction,
+            ),
             "split": {
                 name: {
                     "slices": len(part.names),

@@ -172,6 +172,9 @@ def test_from_the_command_line_and_into_fit(tmp_path):
     assert card["data"]["layout"] == "nifti"
     assert sum(part["slices"] for part in card["data"]["split"].values()) == 16
     assert card["options"]["context"] == 1
+    sampled, train = card["data"]["sampled_per_epoch"], card["data"]["split"]["train"]
+    assert sampled["slices"] == train["slices"] // 4 * 4
+    assert sampled["lesion"] == sampled["slices"] // 2 <= sampled["liver"]
     # Three channels like any other network, but of other slices.
     assert "--context" in fails("export", tmp_path / "run", "--out", tmp_path / "served")
     assert not (tmp_path / "served").exists()
