@@ -2,7 +2,7 @@
 
 The rule is that of LiTS (Bilic et al. 2023): a reference lesion, a connected component of the reference, is found when
 its IoU with the predicted foreground exceeds a threshold. A predicted component that touches no reference lesion is a
-false positive.
+false positive. To touch is to share a voxel; to lie beside is not enough.
 
 Which predicted foreground is a lesion's? All predicted components that touch it, united, so that a lesion predicted in
 two pieces is found once; but the voxels of other reference lesions are taken away before components are sought. So two

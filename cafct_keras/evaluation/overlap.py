@@ -246,9 +246,14 @@ def _averaged(
 ) -> Figure:
     scores = unit_scores(rule, measure, units)
     counted = ~np.isnan(scores)
-    share = (counted / np.bincount(unit_of_slice))[unit_of_slice]  # of a unit, that each of its slices stands for
-    sums = np.bincount(patient, weights=share * np.nan_to_num(scores)[unit_of_slice], minlength=bootstrap.patients)
-    low, high = bootstrap.interval(sums, np.bincount(patient, weights=share, minlength=bootstrap.patients))
+    # What a patient's slices make of each unit: all of it, but for batches that straddle patients.
+    pairs, slices = np.unique(unit_of_slice * bootstrap.patients + patient, return_counts=True)
+    unit, owner = np.divmod(pairs, bootstrap.patients)
+    share = counted[unit] * slices / np.bincount(unit_of_slice)[unit]
+    low, high = bootstrap.interval(
+        np.bincount(owner, weights=share * np.nan_to_num(scores)[unit], minlength=bootstrap.patients),
+        np.bincount(owner, weights=share, minlength=bootstrap.patients),
+    )
     return Figure(
         value=mean_of(scores),
         units=int(counted.sum()),
