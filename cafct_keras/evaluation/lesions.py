@@ -12,6 +12,7 @@ wrong counts against every lesion it is attached to, and no lesion is found beca
 
 import dataclasses
 import math
+import operator
 
 import numpy as np
 from scipy import ndimage
@@ -69,8 +70,8 @@ class LesionScores:
     Attributes:
         unit: `"volume"` (26-connected components) or `"slice"` (8-connected, a lesion in two slices counts twice).
         units: how many volumes (1) or slices there are.
-        lesions: of the reference.
-        false_positives: predicted components that touch none of them.
+        lesions: of the reference, in the order of their boxes.
+        false_positives: predicted components that touch none of them, likewise.
     """
 
     unit: str
@@ -94,31 +95,46 @@ def match_lesions(
         spacing: millimetres along (slice, row, column); None if unknown.
         contiguous: whether the slices are neighbours in one volume; else every slice has lesions of its own.
     """
-    unit, units = ("volume", 1) if contiguous else ("slice", len(reference))
-    box = bounding_box(prediction | reference)
-    if box is None:
-        return LesionScores(unit=unit, units=units, lesions=(), false_positives=())
-    prediction, reference = prediction[box], reference[box]
+    result = {"lesions": [], "false_positives": []}
+    either = prediction | reference
+    box = bounding_box(either)
+    if box is not None:
+        # What is connected in either mask is matched by itself: most of a volume is looked at once and no more.
+        regions, _ = label(either[box], contiguous=contiguous)
+        for index, where in enumerate(ndimage.find_objects(regions), 1):
+            region = regions[where] == index
+            masks = [mask[box][where] & region for mask in (prediction, reference)]
+            start = [outer.start + inner.start for outer, inner in zip(box, where, strict=True)]
+            for kind, found in _match(*masks, _Describer(start, spacing, contiguous), contiguous=contiguous):
+                result[kind].append(found)
+    order = operator.attrgetter("box", "centroid")
+    return LesionScores(
+        unit="volume" if contiguous else "slice",
+        units=1 if contiguous else len(reference),
+        **{kind: tuple(sorted(found, key=order)) for kind, found in result.items()},
+    )
+
+
+def _match(prediction: np.ndarray, reference: np.ndarray, describe: "_Describer", *, contiguous: bool):
+    """Lesions and false positives of one region, each with the name of its kind."""
     lesions, count = label(reference, contiguous=contiguous)
     overlaps = _overlaps(prediction, lesions, count, contiguous=contiguous)
-    describe = _Describer(box, spacing, contiguous)
-    found = tuple(
-        Lesion(**vars(component), iou=float(iou)) for component, iou in zip(describe(lesions), overlaps, strict=True)
-    )
-    del lesions  # four bytes a voxel
+    for component, iou in zip(describe(lesions), overlaps, strict=True):
+        yield "lesions", Lesion(**vars(component), iou=float(iou))
     predicted, predicted_count = label(prediction, contiguous=contiguous)
     alone = np.ones(predicted_count + 1, bool)
     alone[predicted[reference]] = False
-    return LesionScores(unit=unit, units=units, lesions=found, false_positives=tuple(describe(predicted, wanted=alone)))
+    for component in describe(predicted, wanted=alone):
+        yield "false_positives", component
 
 
 def _overlaps(prediction: np.ndarray, lesions: np.ndarray, count: int, *, contiguous: bool) -> np.ndarray:
     """float64 `(count,)`, the IoU of each lesion with its predicted foreground."""
     hit = np.where(prediction, lesions, 0)
-    excess, pieces = label(np.pad(prediction & (lesions == 0), 1), contiguous=contiguous)  # so that all have neighbours
     sizes, hits = (np.bincount(each.ravel(), minlength=count + 1)[1:] for each in (lesions, hit))
     spill = np.zeros(count + 1)
-    if pieces and hits.any():
+    if hits.any():
+        excess, pieces = label(np.pad(prediction & (lesions == 0), 1), contiguous=contiguous)  # all have neighbours
         # A piece that touches a lesion's hits touches one on their boundary.
         places = np.argwhere(boundary(hit > 0))
         owner = hit[tuple(places.T)].astype(np.int64)
@@ -132,10 +148,10 @@ def _overlaps(prediction: np.ndarray, lesions: np.ndarray, count: int, *, contig
 
 
 class _Describer:
-    """Measures labelled components of a box within a stack."""
+    """Measures labelled components of an array that lies at `start` in a stack."""
 
-    def __init__(self, box: tuple[slice, ...], spacing: tuple[float, float, float] | None, contiguous: bool):
-        self._start = np.array([side.start for side in box])
+    def __init__(self, start: list[int], spacing: tuple[float, float, float] | None, contiguous: bool):
+        self._start = np.array(start)
         self._contiguous = contiguous
         self._voxel = None if spacing is None else math.prod(spacing if contiguous else spacing[1:])
 
