@@ -20,8 +20,8 @@ class Rule:
     Attributes:
         unit: what is averaged: `"slice"`, `"case"`, `"batch"`, or `"pixel"` where nothing is.
         both_empty: the score of a unit that is empty in reference and prediction; None leaves it out.
-        spurious: the score of a unit that is empty in the reference alone; None leaves it out. The reverse is 0 by
-            every rule.
+        spurious: the score of a unit that is empty in the reference alone; None leaves it out, `"computed"` is what
+            the background makes of it. A unit that is empty in the prediction alone scores 0, or is computed likewise.
         measures: which of `MEASURES` it gives.
         meaning: one sentence for the reader of a report.
         used_by: who reports it.
@@ -29,7 +29,7 @@ class Rule:
 
     unit: str
     both_empty: float | None
-    spurious: float | None
+    spurious: float | str | None
     measures: tuple[str, ...] = MEASURES
     meaning: str
     used_by: str
@@ -96,7 +96,7 @@ RULES: dict[str, Rule] = {
     "two_class_mean": Rule(
         unit="slice",
         both_empty=1.0,
-        spurious=None,  # computed: the background scores too
+        spurious="computed",
         measures=("dice", "iou"),
         meaning="Mean over slices of the mean of foreground and background; the background flatters it.",
         used_by="Keras's MeanIoU(num_classes=2), slice by slice",

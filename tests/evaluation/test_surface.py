@@ -63,9 +63,9 @@ def test_shifted_cubes_by_hand():
 
 
 def test_a_distance_of_exactly_the_tolerance_is_within_it():
-    # 0.6^2 + 0.8^2 is a little more than 1 in floating point.
+    # One step of 0.6 and one of 0.8, the latter from 1.6 to 2.4, come to a little more than 1 in floating point.
     points = np.zeros((2, 4, 4), bool)
-    points[0, 1, 1] = points[1, 2, 2] = True
+    points[0, 0, 2] = points[1, 1, 3] = True
     assert surface_distances(points[0], points[1], spacing=(0.6, 0.8))[2] == 1.0
 
 
