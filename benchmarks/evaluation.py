@@ -1,0 +1,89 @@
+"""What scoring costs: counts of many slices, and surfaces and lesions of one large scan, each in a process of its own.
+
+Prints a line each with seconds and peak memory, within about a minute: `python benchmarks/evaluation.py`. The scan is
+512x512x300 at 1.0 x 0.7 x 0.7 mm, with a liver of about 2.5 litres whose prediction is off by some voxels and strays
+into every corner of the scan, and forty lesions of which some are missed.
+"""
+
+import multiprocessing
+import resource
+import time
+
+import numpy as np
+
+from cafct_keras.evaluation.lesions import match_lesions
+from cafct_keras.evaluation.overlap import count
+from cafct_keras.evaluation.surface import surface_distances
+
+SHAPE = (300, 512, 512)
+SPACING = (1.0, 0.7, 0.7)
+
+
+def paint(mask: np.ndarray, centre, radii) -> None:
+    """Adds an ellipsoid; centre and radii are in voxels."""
+    box = [slice(max(int(c - r), 0), int(c + r) + 2) for c, r in zip(centre, radii, strict=True)]
+    sides = [np.arange(size)[side] for size, side in zip(mask.shape, box, strict=True)]
+    grids = np.meshgrid(*sides, indexing="ij", sparse=True)
+    mask[tuple(box)] |= sum(((g - c) / r) ** 2 for g, c, r in zip(grids, centre, radii, strict=True)) <= 1
+
+
+def livers() -> tuple[np.ndarray, np.ndarray]:
+    """Prediction and reference of a liver, bool `SHAPE`."""
+    masks = np.zeros((2, *SHAPE), bool)
+    for mask, shift in zip(masks, (0, 3), strict=True):
+        paint(mask, (160 + shift, 250, 200 + shift), (85, 120, 140 - shift))
+        paint(mask, (190, 230 + shift, 330), (50, 80 + shift, 90))
+    for corner in np.ndindex(2, 2, 2):
+        paint(masks[0], [8 + place * (size - 17) for place, size in zip(corner, SHAPE, strict=True)], (3, 5, 5))
+    return masks[0], masks[1]
+
+
+def lesions() -> tuple[np.ndarray, np.ndarray]:
+    """Prediction and reference of lesions, bool `SHAPE`."""
+    generator = np.random.default_rng(0)
+    masks = np.zeros((2, *SHAPE), bool)
+    for index in range(40):
+        centre, radius = generator.uniform((90, 150, 100), (240, 350, 380)), generator.uniform(3, 40)
+        paint(masks[1], centre, np.divide(radius, SPACING) * 0.8)
+        if index % 4:
+            paint(masks[0], centre + generator.uniform(-3, 3, 3), np.divide(radius, SPACING) * 0.7)
+    for corner in np.ndindex(2, 2, 2):
+        paint(masks[0], [8 + place * (size - 17) for place, size in zip(corner, SHAPE, strict=True)], (3, 5, 5))
+    return masks[0], masks[1]
+
+
+def slices() -> tuple[np.ndarray, np.ndarray]:
+    """Prediction and reference of 10,000 slices of 256x256."""
+    masks = np.zeros((2, 10_000, 256, 256), bool)
+    masks[0, :, 60:180, 70:190] = masks[1, :, 64:186, 66:180] = True
+    return masks[0], masks[1]
+
+
+WORK = {
+    "counts of 10,000 slices of 256x256": (slices, count, {}),
+    "HD95, ASSD and NSD of a liver": (livers, surface_distances, {"spacing": SPACING}),
+    "HD95, ASSD and NSD of its lesions": (lesions, surface_distances, {"spacing": SPACING}),
+    "lesion matching": (lesions, match_lesions, {"spacing": SPACING}),
+}
+
+
+def measure(name: str) -> None:
+    """Does one piece of work and prints what it cost."""
+    make, function, options = WORK[name]
+    prediction, reference = make()
+    before = _peak()
+    start = time.perf_counter()
+    function(prediction, reference, **options)
+    seconds = time.perf_counter() - start
+    print(f"{name}: {seconds:.2f} s, peak {_peak():.2f} GB ({before:.2f} GB before)", flush=True)
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # Linux counts in kB
+
+
+if __name__ == "__main__":
+    for each in WORK:
+        process = multiprocessing.get_context("spawn").Process(target=measure, args=(each,))
+        process.start()
+        process.join()

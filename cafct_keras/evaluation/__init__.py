@@ -1,0 +1,39 @@
+"""Scores of masks by every rule in common use, each under its own name. Knows no network and no files.
+
+    from cafct_keras import evaluation
+
+    cases = [
+        evaluation.score(prediction, reference, case="study-3", patient="3", spacing=(2.0, 0.7, 0.7))
+        for prediction, reference in ...
+    ]
+    evaluation.summarize(cases)["targets"]["lesion"]["overlap"]["per_case_lits"]["dice"]["value"]
+
+NumPy and SciPy are all it needs.
+"""
+
+from cafct_keras.evaluation.calibration import Calibration
+from cafct_keras.evaluation.comparison import compare
+from cafct_keras.evaluation.lesions import match_lesions
+from cafct_keras.evaluation.overlap import RULES
+from cafct_keras.evaluation.postprocess import inside_liver, largest_component, without_small
+from cafct_keras.evaluation.scores import CaseScore, TargetScore, score
+from cafct_keras.evaluation.summary import summarize
+from cafct_keras.evaluation.surface import surface_distances
+from cafct_keras.evaluation.tables import case_rows, slice_rows
+
+__all__ = [
+    "RULES",
+    "Calibration",
+    "CaseScore",
+    "TargetScore",
+    "case_rows",
+    "compare",
+    "inside_liver",
+    "largest_component",
+    "match_lesions",
+    "score",
+    "slice_rows",
+    "summarize",
+    "surface_distances",
+    "without_small",
+]

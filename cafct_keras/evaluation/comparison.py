@@ -1,0 +1,111 @@
+"""Two runs on the same cases: how far apart they are, and whether that may be chance."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from cafct_keras.errors import UserError
+from cafct_keras.evaluation.intervals import Bootstrap, mean_of, paired_difference
+from cafct_keras.evaluation.lesions import IOU_THRESHOLDS
+from cafct_keras.evaluation.overlap import RULES, joined, unit_scores
+from cafct_keras.evaluation.scores import CaseScore, TargetScore
+from cafct_keras.evaluation.summary import check_cases, patient_numbers
+
+OVERLAP_RULES = ("per_slice_positive", "per_slice_all_one", "per_case_lits", "per_case_positive")
+
+
+def compare(a: Sequence[CaseScore], b: Sequence[CaseScore], *, seed: int = 0, resamples: int = 1000) -> dict:
+    """Compares two runs, unit by unit.
+
+    Metrics are named measure first: `dice_per_case_lits`, `iou_per_slice_positive`, `hd95_mm_positive` and
+    `hd95_mm_all` (over units that show the target in the reference, or all), `lesion_recall_iou_over_0.5` (over the
+    reference's lesions), `false_positives_per_case`.
+
+    Args:
+        a: scored cases of the first run.
+        b: scored cases of the second run, against the same references; their order does not matter.
+        seed: of the bootstrap.
+        resamples: of the bootstrap.
+
+    Returns:
+        `cases` and `patients` (int), and `targets`: target to metric to a dict of `a` and `b` (means over the units
+        that count in both), `difference` (b minus a), `low` and `high` (95 % interval over patients), `units`,
+        `patients`, `p` (Wilcoxon's signed-rank test over patients, two-sided) and `higher_is_better`. None where
+        something cannot be said.
+
+    Raises:
+        UserError: the runs differ in their cases, targets or references.
+    """
+    check_cases(a)
+    check_cases(b)
+    by_name = {case.case: case for case in b}
+    odd = sorted({case.case for case in a} ^ set(by_name))
+    if odd:
+        raise UserError(f"{odd[0]}: only one of the two runs has this case; compare runs on the same cases")
+    b = [by_name[case.case] for case in a]
+    for one, other in zip(a, b, strict=True):
+        _check_same_reference(one, other)
+    bootstrap = Bootstrap(patients=len({case.patient for case in a}), seed=seed, resamples=resamples)
+    patient = patient_numbers(a)
+    targets = dict.fromkeys(name for case in a for name in case.targets)
+    return {
+        "cases": len(a),
+        "patients": bootstrap.patients,
+        "targets": {
+            name: _target(
+                *([case.targets[name] for case in run if name in case.targets] for run in (a, b)),
+                np.array([number for case, number in zip(a, patient, strict=True) if name in case.targets]),
+                bootstrap,
+            )
+            for name in targets
+        },
+    }
+
+
+def _check_same_reference(one: CaseScore, other: CaseScore) -> None:
+    if set(one.targets) != set(other.targets):
+        raise UserError(f"{one.case}: the two runs score other targets; compare runs that score the same")
+    same = (one.patient, one.spacing, one.contiguous) == (other.patient, other.spacing, other.contiguous)
+    for name, target in one.targets.items():
+        truths = [each.tp + each.fn for each in (target.counts, other.targets[name].counts)]
+        same = same and np.array_equal(*truths)
+    if not same:
+        raise UserError(f"{one.case}: its references differ between the runs; score both against the same masks")
+
+
+def _target(a: list[TargetScore], b: list[TargetScore], patient: np.ndarray, bootstrap: Bootstrap) -> dict:
+    result = {}
+    for (name, first, owner, better), (_, second, _, _) in zip(_units(a, patient), _units(b, patient), strict=True):
+        both = np.where(np.isnan(first) | np.isnan(second), np.nan, 1.0)
+        result[name] = {
+            "a": mean_of(first * both),
+            "b": mean_of(second * both),
+            **paired_difference(second - first, owner, bootstrap),
+            "higher_is_better": better,
+        }
+    return result
+
+
+def _units(scores: list[TargetScore], patient: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray, bool]]:
+    """Name, values, patients of the units, and whether higher is better, of each metric."""
+    counts = joined([score.counts for score in scores])
+    slices = [len(score.counts) for score in scores]
+    by_case = counts.grouped(np.repeat(np.arange(len(scores)), slices), len(scores))
+    for rule in OVERLAP_RULES:
+        units, owner = (by_case, patient) if RULES[rule].unit == "case" else (counts, np.repeat(patient, slices))
+        for measure in ("dice", "iou"):
+            yield f"{measure}_{rule}", unit_scores(rule, measure, units), owner, True
+    owner = np.repeat(patient, [len(score.surface.hd95) for score in scores])
+    shown = np.concatenate([score.surface.in_reference for score in scores])
+    for name in scores[0].surface.measures():
+        values = np.concatenate([score.surface.measures()[name] for score in scores])
+        for rule, counted in (("all", np.ones_like(shown)), ("positive", shown)):
+            yield f"{name}_{rule}", np.where(counted, values, np.nan), owner, name.startswith("nsd")
+    if scores[0].lesions is None:
+        return
+    owner = np.repeat(patient, [len(score.lesions.lesions) for score in scores])
+    for threshold in IOU_THRESHOLDS:
+        found = [float(lesion.found(threshold)) for score in scores for lesion in score.lesions.lesions]
+        yield f"lesion_recall_iou_over_{threshold:g}", np.array(found), owner, True
+    spurious = [float(len(score.lesions.false_positives)) for score in scores]
+    yield "false_positives_per_case", np.array(spurious), patient, False

@@ -1,0 +1,146 @@
+"""Intervals from resampling patients: slices of one patient are alike, so they are drawn together or not at all."""
+
+import dataclasses
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One score.
+
+    Attributes:
+        value: None where no unit counts.
+        units: how many units (pixels, slices, cases, lesions: as the rule says) count.
+        low: lower end of the interval; None for fewer than two patients that count.
+        high: upper end of the interval, likewise.
+        predict_nothing: what an empty prediction scores by the same rule on the same reference; None where no unit
+            counts then.
+    """
+
+    value: float | None
+    units: int
+    low: float | None = None
+    high: float | None = None
+    predict_nothing: float | None = None
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """The attributes by name, ready for JSON."""
+        return dataclasses.asdict(self)
+
+
+class Bootstrap:
+    """Percentile intervals of ratios of sums over resampled patients (Efron and Tibshirani 1993, chapter 13).
+
+    Every figure of the evaluation is such a ratio: a mean is the sum of its values over their number, and a pooled
+    score is a ratio of pixel counts. So patients are drawn once, as how often each comes, and no mask is seen again.
+
+    Args:
+        patients: how many there are, 1 or more.
+        seed: 0 or more; the same seed and number of patients draw the same resamples.
+        resamples: how many times patients are drawn, 1 or more.
+    """
+
+    def __init__(self, *, patients: int, seed: int = 0, resamples: int = 1000):
+        self.patients = patients
+        generator = np.random.default_rng(seed)
+        self._times = generator.multinomial(patients, np.full(patients, 1 / patients), size=resamples).astype(float)
+
+    def interval(self, numerators: np.ndarray, denominators: np.ndarray) -> tuple[float | None, float | None]:
+        """The central 95 % of the resampled ratios.
+
+        Args:
+            numerators: `(patients,)`, summed over each patient's units.
+            denominators: `(patients,)`, likewise, 0 or more; 0 where nothing of a patient counts.
+
+        Returns:
+            Lower and upper end; None and None where fewer than two patients count.
+        """
+        if np.count_nonzero(denominators) < 2:
+            return None, None
+        above, below = self._times @ np.asarray(numerators, float), self._times @ np.asarray(denominators, float)
+        drawn = below > 0  # a resample may hold none of the patients that count
+        if not drawn.any():
+            return None, None
+        tail = 50 * (1 - CONFIDENCE)
+        low, high = np.percentile(above[drawn] / below[drawn], [tail, 100 - tail])
+        return float(low), float(high)
+
+    def mean(self, values: np.ndarray, patient: np.ndarray, *, predict_nothing: np.ndarray | None = None) -> Figure:
+        """The mean over units, with its interval.
+
+        Args:
+            values: `(units,)` float, NaN where a unit does not count.
+            patient: `(units,)` int, whose each unit is, 0..patients - 1.
+            predict_nothing: `(units,)`, the same for an empty prediction.
+        """
+        counted = ~np.isnan(values)
+        sums = np.bincount(patient[counted], weights=values[counted], minlength=self.patients)
+        low, high = self.interval(sums, np.bincount(patient[counted], minlength=self.patients))
+        return Figure(
+            value=mean_of(values),
+            units=int(counted.sum()),
+            low=low,
+            high=high,
+            predict_nothing=None if predict_nothing is None else mean_of(predict_nothing),
+        )
+
+    def ratio(self, numerators, denominators, patient: np.ndarray, *, predict_nothing: float | None = None) -> Figure:
+        """The sum of the numerators over the sum of the denominators, which are numbers of units.
+
+        Args:
+            numerators: `(n,)` int.
+            denominators: `(n,)` int.
+            patient: `(n,)` int, whose each pair is, 0..patients - 1.
+            predict_nothing: handed on.
+        """
+        above, below = (
+            np.bincount(patient, weights=part, minlength=self.patients) for part in (numerators, denominators)
+        )
+        low, high = self.interval(above, below)
+        value = float(above.sum() / below.sum()) if below.any() else None
+        return Figure(value=value, units=int(below.sum()), low=low, high=high, predict_nothing=predict_nothing)
+
+
+def mean_of(values: np.ndarray) -> float | None:
+    """The mean of what is not NaN; None if all is."""
+    counted = values[~np.isnan(values)]
+    return float(counted.mean()) if len(counted) else None
+
+
+def paired_difference(differences: np.ndarray, patient: np.ndarray, bootstrap: Bootstrap) -> dict:
+    """What is known of the difference between two runs scored on the same units.
+
+    Wilcoxon's test (1945) takes one mean difference a patient, since units of one patient are not independent; it
+    drops patients without a difference, and where no patient has one, p is 1.
+
+    Args:
+        differences: `(units,)` second run minus first, NaN where a unit does not count in both.
+        patient: `(units,)` int, whose each unit is.
+        bootstrap: of all patients.
+
+    Returns:
+        `"difference"` (the mean over units), `"low"` and `"high"` (its interval), `"units"`, `"patients"` and
+        `"p"` (two-sided). None for what needs two patients or more, and for the mean of nothing.
+    """
+    counted = ~np.isnan(differences)
+    figure = bootstrap.mean(differences, patient)
+    sums, units = (
+        np.bincount(patient[counted], weights=part, minlength=bootstrap.patients)
+        for part in (differences[counted], np.ones(counted.sum()))
+    )
+    of_patients = sums[units > 0] / units[units > 0]
+    p = None
+    if len(of_patients) >= 2:
+        p = float(stats.wilcoxon(of_patients).pvalue) if of_patients.any() else 1.0
+    return {
+        "difference": figure.value,
+        "low": figure.low,
+        "high": figure.high,
+        "units": figure.units,
+        "patients": len(of_patients),
+        "p": p,
+    }

@@ -1,0 +1,267 @@
+"""Dice, IoU, precision and recall by every rule in common use: the same masks score 0.49 by one and 0.77 by another.
+
+All rules start from pixel counts of each slice, so a set of any size is summed up without its masks.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from cafct_keras.evaluation.intervals import Bootstrap, Figure, mean_of
+
+BATCH_SIZE = 8  # slices, of the rule "batch_flattened"
+MEASURES = ("dice", "iou", "precision", "recall")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rule:
+    """How pixel counts become one number.
+
+    Attributes:
+        unit: what is averaged: `"slice"`, `"case"`, `"batch"`, or `"pixel"` where nothing is.
+        both_empty: the score of a unit that is empty in reference and prediction; None leaves it out.
+        spurious: the score of a unit that is empty in the reference alone; None leaves it out, `"computed"` is what
+            the background makes of it. A unit that is empty in the prediction alone scores 0, or is computed likewise.
+        measures: which of `MEASURES` it gives.
+        meaning: one sentence for the reader of a report.
+        used_by: who reports it.
+    """
+
+    unit: str
+    both_empty: float | None
+    spurious: float | str | None
+    measures: tuple[str, ...] = MEASURES
+    meaning: str
+    used_by: str
+
+
+RULES: dict[str, Rule] = {
+    "per_slice_positive": Rule(
+        unit="slice",
+        both_empty=None,
+        spurious=None,
+        meaning="Mean over the slices that show the target; false positives on all other slices go unseen.",
+        used_by="many papers on 2-D networks; the only family of rules that fits all of CAFCT-Net's Tables 2 to 4",
+    ),
+    "per_slice_all_one": Rule(
+        unit="slice",
+        both_empty=1.0,
+        spurious=0.0,
+        meaning="Mean over all slices, where a slice empty in both scores 1: mostly a count of empty slices.",
+        used_by="PVTFormer's evaluation; segmentation_models_pytorch with zero_division=1",
+    ),
+    "per_slice_all_skip": Rule(
+        unit="slice",
+        both_empty=None,
+        spurious=0.0,
+        meaning="Mean over the slices that show the target in reference or prediction.",
+        used_by="scripts that skip slices without any foreground",
+    ),
+    "per_case_lits": Rule(
+        unit="case",
+        both_empty=1.0,
+        spurious=0.0,
+        meaning="Mean over cases, all slices of a case taken together; a case empty in both scores 1.",
+        used_by='the LiTS challenge ("Dice per case")',
+    ),
+    "per_case_nnunet": Rule(
+        unit="case",
+        both_empty=None,
+        spurious=0.0,
+        meaning="Mean over the cases that show the target in reference or prediction.",
+        used_by="nnU-Net v2 (summary.json)",
+    ),
+    "per_case_positive": Rule(
+        unit="case",
+        both_empty=None,
+        spurious=None,
+        meaning="Mean over the cases that show the target; false positives in all other cases go unseen.",
+        used_by="MONAI's DiceMetric by default",
+    ),
+    "pooled": Rule(
+        unit="pixel",
+        both_empty=None,
+        spurious=0.0,
+        meaning="All pixels of all cases taken together; large targets decide it.",
+        used_by='the LiTS challenge ("Dice global")',
+    ),
+    "batch_flattened": Rule(
+        unit="batch",
+        both_empty=1.0,
+        spurious=0.0,
+        measures=("dice", "iou"),
+        meaning=f"Mean over batches of {BATCH_SIZE} slices in order, each flattened; only to explain foreign numbers.",
+        used_by="the dice_coef of many Keras scripts (here in the limit of no smoothing)",
+    ),
+    "two_class_mean": Rule(
+        unit="slice",
+        both_empty=1.0,
+        spurious="computed",
+        measures=("dice", "iou"),
+        meaning="Mean over slices of the mean of foreground and background; the background flatters it.",
+        used_by="Keras's MeanIoU(num_classes=2), slice by slice",
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Pixels of each slice, by what prediction and reference make of them.
+
+    Attributes:
+        tp: int64 `(slices,)`, foreground in both.
+        fp: int64 `(slices,)`, in the prediction alone.
+        fn: int64 `(slices,)`, in the reference alone.
+        pixels: int64 `(slices,)`, all there are.
+    """
+
+    tp: np.ndarray
+    fp: np.ndarray
+    fn: np.ndarray
+    pixels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.tp)
+
+    def grouped(self, group: np.ndarray, groups: int) -> "Counts":
+        """Sums slices; `group` is `(slices,)`, which of 0..groups - 1 each belongs to."""
+        sums = {}
+        for field in dataclasses.fields(self):
+            sums[field.name] = np.zeros(groups, np.int64)
+            np.add.at(sums[field.name], group, getattr(self, field.name))
+        return Counts(**sums)
+
+    def of_nothing(self) -> "Counts":
+        """What an empty prediction would count."""
+        zeros = np.zeros_like(self.tp)
+        return Counts(tp=zeros, fp=zeros, fn=self.tp + self.fn, pixels=self.pixels)
+
+    def of_background(self) -> "Counts":
+        """The same with foreground and background swapped."""
+        return Counts(tp=self.pixels - self.tp - self.fp - self.fn, fp=self.fn, fn=self.fp, pixels=self.pixels)
+
+
+def count(prediction: np.ndarray, reference: np.ndarray) -> Counts:
+    """Counts the pixels of each slice.
+
+    Args:
+        prediction: bool `(slices, H, W)`.
+        reference: bool `(slices, H, W)`.
+    """
+    rows = [
+        (np.count_nonzero(p & g), np.count_nonzero(p), np.count_nonzero(g))  # a slice at a time stays in the cache
+        for p, g in zip(prediction, reference, strict=True)
+    ]
+    tp, predicted, truth = np.array(rows, np.int64).reshape(-1, 3).T
+    pixels = np.full(len(tp), prediction[0].size if len(tp) else 0, np.int64)
+    return Counts(tp=tp, fp=predicted - tp, fn=truth - tp, pixels=pixels)
+
+
+def joined(parts: list[Counts]) -> Counts:
+    """The slices of several counts, one after the other."""
+    return Counts(
+        **{
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in dataclasses.fields(Counts)
+        }
+    )
+
+
+def fraction(measure: str, counts: Counts) -> tuple[np.ndarray, np.ndarray]:
+    """Numerator and denominator, int64, of a measure; 0 / 0 where what it looks at is empty."""
+    tp, fp, fn = counts.tp, counts.fp, counts.fn
+    return {
+        "dice": (2 * tp, 2 * tp + fp + fn),
+        "iou": (tp, tp + fp + fn),
+        "precision": (tp, tp + fp),
+        "recall": (tp, tp + fn),
+    }[measure]
+
+
+def unit_scores(rule: str, measure: str, counts: Counts) -> np.ndarray:
+    """The score of each unit by a rule that averages, NaN where the rule leaves the unit out.
+
+    An empty prediction has precision 0 where the reference is not empty, and in the same way recall is 0 where only
+    the reference is empty: leaving such a unit out would reward a miss.
+
+    For `two_class_mean` a class that is in neither mask has no score, and the mean is that of the other class alone,
+    as in Keras's `MeanIoU`.
+
+    Args:
+        rule: a name in `RULES`, not `"pooled"`.
+        measure: one of the rule's measures.
+        counts: of the rule's units (slices, cases or batches).
+
+    Returns:
+        float64 `(units,)`.
+    """
+    if rule == "two_class_mean":
+        return np.nanmean([_ratio(*fraction(measure, each)) for each in (counts, counts.of_background())], axis=0)
+    truth, predicted = counts.tp + counts.fn, counts.tp + counts.fp
+    scores = np.nan_to_num(_ratio(*fraction(measure, counts)))
+    for units, score in (((truth + predicted) == 0, "both_empty"), ((truth == 0) & (predicted > 0), "spurious")):
+        wanted = getattr(RULES[rule], score)
+        scores[units] = np.nan if wanted is None else wanted
+    return scores
+
+
+def overlap_figures(counts: Counts, case: np.ndarray, patient: np.ndarray, bootstrap: Bootstrap) -> dict:
+    """Every rule's figures for a set of cases.
+
+    The interval of `batch_flattened`, whose batches may straddle patients, weights each batch by how often its slices
+    are drawn: a batch counts for a patient by its share of slices.
+
+    Args:
+        counts: of all slices, in order.
+        case: int `(slices,)`, 0..cases - 1.
+        patient: int `(slices,)`, 0..patients - 1; the slices of a case have one.
+        bootstrap: over the patients.
+
+    Returns:
+        Name of rule to measure to `Figure`.
+    """
+    unit_of_slice = {"slice": np.arange(len(counts)), "case": case, "batch": np.arange(len(counts)) // BATCH_SIZE}
+    units = {name: counts.grouped(index, int(index.max()) + 1) for name, index in unit_of_slice.items()}
+    return {
+        name: {
+            measure: _pooled(measure, counts, patient, bootstrap)
+            if rule.unit == "pixel"
+            else _averaged(name, measure, units[rule.unit], unit_of_slice[rule.unit], patient, bootstrap)
+            for measure in rule.measures
+        }
+        for name, rule in RULES.items()
+    }
+
+
+def _pooled(measure: str, counts: Counts, patient: np.ndarray, bootstrap: Bootstrap) -> Figure:
+    below = fraction("iou", counts)[1]
+    nothing = None if not (counts.tp + counts.fn).any() else 0.0
+    figure = bootstrap.ratio(*fraction(measure, counts), patient, predict_nothing=nothing)
+    value = figure.value if figure.value is not None or not below.any() else 0.0  # precision of a pooled miss
+    return dataclasses.replace(figure, value=value, units=int(counts.pixels.sum()))
+
+
+def _averaged(
+    rule: str, measure: str, units: Counts, unit_of_slice: np.ndarray, patient: np.ndarray, bootstrap: Bootstrap
+) -> Figure:
+    scores = unit_scores(rule, measure, units)
+    counted = ~np.isnan(scores)
+    # What a patient's slices make of each unit: all of it, but for batches that straddle patients.
+    pairs, slices = np.unique(unit_of_slice * bootstrap.patients + patient, return_counts=True)
+    unit, owner = np.divmod(pairs, bootstrap.patients)
+    share = counted[unit] * slices / np.bincount(unit_of_slice)[unit]
+    low, high = bootstrap.interval(
+        np.bincount(owner, weights=share * np.nan_to_num(scores)[unit], minlength=bootstrap.patients),
+        np.bincount(owner, weights=share, minlength=bootstrap.patients),
+    )
+    return Figure(
+        value=mean_of(scores),
+        units=int(counted.sum()),
+        low=low,
+        high=high,
+        predict_nothing=mean_of(unit_scores(rule, measure, units.of_nothing())),
+    )
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    return np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)

@@ -1,0 +1,65 @@
+"""Cleaning up masks after prediction: pure functions from masks to masks."""
+
+import math
+
+import numpy as np
+
+from cafct_keras.evaluation.components import label
+
+
+def largest_component(mask: np.ndarray, *, contiguous: bool = True) -> np.ndarray:
+    """Keeps the largest connected component: a body has one liver.
+
+    Args:
+        mask: bool `(slices, H, W)`.
+        contiguous: whether the slices are neighbours in one volume (26-connected components); else the largest of each
+            slice is kept (8-connected).
+
+    Returns:
+        bool, of the same shape. Of components of one size the first is kept.
+    """
+    if not contiguous:
+        return np.stack([largest_component(one[None])[0] for one in mask]) if len(mask) else mask.copy()
+    labels, count = label(mask, contiguous=True)
+    if count < 2:
+        return mask.copy()
+    return labels == 1 + np.bincount(labels.ravel())[1:].argmax()
+
+
+def without_small(
+    mask: np.ndarray,
+    *,
+    smallest: float,
+    spacing: tuple[float, float, float] | None = None,
+    contiguous: bool = True,
+) -> np.ndarray:
+    """Drops connected components below a size.
+
+    Args:
+        mask: bool `(slices, H, W)`.
+        smallest: the least size that is kept: in mm^3 (mm^2 where slices stand alone), or in voxels where the spacing
+            is unknown.
+        spacing: millimetres along (slice, row, column); None if unknown.
+        contiguous: whether the slices are neighbours in one volume; else components are sought slice by slice.
+
+    Returns:
+        bool, of the same shape.
+    """
+    voxel = 1.0 if spacing is None else math.prod(spacing if contiguous else spacing[1:])
+    labels, _ = label(mask, contiguous=contiguous)
+    kept = np.bincount(labels.ravel()) * voxel >= smallest
+    kept[0] = False  # the background
+    return kept[labels]
+
+
+def inside_liver(lesion: np.ndarray, liver: np.ndarray) -> np.ndarray:
+    """Keeps what lies inside the predicted liver, a voxel at a time.
+
+    Args:
+        lesion: bool `(slices, H, W)`.
+        liver: bool, of the same shape; it must include its tumours, as the masks of LiTS do.
+
+    Returns:
+        bool, of the same shape.
+    """
+    return lesion & liver

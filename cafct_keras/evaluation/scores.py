@@ -1,0 +1,136 @@
+"""Scores one case: from its masks to the few numbers that everything else is computed from."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from cafct_keras.errors import UserError
+from cafct_keras.evaluation.burden import Burden, tumour_burden
+from cafct_keras.evaluation.lesions import LesionScores, match_lesions
+from cafct_keras.evaluation.masks import as_spacing, as_stack
+from cafct_keras.evaluation.overlap import Counts, count
+from cafct_keras.evaluation.surface import SurfaceScores, surface_scores
+
+ORGANS = ("liver",)  # one to a body: there is nothing to detect
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TargetScore:
+    """What is kept of one target of one case.
+
+    Attributes:
+        counts: pixels, slice by slice.
+        surface: distances, of the volume or slice by slice.
+        lesions: what was found; None for an organ.
+    """
+
+    counts: Counts
+    surface: SurfaceScores
+    lesions: LesionScores | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CaseScore:
+    """What is kept of one case; no masks, some tens of bytes a slice.
+
+    Attributes:
+        case: its name.
+        patient: whose it is.
+        spacing: millimetres along (slice, row, column); None if unknown.
+        contiguous: whether its slices are neighbours in one volume.
+        slice_names: one a slice.
+        targets: name to scores.
+        burden: where liver and lesion are both there.
+    """
+
+    case: str
+    patient: str
+    spacing: tuple[float, float, float] | None
+    contiguous: bool
+    slice_names: tuple[str, ...]
+    targets: dict[str, TargetScore]
+    burden: Burden | None
+
+
+def score(
+    prediction,
+    reference,
+    *,
+    case: str,
+    patient: str | None = None,
+    spacing: Sequence[float] | None = None,
+    target: str = "lesion",
+    contiguous: bool = True,
+    slice_names: Sequence[str] | None = None,
+) -> CaseScore:
+    """Scores a prediction against a reference.
+
+        case = evaluation.score(prediction, reference, case="study-3", patient="3", spacing=(2.0, 0.7, 0.7))
+        evaluation.summarize([case, ...])
+
+    Args:
+        prediction: `(slices, H, W)` or `(H, W)`, bool or integers 0 and 1; or a mapping from target to such arrays.
+            Tumour burden is scored where both `"liver"` and `"lesion"` are there.
+        reference: likewise, of the same shape and targets.
+        case: name of the case, in tables and in errors.
+        patient: whose it is; cases of one patient are resampled together. The case's own name if not given.
+        spacing: millimetres between voxel centres along (slice, row, column); None if unknown, then distances are in
+            pixels, slice by slice.
+        target: what the arrays show, where they come without a mapping.
+        contiguous: whether the slices are neighbours, in order, in one volume. A single `(H, W)` array never is.
+        slice_names: one a slice; their numbers if not given.
+
+    Raises:
+        UserError: shapes or targets differ, an array is no mask, or an option does not fit. One line with the mend.
+    """
+    if isinstance(prediction, Mapping) != isinstance(reference, Mapping):
+        raise UserError(f"{case}: one of prediction and reference is a mapping; give two masks, or a mapping each")
+    if not isinstance(reference, Mapping):
+        prediction, reference = {target: prediction}, {target: reference}
+    if set(prediction) != set(reference) or not reference:
+        listed = [", ".join(sorted(each)) or "nothing" for each in (prediction, reference)]
+        raise UserError(f"{case}: the prediction shows {listed[0]}, the reference {listed[1]}; give both the same")
+    steps = as_spacing(spacing, case=case)
+    contiguous = contiguous and all(np.ndim(mask) == 3 for mask in reference.values())
+    masks = {name: _pair(prediction[name], reference[name], name=name, case=case) for name in reference}
+    shapes = {pair[1].shape for pair in masks.values()}
+    if len(shapes) > 1:
+        raise UserError(f"{case}: its targets have shapes {sorted(shapes)}; give masks of one shape")
+    slices = shapes.pop()[0]
+    names = tuple(map(str, range(slices) if slice_names is None else slice_names))
+    if len(names) != slices:
+        raise UserError(f"{case}: {len(names)} slice_names for {slices} slices; give one for each")
+    burden = None
+    if {"liver", "lesion"} <= set(masks):
+        burden = tumour_burden(*({name: masks[name][side] for name in ("liver", "lesion")} for side in (0, 1)))
+    return CaseScore(
+        case=str(case),
+        patient=str(case if patient is None else patient),
+        spacing=steps,
+        contiguous=contiguous,
+        slice_names=names,
+        targets={
+            name: TargetScore(
+                counts=count(*pair),
+                surface=surface_scores(*pair, spacing=steps, contiguous=contiguous),
+                lesions=None if name in ORGANS else match_lesions(*pair, spacing=steps, contiguous=contiguous),
+            )
+            for name, pair in masks.items()
+        },
+        burden=burden,
+    )
+
+
+def _pair(prediction, reference, *, name: str, case: str) -> tuple[np.ndarray, np.ndarray]:
+    """Prediction and reference of one target as bool stacks of one shape."""
+    shapes = np.shape(prediction), np.shape(reference)
+    if shapes[0] != shapes[1]:
+        raise UserError(
+            f"{case}: {name} has shape {shapes[0]} in the prediction and {shapes[1]} in the reference; "
+            "bring the prediction to the reference's grid first"
+        )
+    return tuple(
+        as_stack(mask, name=f"{case}: {side} of {name}")
+        for mask, side in ((prediction, "prediction"), (reference, "reference"))
+    )

@@ -1,0 +1,141 @@
+"""Distances between surfaces: HD95, ASSD and normalised surface Dice.
+
+Surfaces are sets of voxels, as in MONAI: a mask minus its erosion with 6-connectivity, 4 in a single slice. Distances
+run between voxel centres and are found by a k-d tree of the surface's voxels, so that neither time nor memory grows
+with the volume around the structure.
+
+What is missing has no distance. Where only one of the two masks is empty, the distances count as the volume's diagonal
+(no distance can be longer) and the surface Dice as 0; where both are, as 0 and 1: were such a case left out, a false
+positive in it could improve a mean that holds longer diagonals. Note that by their definition these measures look only
+at the nearest surface: a false positive beside a missed lesion shortens HD95 and ASSD; lesion-wise detection
+(`cafct_keras.evaluation.lesions`) is where it shows.
+"""
+
+import dataclasses
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from cafct_keras.evaluation.components import boundary, bounding_box
+
+TOLERANCES = (1, 2, 3)  # mm, or pixels where the spacing is unknown
+_ROUNDING = 1e-6  # a distance of 1 mm may come out of a square root a little longer
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SurfaceScores:
+    """Surface distances of one case: of its volume, or of each of its slices.
+
+    Attributes:
+        unit: `"volume"` or `"slice"`.
+        length: `"mm"`, or `"px"` where the spacing is unknown.
+        hd95: float64 `(units,)`, 0 or more.
+        assd: float64 `(units,)`, 0 or more.
+        nsd: float64 `(units, 3)`, in [0, 1], at tolerances of `TOLERANCES`.
+        in_prediction: bool `(units,)`, whether the prediction shows anything.
+        in_reference: bool `(units,)`, whether the reference does.
+        diagonal: of one unit, what stands for a distance where one mask is empty.
+    """
+
+    unit: str
+    length: str
+    hd95: np.ndarray
+    assd: np.ndarray
+    nsd: np.ndarray
+    in_prediction: np.ndarray
+    in_reference: np.ndarray
+    diagonal: float
+
+    def measures(self) -> dict[str, np.ndarray]:
+        """Name, which ends in the unit of length, to values `(units,)`."""
+        named = {f"hd95_{self.length}": self.hd95, f"assd_{self.length}": self.assd}
+        return named | {f"nsd_{each}_{self.length}": self.nsd[:, i] for i, each in enumerate(TOLERANCES)}
+
+    def of_nothing(self) -> "SurfaceScores":
+        """What an empty prediction would score."""
+        missed = np.where(self.in_reference, self.diagonal, 0.0)
+        return dataclasses.replace(
+            self,
+            hd95=missed,
+            assd=missed,
+            nsd=np.repeat(~self.in_reference[:, None], len(TOLERANCES), axis=1).astype(float),
+            in_prediction=np.zeros_like(self.in_reference),
+        )
+
+
+def surface_scores(
+    prediction: np.ndarray,
+    reference: np.ndarray,
+    *,
+    spacing: tuple[float, float, float] | None,
+    contiguous: bool = True,
+) -> SurfaceScores:
+    """Scores a stack: as one volume where that has a size, else slice by slice.
+
+    Args:
+        prediction: bool `(slices, H, W)`.
+        reference: bool `(slices, H, W)`.
+        spacing: millimetres along (slice, row, column); None if unknown: then each slice counts in pixels.
+        contiguous: whether the slices are neighbours in one volume; else each is measured by itself.
+    """
+    whole = contiguous and spacing is not None
+    steps = np.ones(3) if spacing is None else np.asarray(spacing, float)
+    if whole:
+        units, steps = [(prediction, reference)], steps
+    else:
+        units, steps = list(zip(prediction, reference, strict=True)), steps[1:]
+    rows = [surface_distances(*unit, spacing=steps) for unit in units]
+    hd95, assd, *nsd = np.array(rows).T
+    return SurfaceScores(
+        unit="volume" if whole else "slice",
+        length="px" if spacing is None else "mm",
+        hd95=hd95,
+        assd=assd,
+        nsd=np.stack(nsd, axis=1),
+        in_prediction=np.array([p.any() for p, _ in units]),
+        in_reference=np.array([g.any() for _, g in units]),
+        diagonal=diagonal(units[0][0].shape, steps),
+    )
+
+
+def surface_distances(prediction: np.ndarray, reference: np.ndarray, *, spacing) -> tuple[float, ...]:
+    """Compares the surfaces of two masks.
+
+    * HD95: the larger of the two directed 95th percentiles of the distances (MONAI's `HausdorffDistanceMetric` with
+      `percentile=95`).
+    * ASSD: the mean of all distances of both directions (MONAI's `SurfaceDistanceMetric` with `symmetric=True`).
+    * NSD: the share of both surfaces within a tolerance of the other (Nikolov et al. 2021, counted in voxels as in
+      MONAI's `SurfaceDiceMetric`), at each of `TOLERANCES`.
+
+    Args:
+        prediction: bool, `(slices, H, W)` or `(H, W)`.
+        reference: bool, of the same shape.
+        spacing: one length for each axis.
+
+    Returns:
+        HD95, ASSD and one NSD for each tolerance. Both empty: 0, 0 and 1s. One empty: the diagonal twice, and 0s.
+    """
+    points = [_surface_points(mask, spacing) for mask in (prediction, reference)]
+    present = [len(each) > 0 for each in points]
+    if not all(present):
+        distance = diagonal(prediction.shape, spacing) if any(present) else 0.0
+        return (distance, distance, *[float(not any(present))] * len(TOLERANCES))
+    trees = [cKDTree(each, leafsize=32) for each in points]
+    there, back = trees[1].query(points[0])[0], trees[0].query(points[1])[0]
+    both = np.concatenate([there, back])
+    hd95 = max(np.percentile(each, 95) for each in (there, back))
+    return (float(hd95), float(both.mean()), *[float(np.mean(both <= each + _ROUNDING)) for each in TOLERANCES])
+
+
+def diagonal(shape: tuple[int, ...], spacing) -> float:
+    """From corner to corner of an array whose voxels have this size."""
+    return float(np.linalg.norm(np.multiply(shape, spacing)))
+
+
+def _surface_points(mask: np.ndarray, spacing) -> np.ndarray:
+    """float64 `(n, axes)`, where the voxels of a mask's boundary lie."""
+    box = bounding_box(mask)
+    if box is None:
+        return np.empty((0, mask.ndim))
+    # Outside its box a mask is empty, and so is what lies outside the array: the crop's edge is a boundary in any case.
+    return (np.argwhere(boundary(mask[box])) + [side.start for side in box]) * np.asarray(spacing, float)

@@ -1,0 +1,150 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from cafct_keras.evaluation import match_lesions
+from cafct_keras.evaluation.lesions import stratum
+from tests.evaluation.drawn import SPACING, blobs, stacks, summary
+
+CUBE = np.ones((3, 3, 3))
+
+
+def naive(prediction, reference):
+    """IoU of each lesion by labelling the prediction anew for each, and the number of false positives."""
+    labels, count = ndimage.label(reference, CUBE)
+    ious = []
+    for index in range(1, count + 1):
+        lesion = labels == index
+        pieces, _ = ndimage.label(prediction & ~(reference & ~lesion), CUBE)
+        own = np.isin(pieces, np.setdiff1d(pieces[lesion], [0]))
+        ious.append((own & lesion).sum() / (own | lesion).sum())
+    pieces, count = ndimage.label(prediction, CUBE)
+    return ious, count - len(np.setdiff1d(pieces[reference], [0]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(blobs(), stacks()))
+def test_lesions_match_as_defined(pair):
+    scores = match_lesions(*pair, spacing=None)
+    ious, false_positives = naive(*pair)
+    assert sorted(lesion.iou for lesion in scores.lesions) == pytest.approx(sorted(ious))
+    assert len(scores.false_positives) == false_positives
+    assert (scores.unit, scores.units) == ("volume", 1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.one_of(blobs(), stacks()))
+def test_slices_that_stand_alone_have_lesions_of_their_own(pair):
+    scores = match_lesions(*pair, spacing=SPACING, contiguous=False)
+    alone = [match_lesions(p[None], g[None], spacing=(1, *SPACING[1:])) for p, g in zip(*pair, strict=True)]
+    assert (scores.unit, scores.units) == ("slice", len(pair[0]))
+    for name in ("lesions", "false_positives"):
+        together, apart = getattr(scores, name), [getattr(each, name) for each in alone]
+        assert sorted(each.slice for each in together) == [i for i, found in enumerate(apart) for _ in found]
+        by_slice = sorted(together, key=lambda one: one.slice)
+        assert [one.voxels for one in by_slice] == [one.voxels for found in apart for one in found]
+    assert sorted(one.iou for one in scores.lesions) == pytest.approx(
+        sorted(one.iou for each in alone for one in each.lesions)
+    )
+
+
+def line(*spans, length=40):
+    """A volume of one row with foreground in these half-open spans."""
+    mask = np.zeros((1, 1, length), bool)
+    for first, last in spans:
+        mask[0, 0, first:last] = True
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("predicted", "reference", "ious", "false_positives"),
+    [
+        pytest.param([(0, 10)], [(0, 10)], [1.0], 0, id="exact"),
+        pytest.param([], [(0, 10)], [0.0], 0, id="missed"),
+        pytest.param([(20, 25)], [(0, 10)], [0.0], 1, id="elsewhere"),
+        pytest.param([(10, 15)], [(0, 10)], [0.0], 1, id="beside: neighbours, but no overlap"),
+        pytest.param([(0, 5)], [(0, 10)], [0.5], 0, id="half"),
+        pytest.param([(0, 4), (6, 10)], [(0, 10)], [0.8], 0, id="in two pieces"),
+        pytest.param([(5, 20)], [(0, 10)], [5 / 20], 0, id="spills over"),
+        pytest.param([(0, 22)], [(0, 10), (12, 22)], [10 / 12, 10 / 12], 0, id="two under one prediction"),
+        pytest.param([(0, 14)], [(0, 10), (12, 22)], [10 / 12, 2 / 12], 0, id="one and a bit of its neighbour"),
+    ],
+)
+def test_matches_by_hand(predicted, reference, ious, false_positives):
+    scores = match_lesions(line(*predicted), line(*reference), spacing=None)
+    assert [lesion.iou for lesion in scores.lesions] == pytest.approx(ious)
+    assert len(scores.false_positives) == false_positives
+
+
+def test_an_iou_of_the_threshold_is_not_enough():
+    (half,) = match_lesions(line((0, 5)), line((0, 10)), spacing=None).lesions
+    assert half.found()
+    assert not half.found(0.5)
+    (missed,) = match_lesions(line(), line((0, 10)), spacing=None).lesions
+    assert not missed.found()
+
+
+@settings(max_examples=150, deadline=None)
+@given(blobs(), st.data())
+def test_no_lesion_is_found_because_another_is_missed(pair, data):
+    prediction, reference = pair
+    labels, count = ndimage.label(reference, CUBE)
+    if count:
+        missed = data.draw(st.integers(1, count))
+        before = match_lesions(prediction, reference, spacing=None)
+        after = match_lesions(prediction & (labels != missed), reference, spacing=None)
+        centroid = ndimage.center_of_mass(reference, labels, missed)
+        for one, other in zip(before.lesions, after.lesions, strict=True):
+            assert one.box == other.box
+            assert other.iou == (0 if one.centroid == pytest.approx(centroid) else one.iou)
+        assert len(after.false_positives) >= len(before.false_positives)
+
+
+def test_lesions_are_measured_and_placed():
+    reference = np.zeros((6, 10, 12), bool)
+    reference[1:3, 2:6, 3:5] = True
+    reference[2, 6, 3] = True
+    false = np.zeros_like(reference)
+    false[5, 9, 10:12] = True
+    scores = match_lesions(reference | false, reference, spacing=(2.0, 0.5, 0.5))
+    (lesion,), (spurious,) = scores.lesions, scores.false_positives
+    assert (lesion.voxels, lesion.size, lesion.slice) == (17, 8.5, 2)
+    assert lesion.diameter == pytest.approx((6 * 8.5 / math.pi) ** (1 / 3))
+    assert lesion.box == ((1, 3), (2, 7), (3, 5))
+    assert lesion.centroid == pytest.approx(np.argwhere(reference).mean(axis=0))
+    assert (spurious.box, spurious.slice) == (((5, 6), (9, 10), (10, 12)), 5)
+    assert lesion.as_dict()["iou"] == 1
+    (flat,) = match_lesions(false, false, spacing=(2.0, 0.5, 0.5), contiguous=False).lesions
+    assert flat.size == 0.5
+    assert flat.diameter == pytest.approx(2 * math.sqrt(0.5 / math.pi))
+    (unknown,) = match_lesions(false, false, spacing=None).lesions
+    assert (unknown.voxels, unknown.size, unknown.diameter) == (2, None, None)
+
+
+def test_strata_meet_in_the_middle_one():
+    names = [stratum(diameter) for diameter in (9.99, 10, 20, 20.01)]
+    assert names == ["under_10_mm", "10_to_20_mm", "10_to_20_mm", "over_20_mm"]
+
+
+def test_summary_counts_lesions_of_all_cases_together():
+    pairs = [
+        (line((0, 10), (30, 31)), line((0, 10), (12, 20))),  # one of two found, a false positive
+        (line((0, 5)), line((0, 10))),  # found by half
+        (line((3, 4), (6, 7)), line()),  # two more false positives
+    ]
+    lesions = summary(pairs, spacing=(1.0, 1.0, 1.0))["lesions"]
+    assert (lesions["lesions"], lesions["false_positives"], lesions["units"]) == (3, 3, 3)
+    assert lesions["false_positives_per_unit"]["value"] == 1
+    for name, found in (("iou_over_0", 2), ("iou_over_0.5", 1)):
+        scores = lesions[name]
+        assert scores["recall"]["value"] == pytest.approx(found / 3)
+        assert scores["precision"]["value"] == pytest.approx(found / (found + 3))
+        assert scores["f1"]["value"] == pytest.approx(2 * found / (3 + found + 3))
+        assert scores["f1"]["units"] == scores["recall"]["units"] == 3
+        assert scores["recall_by_diameter"]["under_10_mm"]["units"] == 3
+        assert scores["recall_by_diameter"]["over_20_mm"]["value"] is None
+    assert summary(pairs, spacing=None)["lesions"]["iou_over_0"]["recall_by_diameter"] is None

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from cafct_keras.evaluation import surface_distances
+from cafct_keras.evaluation.components import boundary, bounding_box
+from cafct_keras.evaluation.surface import surface_scores
+from tests.evaluation.drawn import SPACING, blobs, stacks
+
+spacings = st.tuples(*[st.sampled_from([0.5, 0.7, 1.0, 2.5, 5.0])] * 3)
+
+
+def by_distance_transform(prediction, reference, spacing):
+    """The same from dense maps of distances over the whole volume."""
+    edges = [mask & ~ndimage.binary_erosion(mask) for mask in (prediction, reference)]
+    maps = [ndimage.distance_transform_edt(~edge, sampling=spacing) for edge in edges]
+    there, back = maps[1][edges[0]], maps[0][edges[1]]
+    both = np.concatenate([there, back])
+    nsd = [((there <= t + 1e-6).sum() + (back <= t + 1e-6).sum()) / len(both) for t in (1, 2, 3)]
+    return max(np.percentile(there, 95), np.percentile(back, 95)), both.mean(), *nsd
+
+
+@settings(max_examples=100, deadline=None)
+@given(stacks(), spacings)
+def test_distances_are_those_of_the_distance_transform(pair, spacing):
+    if all(mask.any() for mask in pair):
+        assert surface_distances(*pair, spacing=spacing) == pytest.approx(by_distance_transform(*pair, spacing))
+        for p, g in zip(*pair, strict=True):
+            if p.any() and g.any():
+                expected = by_distance_transform(p, g, spacing[1:])
+                assert surface_distances(p, g, spacing=spacing[1:]) == pytest.approx(expected)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.one_of(stacks(), blobs()))
+def test_boundary_is_what_erosion_takes_away(pair):
+    for mask in pair:
+        assert np.array_equal(boundary(mask), mask & ~ndimage.binary_erosion(mask))
+        assert np.array_equal(boundary(mask[0]), mask[0] & ~ndimage.binary_erosion(mask[0]))
+
+
+@settings(max_examples=50, deadline=None)
+@given(blobs())
+def test_bounding_box_is_the_smallest(pair):
+    for mask in pair:
+        box = bounding_box(mask)
+        if box is None:
+            assert not mask.any()
+        else:
+            assert mask[box].sum() == mask.sum()
+            assert all(mask[box].take(end, axis).any() for axis in range(3) for end in (0, -1))
+
+
+def test_shifted_cubes_by_hand():
+    mask = np.zeros((9, 9, 9), bool)
+    mask[3:5, 3:5, 3:5] = True
+    # Half of each cube's 8 voxels, all boundary, are 2 mm from the other cube; the others lie in it or 4 mm away.
+    hd95, assd, nsd_1, nsd_2, nsd_3 = surface_distances(mask, np.roll(mask, 1, axis=0), spacing=(2.0, 1.0, 1.0))
+    assert hd95 == pytest.approx(2.0)
+    assert (assd, nsd_1, nsd_2, nsd_3) == pytest.approx((1.0, 0.5, 1.0, 1.0))
+
+
+def test_a_distance_of_exactly_the_tolerance_is_within_it():
+    # One step of 0.6 and one of 0.8, the latter from 1.6 to 2.4, come to a little more than 1 in floating point.
+    points = np.zeros((2, 4, 4), bool)
+    points[0, 0, 2] = points[1, 1, 3] = True
+    assert surface_distances(points[0], points[1], spacing=(0.6, 0.8))[2] == 1.0
+
+
+def test_both_empty_is_perfect_and_one_empty_the_worst():
+    some, empty = np.zeros((3, 4, 5), bool), np.zeros((3, 4, 5), bool)
+    some[1, 2, 2] = True
+    worst = float(np.linalg.norm([3 * 2.5, 4 * 0.7, 5 * 0.9]))
+    assert surface_distances(empty, empty, spacing=SPACING) == (0, 0, 1, 1, 1)
+    assert surface_distances(some, empty, spacing=SPACING) == pytest.approx((worst, worst, 0, 0, 0))
+    assert surface_distances(empty, some, spacing=SPACING) == pytest.approx((worst, worst, 0, 0, 0))
+
+
+@settings(max_examples=50, deadline=None)
+@given(stacks(), spacings)
+def test_no_distance_is_longer_than_what_a_miss_counts(pair, spacing):
+    missed = surface_distances(np.zeros_like(pair[1]), pair[1], spacing=spacing)
+    scored = surface_distances(*pair, spacing=spacing)
+    if pair[1].any():
+        assert max(scored[:2]) <= missed[0] == missed[1]
+
+
+@pytest.mark.parametrize(
+    ("spacing", "contiguous", "unit", "length"),
+    [(SPACING, True, "volume", "mm"), (SPACING, False, "slice", "mm"), (None, True, "slice", "px")],
+)
+def test_what_is_measured_hangs_on_what_is_known(spacing, contiguous, unit, length):
+    generator = np.random.default_rng(3)
+    prediction, reference = generator.random((2, 4, 6, 7)) < 0.3
+    prediction[2] = False
+    scores = surface_scores(prediction, reference, spacing=spacing, contiguous=contiguous)
+    assert (scores.unit, scores.length) == (unit, length)
+    assert list(scores.measures()) == [f"{n}_{length}" for n in ("hd95", "assd", "nsd_1", "nsd_2", "nsd_3")]
+    units = [(prediction, reference)] if unit == "volume" else zip(prediction, reference, strict=True)
+    steps = {"volume": spacing, "slice": (1, 1) if spacing is None else spacing[1:]}[unit]
+    expected = [surface_distances(*each, spacing=steps) for each in units]
+    assert np.stack(list(scores.measures().values()), axis=1) == pytest.approx(np.array(expected))
+    assert scores.diagonal == pytest.approx(np.linalg.norm(np.multiply(prediction.shape[-len(steps) :], steps)))
+    if unit == "slice":
+        assert scores.in_prediction.tolist() == [True, True, False, True]
+        assert scores.hd95[2] == scores.diagonal
+    nothing = surface_scores(np.zeros_like(reference), reference, spacing=spacing, contiguous=contiguous)
+    for name, values in scores.of_nothing().measures().items():
+        assert np.array_equal(values, nothing.measures()[name])
