@@ -94,7 +94,7 @@ def _model_options(ctx, parameter, values):
 @click.option("--learning-rate", type=float, help="Its peak.  [default: 1e-3; phantom: 3e-3]")
 @click.option("--momentum", type=float, default=0.9, show_default=True, help="Of SGD.")
 @click.option("--weight-decay", type=float, default=1e-4, show_default=True, help="Of SGD and AdamW, decoupled.")
-@click.option("--clip-norm", type=float, help="Longest gradient; longer ones are shortened to it.  [default: any]")
+@click.option("--clip-norm", type=float, help="Length that longer gradients are cut to.  [default: any; phantom: 1]")
 @click.option("--schedule", default="cosine", show_default=True, help="cosine or constant.")
 @click.option("--warmup-epochs", type=float, help="Epochs of linear rise first.  [default: 0; phantom: 1]")
 @click.option("--flip", is_flag=True, help="Augmentation: mirror either axis.  [phantom: on where no other is given]")

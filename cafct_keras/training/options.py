@@ -22,11 +22,12 @@ PAPER = {
     "optimizer": "sgd",
     "learning_rate": 1e-3,
     "warmup_epochs": 0.0,
+    "clip_norm": None,
     "window": (-200.0, 250.0),
     "augmentation": Augmentation(),
 }
 # The phantom is for a first look on a CPU: a small network at half the size, a window narrow enough to show its
-# lesions, and small batches and an optimiser that are there in minutes.
+# lesions, and small batches and an optimiser that are there in minutes, without a bad batch that throws them back.
 PHANTOM = {
     "preset": "tiny",
     "size": 128,
@@ -35,6 +36,7 @@ PHANTOM = {
     "optimizer": "adamw",
     "learning_rate": 3e-3,
     "warmup_epochs": 1.0,
+    "clip_norm": 1.0,
     "window": (-20.0, 180.0),
     "augmentation": Augmentation(flip=True),
 }

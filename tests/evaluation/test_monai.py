@@ -9,6 +9,7 @@ from cafct_keras.evaluation import surface_distances
 from tests.evaluation.drawn import summary
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("monai", reason="MONAI is not installed; pip install -e '.[monai]'")
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # MONAI's own imports
