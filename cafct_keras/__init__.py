@@ -9,6 +9,8 @@
 Importing it loads neither TensorFlow (unless that is the backend) nor matplotlib.
 """
 
+import importlib
+
 from cafct_keras import backend as _backend
 from cafct_keras import huge_pages as _huge_pages
 
@@ -21,10 +23,18 @@ from cafct_keras.models import CAFCTNet, create_model, list_models, load_model  
 
 __version__ = "0.1.0"
 
+
+def __getattr__(name):
+    if name == "evaluation":  # brings SciPy along, which nobody else waits for
+        return importlib.import_module("cafct_keras.evaluation")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     "CAFCTNet",
     "__version__",
     "create_model",
+    "evaluation",
     "layers",
     "list_models",
     "load_model",

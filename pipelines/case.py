@@ -3,7 +3,6 @@
 import abc
 import dataclasses
 from collections.abc import Iterator
-from typing import Protocol
 
 import numpy as np
 
@@ -40,8 +39,8 @@ class Case:
     frame: Frame | None = None
 
 
-class Source(Protocol):
-    """A reader of one layout.
+class Source(abc.ABC):
+    """A reader of one layout. It names its cases before it reads them, so that they can be read in any order.
 
     Attributes:
         layout: the layout's name, such as `"phantom"` or `"paired_folder"`.
@@ -49,27 +48,13 @@ class Source(Protocol):
             (uint8, every slice stretched from its own least to its own largest value).
         targets: names of the masks that every case has.
         notes: lines worth telling the user, such as how patients were told apart.
+        parts: name of each case to its part of the split, in the order of `cases()`.
     """
 
     layout: str
     intensity: str
     targets: tuple[str, ...]
     notes: list[str]
-
-    def cases(self, split: str | None = None) -> Iterator[Case]:
-        """Yields the cases in a fixed order, one at a time; with a `split`, those of that part only."""
-
-    def fingerprint(self) -> str:
-        """Hex digest that changes when the data do."""
-
-
-class ListedSource(abc.ABC):
-    """A source that can name its cases before it reads them, so that they can be read in any order and in parallel.
-
-    Attributes:
-        parts: name of each case to its part of the split, in the order of `cases()`.
-    """
-
     parts: dict[str, str]
 
     @abc.abstractmethod
@@ -82,6 +67,10 @@ class ListedSource(abc.ABC):
         Raises:
             DataError: a file of the case is missing, damaged or does not fit the others.
         """
+
+    @abc.abstractmethod
+    def fingerprint(self) -> str:
+        """Hex digest that changes when the data do."""
 
     def cases(self, split: str | None = None) -> Iterator[Case]:
         """Yields the cases, all or those of one part, reading one at a time."""

@@ -7,8 +7,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.case import ListedSource, Source
+from pipelines.case import Source
 from pipelines.errors import DataError
+from pipelines.sources.prepared import Prepared
 
 # The only one of TFDS's formats that both tf.data and a data source without TensorFlow read.
 FILE_FORMAT = "parquet"
@@ -43,7 +44,7 @@ def prepare(
         DataError: `out` holds another dataset of that layout, the source is a prepared dataset itself, or Beam is
             wanted and not there.
     """
-    if not isinstance(source, ListedSource):
+    if isinstance(source, Prepared):
         raise DataError(f"{source.layout}: is a prepared dataset already; give the folder that it was made from")
     import tensorflow_datasets as tfds
 

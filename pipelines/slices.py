@@ -2,10 +2,11 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.case import SPLITS, Source
+from pipelines.case import SPLITS, Case, Source
 from pipelines.errors import DataError
 from pipelines.resize import resize_images, resize_masks
 from pipelines.stack import StackInFile, StackInMemory
@@ -53,10 +54,7 @@ class Slices:
         """
         if not self.context:
             return self.images[indices][..., None]
-        nearby = indices[:, None] + np.arange(-self.context, self.context + 1)
-        first = np.searchsorted(self.cases, self.cases[indices], side="left")
-        last = np.searchsorted(self.cases, self.cases[indices], side="right") - 1
-        return np.moveaxis(self.images[np.clip(nearby, first[:, None], last[:, None])], 1, -1)
+        return np.moveaxis(self.images[neighbours(indices, self.cases, self.context)], 1, -1)
 
 
 def load_slices(
@@ -104,11 +102,10 @@ def load_slices(
     for case in source.cases():
         if context and not case.contiguous:
             raise DataError(f"--context {context}: the slices of case {case.name} are no neighbours; give --context 0")
-        images = to_grey(case.images, window) if source.intensity == "hu" else case.images
-        masks = np.stack([resize_masks(case.masks[name], size) for name in targets], axis=-1)
+        images, masks = network_slices(case, targets=targets, size=size, window=window)
         part = parts[case.split]
-        part.images.append(resize_images(images, size, outside=0))
-        part.masks.append(masks.astype(np.uint8))
+        part.images.append(images)
+        part.masks.append(masks)
         part.names.extend(case.slice_names)
         part.patients.extend([case.patient] * len(case.slice_names))
         part.lengths.append(len(case.slice_names))
@@ -117,6 +114,42 @@ def load_slices(
             raise DataError(f"{source.layout}: no {name} slices; give some patients that split")
     # Popped, so that a part's pieces go as soon as they are joined.
     return {name: _join(parts.pop(name), targets, context) for name in SPLITS}
+
+
+def network_slices(
+    case: Case, *, targets: Sequence[str], size: int, window: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """A case's slices as networks see them.
+
+    Args:
+        case: the case.
+        targets: masks wanted, all of which the case has.
+        size: height and width in pixels.
+        window: Hounsfield units shown as 0 and as 255; slices that are grey already stay as they are.
+
+    Returns:
+        Images `(slices, size, size)` uint8 and masks `(slices, size, size, targets)` uint8, 0 or 1.
+    """
+    images = to_grey(case.images, window) if case.images.dtype == np.int16 else case.images
+    masks = [resize_masks(case.masks[name], size) for name in targets]
+    return resize_images(images, size, outside=0), np.stack(masks, axis=-1).astype(np.uint8)
+
+
+def neighbours(indices: np.ndarray, cases: np.ndarray, context: int) -> np.ndarray:
+    """The slices that come with each slice.
+
+    Args:
+        indices: `(B,)` of slices.
+        cases: `(N,)`, the number of the case of every slice; a case's slices stand together, in their order.
+        context: neighbours on either side.
+
+    Returns:
+        `(B, 2 * context + 1)` indices from below to above; beyond a case's first and last slice that one is repeated.
+    """
+    nearby = indices[:, None] + np.arange(-context, context + 1)
+    first = np.searchsorted(cases, cases[indices], side="left")
+    last = np.searchsorted(cases, cases[indices], side="right") - 1
+    return np.clip(nearby, first[:, None], last[:, None])
 
 
 def foreground_counts(slices: Slices) -> dict[str, int]:

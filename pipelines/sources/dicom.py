@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydicom.uid import MediaStorageDirectoryStorage
 
-from pipelines.case import Case, ListedSource
+from pipelines.case import Case, Source
 from pipelines.errors import DataError
 from pipelines.fingerprint import fingerprint
 from pipelines.sources.dicom_masks import MaskFile, find_masks, read_masks
@@ -31,7 +31,7 @@ class _Scan:
     notes: list[str]
 
 
-class Dicom(ListedSource):
+class Dicom(Source):
     """Reads a folder of CT slices (one case), or a folder of such folders (one case each).
 
     Files are told by what is in them, not by their names. A case is named after its folder; its patient is the

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.case import SPLITS, Case, ListedSource
+from pipelines.case import SPLITS, Case, Source
 from pipelines.errors import DataError
 from pipelines.fingerprint import fingerprint
 from pipelines.sources.lits_png_listing import (
@@ -37,7 +37,7 @@ def found(directory: str | Path) -> bool:
     return False
 
 
-class LitsPng(ListedSource):
+class LitsPng(Source):
     """Reads Kaggle's `lits-png`, one case for each study.
 
     `lits_train.csv` and `lits_test.csv` give the split; studies in neither are validation. With neither file, studies

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.ahead import map_ahead
-from pipelines.case import Case, ListedSource
+from pipelines.case import Case, Source
 from pipelines.errors import DataError
 from pipelines.sources import lits_png_listing as listing
 from pipelines.sources.aside import written_aside
@@ -21,7 +21,7 @@ _COLUMNS = (
 )
 
 
-def write_lits_png(source: ListedSource, directory: str | Path) -> None:
+def write_lits_png(source: Source, directory: str | Path) -> None:
     """Writes `lits_df.csv`, `lits_train.csv`, `lits_test.csv`, `lits_probe.csv` and `dataset_6/dataset_6/*.png`.
 
     Case N, counted from 0, becomes study N; its slices keep their order. A case is listed in the CSV of its part,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.case import Case, ListedSource
+from pipelines.case import Case, Source
 from pipelines.errors import DataError
 from pipelines.fingerprint import fingerprint
 from pipelines.geometry import Frame, same_place, steps_of_one
@@ -22,7 +22,7 @@ from pipelines.sources.volume_split import split_volumes
 __all__ = ["Nifti", "found", "read_labels", "read_volume"]
 
 
-class Nifti(ListedSource):
+class Nifti(Source):
     """Reads CT volumes and their masks through nibabel, one case at a time, in canonical orientation.
 
     Three forms are told apart by looking: `volume-N.nii` with `segmentation-N.nii`, in the folder or at any depth

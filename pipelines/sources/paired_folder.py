@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipelines.case import Case, ListedSource
+from pipelines.case import Case, Source
 from pipelines.errors import DataError
 from pipelines.natural import natural
 from pipelines.sources.folder_index import find_parts, find_patients, read_index
 from pipelines.sources.png import decode_image, decode_mask
 
 
-class PairedFolder(ListedSource):
+class PairedFolder(Source):
     """Reads `images/ID.png` and `masks/ID.png`, one case for each patient.
 
     With an `index.csv` (columns `id`, `patient`, `split`; the last two may be missing) its split is the split;

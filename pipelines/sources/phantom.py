@@ -12,7 +12,7 @@ import json
 import numpy as np
 from scipy import ndimage
 
-from pipelines.case import Case, ListedSource
+from pipelines.case import Case, Source
 from pipelines.errors import DataError
 from pipelines.sources import phantom_anatomy as anatomy
 from pipelines.sources.phantom_liver import paint_liver
@@ -135,7 +135,7 @@ def make_case(index: int, slices: int, size: int, seed: int) -> Case:
     )
 
 
-class Phantom(ListedSource):
+class Phantom(Source):
     """Synthetic abdominal CT.
 
     Example:

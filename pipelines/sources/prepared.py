@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from pyarrow.parquet import ParquetFile
 
-from pipelines.case import SPLITS, Case
+from pipelines.case import SPLITS, Case, Source
 from pipelines.errors import DataError
 from pipelines.fingerprint import fingerprint
 
@@ -15,7 +15,7 @@ _MARK = "dataset_info.json"
 _BATCH = 64  # slices
 
 
-class Prepared:
+class Prepared(Source):
     """Reads a prepared `lits_slices` dataset, without TensorFlow.
 
     Args:
@@ -34,16 +34,21 @@ class Prepared:
         self._directory = _dataset(Path(directory))
         self._builder = tfds.builder_from_directory(str(self._directory))
         known = self._builder.info.metadata or {}
-        if self._builder.name != "lits_slices" or "intensity" not in known:
+        if self._builder.name != "lits_slices" or "parts" not in known:
             raise DataError(f"{self._directory}: a dataset of another kind; make one with cafct-keras data prepare")
         self.layout = known["layout"]
         self.intensity = known["intensity"]
         self.targets = tuple(known["targets"])
+        self.parts = known["parts"]
         self.window = known["window"]
         self.notes = [f"prepared dataset {self._directory}", *known["notes"]]
 
+    def case(self, name: str) -> Case:
+        """Reads one case; those before it in its part are read over."""
+        return next(case for case in self.cases(self.parts[name]) if case.name == name)
+
     def cases(self, split: str | None = None) -> Iterator[Case]:
-        """Yields the cases of one part of the split, or of all."""
+        """Yields the cases of one part of the split, or of all, each part from one end to the other."""
         for part in SPLITS if split is None else (split,):
             if part in self._builder.info.splits:
                 for _, rows in groupby(self._slices(part), key=lambda row: row["case"]):

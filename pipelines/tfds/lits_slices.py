@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from pipelines.ahead import map_ahead
-from pipelines.case import SPLITS, Case, ListedSource
+from pipelines.case import SPLITS, Case, Source
 from pipelines.resize import resize_images, resize_masks
 from pipelines.slices import to_grey
 
@@ -38,7 +38,7 @@ class LitsSlicesConfig(tfds.core.BuilderConfig):
         beam: read the cases on Apache Beam, however many machines that has.
     """
 
-    source: ListedSource | None = None
+    source: Source | None = None
     size: int = 256
     window: tuple[float, float] | None = None
     done: Path | None = None
@@ -87,6 +87,7 @@ class LitsSlices(tfds.core.GeneratorBasedBuilder):
                 window=None if config.window is None else list(config.window),
                 size=config.size,
                 targets=list(config.source.targets),
+                parts=config.source.parts,
                 fingerprint=config.source.fingerprint(),
                 notes=list(config.source.notes),
             ),
@@ -120,7 +121,7 @@ class LitsSlices(tfds.core.GeneratorBasedBuilder):
 
 
 def read_arrays(
-    source: ListedSource, name: str, *, size: int, intensity: str, window: tuple[float, float] | None
+    source: Source, name: str, *, size: int, intensity: str, window: tuple[float, float] | None
 ) -> dict[str, np.ndarray]:
     """Reads a case as it is kept: feature name to one row a slice."""
     case: Case = source.case(name)

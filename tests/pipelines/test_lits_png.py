@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipelines import open_source
-from pipelines.case import Case, ListedSource
+from pipelines.case import Case, Source
 from pipelines.errors import DataError
 from pipelines.sources.lits_png import LitsPng, found, read_csv
 from pipelines.sources.lits_png_writer import stretch, write_lits_png
@@ -300,7 +300,7 @@ def test_genuine_table_by_what_its_flags_mean(shared):
         assert indices == list(range(len(indices)))
 
 
-class Scans(ListedSource):
+class Scans(Source):
     """Made-up scans without anatomy: 260 slices in the first, and a slice that is all the same."""
 
     layout, intensity, targets, notes = "scans", "hu", ("liver", "lesion"), ()
