@@ -38,28 +38,41 @@ class Bootstrap:
     Every figure of the evaluation is such a ratio: a mean is the sum of its values over their number, and a pooled
     score is a ratio of pixel counts. So patients are drawn once, as how often each comes, and no mask is seen again.
 
+    Where a system was trained several times, its runs are drawn too, independently of the patients: a run counts as
+    often as it comes for all of them. What is summed is then groups, `run * patients + patient`.
+
     Args:
         patients: how many there are, 1 or more.
+        runs: how many runs the same patients were scored by, 1 or more.
         seed: 0 or more; the same seed and number of patients draw the same resamples.
         resamples: how many times patients are drawn, 1 or more.
+
+    Attributes:
+        patients: as given.
+        groups: `runs * patients`; with one run, a group is a patient.
     """
 
-    def __init__(self, *, patients: int, seed: int = 0, resamples: int = 1000):
+    def __init__(self, *, patients: int, runs: int = 1, seed: int = 0, resamples: int = 1000):
         self.patients = patients
+        self.groups = runs * patients
         generator = np.random.default_rng(seed)
-        self._times = generator.multinomial(patients, np.full(patients, 1 / patients), size=resamples).astype(float)
+        of_patients, of_runs = (
+            generator.multinomial(number, np.full(number, 1 / number), size=resamples).astype(float)
+            for number in (patients, runs)
+        )
+        self._times = (of_runs[:, :, None] * of_patients[:, None, :]).reshape(resamples, self.groups)
 
     def interval(self, numerators: np.ndarray, denominators: np.ndarray) -> tuple[float | None, float | None]:
         """The central 95 % of the resampled ratios.
 
         Args:
-            numerators: `(patients,)`, summed over each patient's units.
-            denominators: `(patients,)`, likewise, 0 or more; 0 where nothing of a patient counts.
+            numerators: `(groups,)`, summed over each group's units.
+            denominators: `(groups,)`, likewise, 0 or more; 0 where nothing of a group counts.
 
         Returns:
             Lower and upper end; None and None where fewer than two patients count.
         """
-        if np.count_nonzero(denominators) < 2:
+        if np.count_nonzero(np.reshape(denominators, (-1, self.patients)).any(axis=0)) < 2:
             return None, None
         above, below = self._times @ np.asarray(numerators, float), self._times @ np.asarray(denominators, float)
         drawn = below > 0  # a resample may hold none of the patients that count
@@ -74,12 +87,12 @@ class Bootstrap:
 
         Args:
             values: `(units,)` float, NaN where a unit does not count.
-            patient: `(units,)` int, whose each unit is, 0..patients - 1.
+            patient: `(units,)` int, the group of each unit, 0..groups - 1.
             predict_nothing: `(units,)`, the same for an empty prediction.
         """
         counted = ~np.isnan(values)
-        sums = np.bincount(patient[counted], weights=values[counted], minlength=self.patients)
-        low, high = self.interval(sums, np.bincount(patient[counted], minlength=self.patients))
+        sums = np.bincount(patient[counted], weights=values[counted], minlength=self.groups)
+        low, high = self.interval(sums, np.bincount(patient[counted], minlength=self.groups))
         return Figure(
             value=mean_of(values),
             units=int(counted.sum()),
@@ -94,11 +107,11 @@ class Bootstrap:
         Args:
             numerators: `(n,)` int.
             denominators: `(n,)` int.
-            patient: `(n,)` int, whose each pair is, 0..patients - 1.
+            patient: `(n,)` int, the group of each pair, 0..groups - 1.
             predict_nothing: handed on.
         """
         above, below = (
-            np.bincount(patient, weights=part, minlength=self.patients) for part in (numerators, denominators)
+            np.bincount(patient, weights=part, minlength=self.groups) for part in (numerators, denominators)
         )
         low, high = self.interval(above, below)
         value = float(above.sum() / below.sum()) if below.any() else None

@@ -212,15 +212,18 @@ def overlap_figures(counts: Counts, case: np.ndarray, patient: np.ndarray, boots
     are drawn: a batch counts for a patient by its share of slices.
 
     Args:
-        counts: of all slices, in order.
+        counts: of all slices, in order, one run's after the other's.
         case: int `(slices,)`, 0..cases - 1.
-        patient: int `(slices,)`, 0..patients - 1; the slices of a case have one.
-        bootstrap: over the patients.
+        patient: int `(slices,)`, the bootstrap's group, 0..groups - 1; the slices of a case have one.
+        bootstrap: over the patients, and over the runs where there are several.
 
     Returns:
         Name of rule to measure to `Figure`.
     """
-    unit_of_slice = {"slice": np.arange(len(counts)), "case": case, "batch": np.arange(len(counts)) // BATCH_SIZE}
+    run, slices = patient // bootstrap.patients, np.arange(len(counts))
+    batch = (slices - np.searchsorted(run, run)) // BATCH_SIZE  # of its run
+    batch = np.unique(run * len(counts) + batch, return_inverse=True)[1]
+    unit_of_slice = {"slice": slices, "case": case, "batch": batch}
     units = {name: counts.grouped(index, int(index.max()) + 1) for name, index in unit_of_slice.items()}
     return {
         name: {
@@ -247,12 +250,12 @@ def _averaged(
     scores = unit_scores(rule, measure, units)
     counted = ~np.isnan(scores)
     # What a patient's slices make of each unit: all of it, but for batches that straddle patients.
-    pairs, slices = np.unique(unit_of_slice * bootstrap.patients + patient, return_counts=True)
-    unit, owner = np.divmod(pairs, bootstrap.patients)
+    pairs, slices = np.unique(unit_of_slice * bootstrap.groups + patient, return_counts=True)
+    unit, owner = np.divmod(pairs, bootstrap.groups)
     share = counted[unit] * slices / np.bincount(unit_of_slice)[unit]
     low, high = bootstrap.interval(
-        np.bincount(owner, weights=share * np.nan_to_num(scores)[unit], minlength=bootstrap.patients),
-        np.bincount(owner, weights=share, minlength=bootstrap.patients),
+        np.bincount(owner, weights=share * np.nan_to_num(scores)[unit], minlength=bootstrap.groups),
+        np.bincount(owner, weights=share, minlength=bootstrap.groups),
     )
     return Figure(
         value=mean_of(scores),

@@ -1,0 +1,44 @@
+"""What several runs of one system scored together, from the tables that their evaluations left behind."""
+
+import csv
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from cafct_keras.evaluation.gathering import AS_PREDICTED
+from cafct_keras.evaluation.intervals import Bootstrap
+from cafct_keras.evaluation.overlap import Counts, overlap_figures
+
+
+def pooled_figures(tables: Sequence[str | pathlib.Path], target: str, *, seed: int = 0) -> dict[str, dict[str, dict]]:
+    """Every rule's figures over the slices of several runs on the same cases.
+
+    Values are means over runs; intervals (95 %) resample runs and patients, independently of each other.
+
+    Args:
+        tables: the runs' `slices.csv`, see `slice_rows`; one or more.
+        target: which rows.
+        seed: of the bootstrap.
+
+    Returns:
+        Rule to measure to figure, see `Figure`.
+    """
+    runs = [_rows(path, target) for path in tables]
+    patients = sorted({row["patient"] for rows in runs for row in rows})
+    number = {name: index for index, name in enumerate(patients)}
+    rows = [(run, row) for run, rows in enumerate(runs) for row in rows]
+    counts = Counts(
+        **{name: np.array([int(row[name]) for _, row in rows], np.int64) for name in ("tp", "fp", "fn", "pixels")}
+    )
+    cases: dict[tuple[int, str], int] = {}
+    case = np.array([cases.setdefault((run, row["case"]), len(cases)) for run, row in rows])
+    group = np.array([run * len(patients) + number[row["patient"]] for run, row in rows])
+    bootstrap = Bootstrap(patients=len(patients), runs=len(runs), seed=seed)
+    figures = overlap_figures(counts, case, group, bootstrap)
+    return {rule: {name: figure.as_dict() for name, figure in measures.items()} for rule, measures in figures.items()}
+
+
+def _rows(path: str | pathlib.Path, target: str) -> list[dict[str, str]]:
+    with pathlib.Path(path).open(newline="", encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if row["target"] == target and row["result"] == AS_PREDICTED]

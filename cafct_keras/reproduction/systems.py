@@ -1,0 +1,118 @@
+"""The rows of Tables 2 to 4 of arXiv 2401.16886, and the networks that stand for them."""
+
+import dataclasses
+
+from cafct_keras.errors import UserError
+from cafct_keras.models import list_models
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class System:
+    """One row.
+
+    Attributes:
+        name: as the paper calls it, or the network's name where it is in none of the paper's tables.
+        model: see `create_model`.
+        options: arguments of the network's builder.
+        remark: what a reader must know before comparing the row with the printed one.
+    """
+
+    name: str
+    model: str
+    options: dict = dataclasses.field(default_factory=dict)
+    remark: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What its files are called, and what `--models` calls it."""
+        return "-".join([self.model, *map(str, self.options.values())])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Table:
+    """One of the paper's tables: what it is about, and its rows in the printed order."""
+
+    target: str
+    systems: tuple[System, ...]
+
+
+_CAFCT_NET = System(name="CAFCT-Net", model="cafct_net")
+_DEEPLAB = System(
+    name="DeeplabV3+", model="deeplab_v3_plus", remark="the paper does not name its backbone; here ResNet-50, stride 16"
+)
+_ATTENTION_UNET = System(
+    name="Attention U-Net", model="attention_unet", remark="in the 2-D form that 2-D papers run; the cited one is 3-D"
+)
+TABLES = {
+    2: Table(
+        target="lesion",
+        systems=(
+            System(
+                name="H-DenseUNet",
+                model="dense_unet",
+                remark="its 2-D part, DenseUNet-167: single slices have no volume for the 3-D part to see",
+            ),
+            _DEEPLAB,
+            _ATTENTION_UNET,
+            System(
+                name="PVTFormer",
+                model="pvtformer",
+                remark="without pretrained weights, which the cited one begins with",
+            ),
+            _CAFCT_NET,
+        ),
+    ),
+    3: Table(
+        target="liver",
+        systems=(
+            System(name="U-Net", model="unet"),
+            _DEEPLAB,
+            _ATTENTION_UNET,
+            System(name="UNet++", model="unet_plus_plus"),
+            _CAFCT_NET,
+        ),
+    ),
+    4: Table(
+        target="lesion",
+        systems=(
+            _CAFCT_NET,
+            *(
+                System(name=f"w/o {part}", model="cafct_net", options={"ablation": ablation})
+                for part, ablation in (
+                    ("Transformer", "transformer"),
+                    ("AFF", "aff"),
+                    ("ASPP", "aspp"),
+                    ("AGs", "gates"),
+                )
+            ),
+        ),
+    ),
+}
+
+
+def choose_systems(table: int, models: str | None) -> tuple[System, ...]:
+    """The rows to make.
+
+    Args:
+        table: 2, 3 or 4.
+        models: keys of systems and names of networks, separated by commas; None for the table's own. Networks that the
+            table has no row for are added below it.
+
+    Raises:
+        UserError: there is no such table, system or network.
+    """
+    if table not in TABLES:
+        raise UserError(f"--table {table}: unknown; give {', '.join(map(str, TABLES))}")
+    systems = TABLES[table].systems
+    if models is None:
+        return systems
+    own = {system.key: system for system in systems}
+    chosen = {}
+    for name in filter(None, map(str.strip, models.split(","))):
+        if name not in own and name not in list_models():
+            known = dict.fromkeys([*own, *list_models()])
+            raise UserError(f"--models {name}: unknown; give some of {', '.join(known)}")
+        chosen[name] = own.get(name, System(name=name, model=name))
+    if not chosen:
+        raise UserError("--models: names none; leave it out for the whole table")
+    return tuple(chosen.values())
