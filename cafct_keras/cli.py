@@ -97,7 +97,7 @@ def _model_options(ctx, parameter, values):
 @click.option("--clip-norm", type=float, help="Length that longer gradients are cut to.  [default: any; phantom: 1]")
 @click.option("--schedule", default="cosine", show_default=True, help="cosine or constant.")
 @click.option("--warmup-epochs", type=float, help="Epochs of linear rise first.  [default: 0; phantom: 1]")
-@click.option("--flip", is_flag=True, help="Augmentation: mirror either axis.  [phantom: on where no other is given]")
+@click.option("--flip", is_flag=True, help="Augmentation: mirror either axis, and with it the patient's sides.")
 @click.option("--quarter-turns", is_flag=True, help="Augmentation: turn by 90, 180 or 270 degrees.")
 @click.option("--rotation", type=float, default=0.0, help="Augmentation: turn by up to so many degrees.")
 @click.option("--scale", type=float, default=0.0, help="Augmentation: magnify by up to this share.")
@@ -124,7 +124,7 @@ def fit(started, quiet, as_json, **options):
     from pipelines.augmentation import Augmentation
 
     chosen = {field.name: options.pop(field.name) for field in dataclasses.fields(Augmentation)}
-    # Nothing chosen is left to the data: none for real slices, flips for the phantom.
+    # Nothing chosen is left to the recipe.
     augmentation = Augmentation(**chosen) if any(chosen.values()) else None
     card = train(FitOptions(augmentation=augmentation, **options), quiet=quiet, started=started)
     if as_json:

@@ -38,7 +38,8 @@ PHANTOM = {
     "warmup_epochs": 1.0,
     "clip_norm": 1.0,
     "window": (-20.0, 180.0),
-    "augmentation": Augmentation(flip=True),
+    # Not flipped: a mirrored patient has the liver where the spleen was, and telling the two apart takes longer.
+    "augmentation": Augmentation(),
 }
 
 
