@@ -9,6 +9,7 @@ import time
 import click
 
 from cafct_keras.cli_data import data
+from cafct_keras.cli_evaluate import evaluate, score
 from cafct_keras.errors import UserError
 from pipelines.errors import DataError
 
@@ -23,7 +24,8 @@ def cli(debug):
     """
 
 
-cli.add_command(data)
+for command in (data, evaluate, score):
+    cli.add_command(command)
 
 
 def main():

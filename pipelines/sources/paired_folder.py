@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from PIL import Image
 
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
-from pipelines.natural import natural
+from pipelines.natural import consecutive, natural
 from pipelines.sources.folder_index import find_parts, find_patients, read_index
 from pipelines.sources.png import decode_image, decode_mask
 
@@ -82,7 +81,7 @@ class PairedFolder(Source):
             images=self._images[span],
             masks={self.targets[0]: self._masks[span]},
             slice_names=names,
-            contiguous=_contiguous(names),
+            contiguous=consecutive(names),
         )
 
     def fingerprint(self) -> str:
@@ -153,9 +152,3 @@ def _spans(patients: list[str]) -> dict[str, slice]:
         spans[patient] = slice(start, stop)
         start = stop
     return spans
-
-
-def _contiguous(names: tuple[str, ...]) -> bool:
-    """Whether the names end in numbers that rise one by one, as those of neighbouring slices do."""
-    numbers = [re.search(r"(\d+)[^\d]*$", name) for name in names]
-    return all(numbers) and all(int(b[1]) - int(a[1]) == 1 for a, b in itertools.pairwise(numbers))
