@@ -127,6 +127,11 @@ def test_u_net_down(arrays):
     np.testing.assert_allclose(ops.convert_to_numpy(x), expected, atol=TOLERANCE, rtol=TOLERANCE)
 
 
+@pytest.mark.parametrize(("prefix", "factor"), [("pvtformer_decoderblock_8_8", 2), ("pvtformer_upblock_8_8_x4", 4)])
+def test_blocks_of_pvtformer(arrays, prefix, factor):
+    check(layers.ResidualUpsampling(filters=8, factor=factor), arrays, prefix, golden.RESIDUAL_UPSAMPLING)
+
+
 @pytest.mark.parametrize("align_corners", [False, True])
 @pytest.mark.parametrize(("size", "factor"), [("14x10", 2), ("28x20", 4)])
 def test_bilinear_upsampling(arrays, size, factor, align_corners):
