@@ -38,14 +38,20 @@ HEADS = (1, 2, 5, 8)
 REDUCTIONS = (8, 4, 2, 1)
 
 
-def pvt_stages(image, variant, *, name, drop_path_rate=None):
-    """Applies a PVTv2's stages and returns the four maps, of strides 4, 8, 16 and 32."""
+def pvt_stages(image, variant, *, name, drop_path_rate=None, levels=4):
+    """Applies the first `levels` stages of a PVTv2 and returns their maps, of strides 4, 8, 16 and 32.
+
+    Raises:
+        ValueError: for an unknown variant.
+    """
+    if variant not in PVTS:
+        raise ValueError(f"unknown PVTv2 {variant!r}; known are {', '.join(PVTS)}")
     config = PVTS[variant]
     rate = config.drop_path_rate if drop_path_rate is None else drop_path_rate
     # One rate a block, rising from 0 at the first to the full rate at the last.
     rates = np.linspace(0, rate, sum(config.depths)).tolist()
     x, maps = image, []
-    for level in range(4):
+    for level in range(levels):
         depth = config.depths[level]
         stage = TransformerStage(
             filters=config.widths[level],
@@ -82,8 +88,6 @@ def PVTv2(  # noqa: N802
     Raises:
         ValueError: for an unknown variant or a size that is no multiple of 32.
     """
-    if variant not in PVTS:
-        raise ValueError(f"unknown PVTv2 {variant!r}; known are {', '.join(PVTS)}")
     image = image_input(input_shape)
     maps = pvt_stages(image, variant, name="stage", drop_path_rate=drop_path_rate)
     model = keras.Model(image, maps, name=name or f"pvt_v2_{variant}")

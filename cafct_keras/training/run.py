@@ -22,7 +22,7 @@ from cafct_keras.errors import UserError
 from cafct_keras.losses import BCEDiceLoss
 from cafct_keras.models import create_model, load_model, logits_model
 from cafct_keras.models.saving import MODEL_FILE, RUN_FILE, RUN_FORMAT
-from cafct_keras.optimizers import cosine_schedule, make_optimizer
+from cafct_keras.optimizers import cosine_schedule, make_optimizer, poly_schedule
 from cafct_keras.training import figures
 from cafct_keras.training.callbacks import Checkpoints, Events, NonFiniteGuard
 from cafct_keras.training.data_wait import DataWait
@@ -174,6 +174,8 @@ def _compile(model, options, *, targets, steps_per_epoch, steps):
     rate = options.learning_rate
     if options.schedule == "cosine":
         rate = cosine_schedule(rate, steps=steps, warmup_steps=round(options.warmup_epochs * steps_per_epoch))
+    elif options.schedule == "poly":
+        rate = poly_schedule(rate, steps=steps)
     optimizer = make_optimizer(
         options.optimizer,
         learning_rate=rate,
@@ -188,7 +190,8 @@ def _compile(model, options, *, targets, steps_per_epoch, steps):
             name = prefix + metric().name
             measured.append(metric(name=name, from_logits=True, class_index=index))
     # Weighted, so that the filling of the last validation batch does not count.
-    model.compile(optimizer, BCEDiceLoss(from_logits=True), weighted_metrics=measured)
+    loss = BCEDiceLoss(from_logits=True, bce_weight=options.bce_weight, dice_weight=options.dice_weight)
+    model.compile(optimizer, loss, weighted_metrics=measured)
     # With two targets, the lesion's.
     return measured[-3].name
 
