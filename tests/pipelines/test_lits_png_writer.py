@@ -11,6 +11,8 @@ from pipelines.case import Case, Source
 from pipelines.errors import DataError
 from pipelines.sources.lits_png import LitsPng, read_csv
 from pipelines.sources.lits_png_writer import stretch, write_lits_png
+from pipelines.sources.nifti import Nifti
+from pipelines.sources.nifti_writer import write_nifti
 from pipelines.sources.phantom import Phantom
 from tests.pipelines.lits_png_folders import HEADER, INNER
 
@@ -45,11 +47,32 @@ def test_what_is_written_is_read_back(tmp_path, original):
     for number, (back, case) in enumerate(zip(source.cases(), original.cases(), strict=True)):
         assert (back.name, back.split) == (f"study-{number}", case.split)
         assert len(back.slice_names) == len(case.slice_names)
+        # From the pelvis up, and each slice turned upside down.
         for target in source.targets:
-            assert np.array_equal(back.masks[target], case.masks[target])
-        for grey, hounsfield in zip(back.images, case.images.astype(float), strict=True):
+            assert np.array_equal(back.masks[target], case.masks[target][::-1, ::-1, ::-1])
+        for grey, hounsfield in zip(back.images, case.images[::-1, ::-1, ::-1].astype(float), strict=True):
             low, high = hounsfield.min(), hounsfield.max()
             assert np.abs(low + grey * (high - low) / 255 - hounsfield).max() <= 0.5001 * (high - low) / 255
+
+
+def test_patients_lie_as_those_of_lits_do(tmp_path):
+    write_lits_png(Phantom(cases=3, slices=12, size=64), tmp_path / "x")
+    for case in LitsPng(tmp_path / "x").cases():
+        _, _, columns = np.nonzero(case.masks["liver"])
+        assert columns.mean() > 32 + 5  # the patient's liver on the image's right
+        rows = np.nonzero(case.images > 230)[1]  # bone, of which the spine is most
+        assert np.median(rows) < 24  # up
+        area = case.masks["liver"].sum(axis=(1, 2))
+        assert area[:4].sum() < area[-5:-1].sum()  # the liver's tip points to the pelvis, slice 0; its dome is broad
+
+
+def test_a_scan_that_knows_how_it_lies_is_turned_the_same_way(tmp_path):
+    write_nifti(Phantom(cases=3, slices=4, size=32), tmp_path / "nifti")
+    write_lits_png(Nifti(tmp_path / "nifti"), tmp_path / "from_nifti")
+    write_lits_png(Phantom(cases=3, slices=4, size=32), tmp_path / "direct")
+    for one, other in zip(LitsPng(tmp_path / "from_nifti").cases(), LitsPng(tmp_path / "direct").cases(), strict=True):
+        assert np.array_equal(one.images, other.images)
+        assert np.array_equal(one.masks["liver"], other.masks["liver"])
 
 
 def test_what_is_written_has_the_traps(tmp_path):
