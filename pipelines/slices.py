@@ -204,5 +204,8 @@ def _join(part: _Part, targets: tuple[str, ...], context: int) -> Slices:
 def to_grey(hounsfield: np.ndarray, window: tuple[float, float]) -> np.ndarray:
     """Hounsfield units to uint8 of the same shape: the window's ends become 0 and 255, what lies beyond is clipped."""
     low, high = window
-    clipped = np.clip(hounsfield.astype(np.float32), low, high)
-    return np.rint(255.0 * (clipped - low) / (high - low)).astype(np.uint8)
+    grey = np.empty(hounsfield.shape, np.uint8)
+    for plane, out in zip(hounsfield, grey, strict=True):  # one by one: as floats, a scan takes gigabytes
+        clipped = np.clip(plane.astype(np.float32), low, high)
+        out[...] = np.rint(255.0 * (clipped - low) / (high - low))
+    return grey
