@@ -71,7 +71,7 @@ def _model_options(ctx, parameter, values):
 
 
 @cli.command()
-@click.option("--data", default="phantom", show_default=True, help="phantom, or a folder in any layout that is known.")
+@click.option("--data", default="phantom", show_default=True, help="phantom, or a folder (./phantom) in any layout.")
 @click.option("--layout", help="Of the folder, such as nifti or dicom.  [default: found by looking]")
 @click.option("--target", default="lesion", show_default=True, help="lesion, liver or both.")
 @click.option("--patient-pattern", help="Regular expression; its first group is the patient in a slice's name.")
@@ -165,16 +165,18 @@ def export(run, file_format, out, as_json):
 @click.option("--precision", default="float32", show_default=True, help="float32, mixed_bfloat16 or mixed_float16.")
 @click.option("--repeats", type=click.IntRange(1), default=10, show_default=True, help="Timed steps.")
 @click.option("--data", "folder", default="phantom", show_default=True, help="Of benchmark data: phantom or a folder.")
+@click.option("--layout", help="Of benchmark data.  [default: found by looking]")
 @click.option("--target", default="lesion", show_default=True, help="Of benchmark data.")
+@click.option("--cache", default="ram", show_default=True, help="Of benchmark data: ram, or none for a file.")
 @click.option("--augment", is_flag=True, help="Of benchmark data: all augmentation.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on the last line.")
-def benchmark(task, folder, target, augment, as_json, **options):
+def benchmark(task, folder, layout, target, cache, augment, as_json, **options):
     """Time a network's step on synthetic arrays, without TensorFlow, or the data that come to it."""
     if task == "data":
         from pipelines.speed import measure, table
 
         chosen = {name: options[name] for name in ("size", "batch_size")}
-        report = measure(folder, target=target, augment=augment, **chosen)
+        report = measure(folder, layout=layout, target=target, cache=cache, augment=augment, **chosen)
     else:
         from cafct_keras.benchmark import benchmark as measure
         from cafct_keras.benchmark import table

@@ -1,4 +1,4 @@
-"""What augmentation is wanted, in plain numbers; `pipelines.augment` carries it out in TensorFlow."""
+"""What augmentation is wanted, in plain numbers; `pipelines.augment` carries it out."""
 
 import dataclasses
 
