@@ -16,13 +16,12 @@ from cafct_keras.layers import (
     DecoderBlock,
     SegmentationHead,
 )
-from cafct_keras.models.inputs import image_input
-from cafct_keras.models.pvt_v2 import PVTS, pvt_stages
+from cafct_keras.models.inputs import image_input, normalized
+from cafct_keras.models.pvt_v2 import PREFIX, PVTS, pvt_stages
 from cafct_keras.models.registry import register
 from cafct_keras.models.resnet import RESNETS, resnet_stages
 
 LEVELS = (1, 2, 3, 4)
-PVT_PREFIX = "pvt_v2_"
 DEEPLAB_WIDTH = 64
 
 
@@ -40,6 +39,7 @@ def CAFCTNet(  # noqa: N802
     attention_gates=True,
     decoder="unet",
     drop_path_rate=None,
+    normalization=None,
     prior=0.5,
     classes=1,
     classifier_activation="sigmoid",
@@ -63,6 +63,7 @@ def CAFCTNet(  # noqa: N802
         attention_gates: whether skip connections are gated.
         decoder: `"unet"`, level by level; `"deeplab"`, gated maps all enlarged to level 1 and concatenated there.
         drop_path_rate: stochastic depth of the transformer's last block; None takes the variant's own.
+        normalization: `"imagenet"` where encoders begin with weights trained on it, see `ImageNetNormalization`.
         prior: the share of foreground that the untrained network predicts, see `SegmentationHead`.
         classes: output channels.
         classifier_activation: `"sigmoid"`, or None for logits.
@@ -82,8 +83,9 @@ def CAFCTNet(  # noqa: N802
     if len(dims) != len(LEVELS):
         raise ValueError(f"dims must have {len(LEVELS)} entries, one a level, not {tuple(dims)}")
     image = image_input(input_shape)
-    cnn_maps = _branch(image, cnn, name="cnn")
-    transformer_maps = _branch(image, transformer, name="transformer", drop_path_rate=drop_path_rate)
+    x = normalized(image, normalization)
+    cnn_maps = _branch(x, cnn, name="cnn")
+    transformer_maps = _branch(x, transformer, name="transformer", drop_path_rate=drop_path_rate)
 
     fused = []
     for level, maps in enumerate(zip(cnn_maps, transformer_maps, strict=True), start=1):
@@ -108,9 +110,9 @@ def CAFCTNet(  # noqa: N802
 def _branch(image, variant, *, name, drop_path_rate=None):
     if variant in RESNETS:
         return resnet_stages(image, variant, name=name)
-    if variant.removeprefix(PVT_PREFIX) in PVTS and variant.startswith(PVT_PREFIX):
-        return pvt_stages(image, variant.removeprefix(PVT_PREFIX), name=name, drop_path_rate=drop_path_rate)
-    known = [*RESNETS, *(PVT_PREFIX + variant for variant in PVTS)]
+    if variant.removeprefix(PREFIX) in PVTS and variant.startswith(PREFIX):
+        return pvt_stages(image, variant.removeprefix(PREFIX), name=name, drop_path_rate=drop_path_rate)
+    known = [*RESNETS, *(PREFIX + variant for variant in PVTS)]
     raise ValueError(f"unknown {name} {variant!r}; known are {', '.join(known)}")
 
 

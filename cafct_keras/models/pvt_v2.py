@@ -34,6 +34,7 @@ PVTS = {
     "b4": PVTv2Config((3, 8, 27, 3), drop_path_rate=0.3),
     "b5": PVTv2Config((3, 6, 40, 3), ratios=(4, 4, 4, 4), drop_path_rate=0.3),
 }
+PREFIX = "pvt_v2_"
 HEADS = (1, 2, 5, 8)
 REDUCTIONS = (8, 4, 2, 1)
 
@@ -86,7 +87,7 @@ def PVTv2(  # noqa: N802
         raise ValueError(f"unknown PVTv2 {variant!r}; known are {', '.join(PVTS)}")
     image = image_input(input_shape)
     maps = pvt_stages(image, variant, name="stage", drop_path_rate=drop_path_rate)
-    model = keras.Model(image, maps, name=name or f"pvt_v2_{variant}")
+    model = keras.Model(image, maps, name=name or PREFIX + variant)
     if weights is not None:
         model.load_weights(weights)
     return model
