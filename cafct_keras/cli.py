@@ -111,6 +111,12 @@ def _model_options(ctx, parameter, values):
 @click.option("--precision", default="float32", show_default=True, help="float32, mixed_bfloat16 or mixed_float16.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
 @click.option("--init", metavar="RUN", help="Begin with the weights of this run.")
+@click.option(
+    "--weights",
+    multiple=True,
+    metavar="FILE",
+    help="Begin with encoders from this file (see import-weights), images normalised as for ImageNet; may be repeated.",
+)
 @click.option("--out", metavar="DIR", help="Run folder to make.  [default: runs/DATA-TARGET-N]")
 @click.option("--quiet", is_flag=True, help="Plain lines instead of a bar.")
 @click.option("--json", "as_json", is_flag=True, help="The run card as JSON on the last line.")

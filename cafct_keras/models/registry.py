@@ -1,6 +1,7 @@
 """Networks by name."""
 
 import dataclasses
+import inspect
 from collections.abc import Callable
 
 
@@ -52,6 +53,15 @@ def list_presets(name):
         ValueError: for an unknown network.
     """
     return list(_entry(name).presets)
+
+
+def takes(name, argument):
+    """Whether a network's builder has an argument of that name.
+
+    Raises:
+        ValueError: for an unknown network.
+    """
+    return argument in inspect.signature(_entry(name).builder).parameters
 
 
 def build(name, *, preset=None, **kwargs):

@@ -6,6 +6,7 @@ import pathlib
 from cafct_keras.errors import UserError
 from cafct_keras.models import list_models, list_presets
 from cafct_keras.models.inputs import STRIDE
+from cafct_keras.models.registry import takes
 from cafct_keras.precision import PRECISIONS
 from pipelines.augmentation import Augmentation
 
@@ -69,6 +70,8 @@ class FitOptions:
         precision: Keras dtype policy.
         seed: of everything random, 0 to 2^32 - 1.
         init: run folder or `.keras` file whose weights training begins with.
+        weights: files that encoders begin with, see `load_weights`. Where the network takes a `normalization` and
+            `model_options` has none, it is `"imagenet"`, which published encoders were trained with.
         out: run folder to make; None for `runs/` and a name that is free.
     """
 
@@ -98,6 +101,7 @@ class FitOptions:
     precision: str = "float32"
     seed: int = 0
     init: str | None = None
+    weights: tuple[str, ...] = ()
     out: str | None = None
 
     def resolved(self):
@@ -113,6 +117,8 @@ class FitOptions:
             known["warmup_epochs"] = min(known["warmup_epochs"], known.get("epochs", self.epochs) / 4)
         if self.prior is None:
             known["prior"] = 0.5 if self.target == "liver" else 0.01
+        if self.weights and self.model in list_models() and takes(self.model, "normalization"):
+            known["model_options"] = {"normalization": "imagenet", **self.model_options}
         if self.out is None:
             known["out"] = _free_name(self.data, self.target)
         options = dataclasses.replace(self, **known)
@@ -136,6 +142,8 @@ class FitOptions:
             raise UserError(f"--prior {self.prior}: give a share between 0 and 1")
         if not 0 <= self.warmup_epochs < self.epochs:
             raise UserError(f"--warmup-epochs {self.warmup_epochs:g}: give 0 or more and fewer than --epochs")
+        if self.init is not None and self.weights:
+            raise UserError("--init and --weights: give one of them")
         if not 0 <= self.seed < 2**32:
             raise UserError(f"--seed {self.seed}: give 0 to {2**32 - 1}")
         if pathlib.Path(self.out).exists():
