@@ -118,6 +118,12 @@ def _model_options(ctx, parameter, values):
 @click.option("--precision", default="float32", show_default=True, help="float32, mixed_bfloat16 or mixed_float16.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
 @click.option("--init", metavar="RUN", help="Begin with the weights of this run.")
+@click.option(
+    "--weights",
+    multiple=True,
+    metavar="FILE",
+    help="Begin with encoders from this file (see import-weights), images normalised as for ImageNet; may be repeated.",
+)
 @click.option("--out", metavar="DIR", help="Run folder to make.  [default: runs/DATA-TARGET-N]")
 @click.option("--quiet", is_flag=True, help="Plain lines instead of a bar.")
 @click.option("--json", "as_json", is_flag=True, help="The run card as JSON on the last line.")
@@ -154,6 +160,40 @@ def export(run, file_format, out, as_json):
     )
     if as_json:
         click.echo(json.dumps(manifest))
+
+
+@cli.command("import-weights")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--into", metavar="NAME", help="Network or encoder they are for.  [default: the encoder FILE holds]")
+@click.option("--preset", help="Size of the network: tiny, small, base or large.")
+@click.option(
+    "--model-option",
+    "options",
+    multiple=True,
+    callback=_model_options,
+    metavar="NAME=VALUE",
+    help="Argument of its builder, such as input_shape=[null,null,1]; may be repeated.",
+)
+@click.option("--out", required=True, metavar="DIR", help="Folder to make.")
+@click.option("--json", "as_json", is_flag=True, help="The card as JSON on the last line.")
+def import_weights(files, out, as_json, **options):
+    """Turn PyTorch's weights of encoders (PVTv2, ResNet) into Keras's, with every tensor accounted for.
+
+    FILE is a .safetensors file, or a .pth, .pt or .bin file, for which PyTorch must be installed. What is written, `fit
+    --weights` and `create_model(weights=...)` take; they take FILE itself, too.
+    """
+    from cafct_keras.import_weights import import_weights as write
+
+    card = write(files, out=out, **options)
+    for source in card["sources"]:
+        left_out = f"; left out {', '.join(source['left_out'])}" if source["left_out"] else ""
+        click.echo(
+            f"{source['file']}: {source['holds']}, {source['parameters']:,} parameters in {source['variables']} "
+            f"variables ({', '.join(source['filled'])}){left_out}"
+        )
+    click.echo(f"{out}/{card['weights']}: weights of {card['network']}, {card['parameters']:,} parameters")
+    if as_json:
+        click.echo(json.dumps(card))
 
 
 @cli.command()

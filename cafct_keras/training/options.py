@@ -6,6 +6,7 @@ import pathlib
 from cafct_keras.errors import UserError
 from cafct_keras.models import list_models, list_presets
 from cafct_keras.models.inputs import STRIDE
+from cafct_keras.models.registry import takes
 from cafct_keras.precision import PRECISIONS
 from cafct_keras.training.recipes import RECIPES, defaults
 from pipelines.augmentation import Augmentation
@@ -43,6 +44,8 @@ class FitOptions:
         precision: Keras dtype policy.
         seed: of everything random, 0 to 2^32 - 1.
         init: run folder or `.keras` file whose weights training begins with.
+        weights: files that encoders begin with, see `load_weights`. Where the network takes a `normalization` and
+            `model_options` has none, it is `"imagenet"`, which published encoders were trained with.
         out: run folder to make; None for `runs/` and a name that is free.
     """
 
@@ -75,6 +78,7 @@ class FitOptions:
     precision: str = "float32"
     seed: int = 0
     init: str | None = None
+    weights: tuple[str, ...] = ()
     out: str | None = None
 
     def resolved(self):
@@ -94,6 +98,8 @@ class FitOptions:
                 known["warmup_epochs"] = 0.0
         if self.prior is None:
             known["prior"] = 0.5 if self.target == "liver" else 0.01
+        if self.weights and self.model in list_models() and takes(self.model, "normalization"):
+            known["model_options"] = {"normalization": "imagenet", **self.model_options}
         if self.out is None:
             known["out"] = _free_name(self.data, self.target)
         options = dataclasses.replace(self, **known)
@@ -122,6 +128,8 @@ class FitOptions:
             raise UserError(
                 f"--bce-weight {self.bce_weight:g} --dice-weight {self.dice_weight:g}: give 0 or more, and one above 0"
             )
+        if self.init is not None and self.weights:
+            raise UserError("--init and --weights: give one of them")
         if not 0 <= self.seed < 2**32:
             raise UserError(f"--seed {self.seed}: give 0 to {2**32 - 1}")
         if pathlib.Path(self.out).exists():

@@ -24,6 +24,7 @@ from cafct_keras.models import create_model, load_model, logits_model
 from cafct_keras.models.saving import MODEL_FILE, RUN_FILE, RUN_FORMAT
 from cafct_keras.optimizers import cosine_schedule, make_optimizer, poly_schedule
 from cafct_keras.training import figures
+from cafct_keras.training.beginning import begin
 from cafct_keras.training.callbacks import Checkpoints, Events, NonFiniteGuard
 from cafct_keras.training.data_wait import DataWait
 from cafct_keras.training.progress import TrainingProgress, duration
@@ -88,12 +89,13 @@ def fit(options, *, console=None, quiet=False, started=None):
     )
 
     model = _make_model(options, channels=train.channels, classes=len(train.targets))
+    began_with = begin(model, options)
     trained = logits_model(model)
     dice = _compile(trained, options, targets=train.targets, steps_per_epoch=steps_per_epoch, steps=steps)
 
     folder = pathlib.Path(options.out)
     folder.mkdir(parents=True)
-    card = _card(options, source, parts, model)
+    card = {**_card(options, source, parts, model), "began_with": began_with}
     _write(folder, card)
     _write_split(parts, folder / SPLIT_FILE)
     for note in source.notes:
@@ -152,7 +154,7 @@ def fit(options, *, console=None, quiet=False, started=None):
 
 def _make_model(options, *, channels, classes):
     try:
-        model = create_model(
+        return create_model(
             options.model,
             preset=options.preset,
             input_shape=(None, None, channels),
@@ -161,12 +163,6 @@ def _make_model(options, *, channels, classes):
         )
     except (TypeError, ValueError) as error:
         raise UserError(f"--model-option: {error}") from error
-    if options.init is not None:
-        source = load_model(options.init)
-        if [w.shape for w in source.weights] != [w.shape for w in model.weights]:
-            raise UserError(f"--init {options.init}: another network; give the --model, --preset and --target it has")
-        model.set_weights(source.get_weights())
-    return model
 
 
 def _compile(model, options, *, targets, steps_per_epoch, steps):
