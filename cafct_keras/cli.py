@@ -7,6 +7,7 @@ import sys
 import time
 
 import click
+from click.core import ParameterSource
 
 from cafct_keras.cli_data import data
 from cafct_keras.cli_evaluate import evaluate, score
@@ -46,7 +47,7 @@ def main():
     except (UserError, DataError) as error:
         if debug:
             raise
-        _fail(str(error), code=1)
+        _fail(str(error), code=getattr(error, "exit_code", 1))
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", code=130)
     if code:  # of a command that found what it looked for: not a mistake, but no success
@@ -125,11 +126,19 @@ def _model_options(ctx, parameter, values):
     help="Begin with encoders from this file (see import-weights), images normalised as for ImageNet; may be repeated.",
 )
 @click.option("--out", metavar="DIR", help="Run folder to make.  [default: runs/DATA-TARGET-N]")
+@click.option("--resume", is_flag=True, help="Go on with the run in --out, by its own options; begin it if it is new.")
+@click.option("--checkpoint-every", default="5m", show_default=True, help="Steps, or a time such as 90s, 30m, 2h.")
+@click.option("--time-limit", metavar="TIME", help="Stop after 90s, 30m or 2h as at a signal, to be resumed.")
 @click.option("--quiet", is_flag=True, help="Plain lines instead of a bar.")
 @click.option("--json", "as_json", is_flag=True, help="The run card as JSON on the last line.")
 @click.pass_obj
-def fit(started, quiet, as_json, **options):
-    """Train a network. Without options: the built-in phantom, a few minutes on a CPU."""
+def fit(started, resume, quiet, as_json, **options):
+    """Train a network. Without options: the built-in phantom, a few minutes on a CPU.
+
+    At SIGTERM, Ctrl-C or the time limit a run finishes its step, writes a checkpoint and exits with code 75; --resume
+    goes on from there, or from the last checkpoint of a run that was killed, and gives the same bits as if nothing had
+    happened.
+    """
     import dataclasses
 
     from cafct_keras.training import FitOptions
@@ -139,7 +148,11 @@ def fit(started, quiet, as_json, **options):
     chosen = {field.name: options.pop(field.name) for field in dataclasses.fields(Augmentation)}
     # Nothing chosen is left to the recipe.
     augmentation = Augmentation(**chosen) if any(chosen.values()) else None
-    card = train(FitOptions(augmentation=augmentation, **options), quiet=quiet, started=started)
+    source = click.get_current_context().get_parameter_source
+    given = {name for name in options if source(name) is not ParameterSource.DEFAULT}
+    given |= {"augmentation"} if augmentation else set()
+    options = FitOptions(augmentation=augmentation, **options)
+    card = train(options, resume=resume, given=given, quiet=quiet, started=started)
     if as_json:
         click.echo(json.dumps(card))
 
