@@ -131,12 +131,28 @@ def cosine_schedule(learning_rate, *, steps, final=0.01, warmup_steps=0):
     )
 
 
+def poly_schedule(learning_rate, *, steps, power=0.9):
+    """Decay from `learning_rate` to 0, in proportion to a power of the share of steps that are left.
+
+    Liu et al., "ParseNet: looking wider to see better", 2015, and from there the DeepLab family.
+
+    Args:
+        learning_rate: at the start.
+        steps: training steps in all.
+        power: of the decay; 1 is a straight line.
+
+    Returns:
+        A `keras.optimizers.schedules.PolynomialDecay`.
+    """
+    return keras.optimizers.schedules.PolynomialDecay(learning_rate, steps, end_learning_rate=0.0, power=power)
+
+
 def make_optimizer(name="sgd", *, learning_rate=1e-3, momentum=0.9, weight_decay=1e-4, clip_norm=None):
     """An optimiser by name.
 
     Args:
-        name: `"sgd"`, `"adam"`, `"adamw"`, or `"optax:"` and the name of an optax optimiser, which is given the
-            learning rate alone.
+        name: `"sgd"`, `"nesterov"` (SGD with Nesterov's momentum), `"adam"`, `"adamw"`, or `"optax:"` and the name of
+            an optax optimiser, which is given the learning rate alone.
         learning_rate: a number or a Keras schedule.
         momentum: of SGD.
         weight_decay: of SGD and AdamW, decoupled: weights shrink by `learning_rate * weight_decay` a step, whatever the
@@ -156,12 +172,16 @@ def make_optimizer(name="sgd", *, learning_rate=1e-3, momentum=0.9, weight_decay
             )
         except (RuntimeError, ValueError, TypeError) as error:
             raise UserError(f"--optimizer {name}: {error}") from error
-    if name == "sgd":
+    if name in ("sgd", "nesterov"):
         return keras.optimizers.SGD(
-            learning_rate, momentum=momentum, weight_decay=weight_decay, global_clipnorm=clip_norm
+            learning_rate,
+            momentum=momentum,
+            nesterov=name == "nesterov",
+            weight_decay=weight_decay,
+            global_clipnorm=clip_norm,
         )
     if name == "adam":
         return keras.optimizers.Adam(learning_rate, global_clipnorm=clip_norm)
     if name == "adamw":
         return keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay, global_clipnorm=clip_norm)
-    raise UserError(f"--optimizer {name}: unknown; give sgd, adam, adamw or optax:NAME")
+    raise UserError(f"--optimizer {name}: unknown; give sgd, nesterov, adam, adamw or optax:NAME")

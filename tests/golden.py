@@ -46,6 +46,9 @@ def cbr(pattern, name):
     return [(rf"{pattern}/conv", f"{name}.0"), (rf"{pattern}/norm", f"{name}.1")]
 
 
+RESIDUAL_UPSAMPLING = [*cbr("conv1", "r1.conv"), ("conv2/conv", "r1.conv.3"), ("conv2/norm", "r1.conv.4")]
+RESIDUAL_UPSAMPLING += cbr("shortcut", "r1.shortcut")
+
 CAFCT = [
     *pvt_rules("transformer", "tr.m."),
     (r"cnn_stem/conv/conv", "cnn.conv1"),

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from cafct_keras.errors import UserError
-from cafct_keras.optimizers import OptaxOptimizer, cosine_schedule, make_optimizer
+from cafct_keras.optimizers import OptaxOptimizer, cosine_schedule, make_optimizer, poly_schedule
 
 on_jax = pytest.mark.skipif(keras.backend.backend() != "jax", reason="optax optimisers are for the JAX backend")
 
@@ -98,6 +98,9 @@ def test_optax_under_another_backend_is_a_clear_error():
 def test_optimizers_by_name():
     sgd = make_optimizer("sgd")
     assert (float(sgd.learning_rate), sgd.momentum, sgd.weight_decay) == (pytest.approx(1e-3), 0.9, 1e-4)
+    nesterov = make_optimizer("nesterov", momentum=0.99, weight_decay=0.0)
+    assert (nesterov.nesterov, sgd.nesterov) == (True, False)
+    assert (nesterov.momentum, nesterov.weight_decay) == (0.99, 0.0)
     assert isinstance(make_optimizer("adam"), keras.optimizers.Adam)
     assert make_optimizer("adamw", weight_decay=0.02).weight_decay == 0.02
     with pytest.raises(UserError, match="--optimizer lion: unknown"):
@@ -109,6 +112,12 @@ def test_cosine_schedule():
     rates = [float(schedule(step)) for step in (0, 5, 10, 55, 100)]
     np.testing.assert_allclose(rates, [0, 5e-4, 1e-3, 5.05e-4, 1e-5], rtol=1e-5)
     np.testing.assert_allclose(float(cosine_schedule(1e-3, steps=100)(100)), 1e-5, rtol=1e-5)
+
+
+def test_poly_schedule():
+    schedule = poly_schedule(0.05, steps=100)
+    rates = [float(schedule(step)) for step in (0, 50, 100, 120)]
+    np.testing.assert_allclose(rates, [0.05, 0.05 * 0.5**0.9, 0, 0], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["sgd", pytest.param("optax:sgd", marks=on_jax)])

@@ -14,9 +14,10 @@ BLOCK_EPSILON = 1e-6
 POOLED_SIDE = 7
 
 
-def make_dense(parent, units, name):
+def make_dense(parent, units, name, **kwargs):
     """A `Dense` with the reference's initial weights: its "truncation" at +-2 absolute cuts nothing off."""
-    return layers.Dense(units, kernel_initializer=Normal(stddev=0.02), dtype=parent.dtype_policy, name=name)
+    initializer = Normal(stddev=0.02)
+    return layers.Dense(units, kernel_initializer=initializer, dtype=parent.dtype_policy, name=name, **kwargs)
 
 
 def make_layer_norm(parent, epsilon, name):

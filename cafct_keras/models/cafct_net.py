@@ -4,7 +4,6 @@ Kang et al., "CAFCT-Net: a CNN-transformer hybrid network with contextual and at
 segmentation", 2024 (arXiv 2401.16886).
 """
 
-import keras
 from keras import layers
 
 from cafct_keras.layers import (
@@ -16,13 +15,14 @@ from cafct_keras.layers import (
     DecoderBlock,
     SegmentationHead,
 )
-from cafct_keras.models.inputs import image_input
-from cafct_keras.models.pvt_v2 import PVTS, pvt_stages
+from cafct_keras.models.inputs import image_input, normalized
+from cafct_keras.models.outputs import segmentation_model
+from cafct_keras.models.pvt_v2 import PREFIX, PVTS, pvt_stages
 from cafct_keras.models.registry import register
 from cafct_keras.models.resnet import RESNETS, resnet_stages
 
 LEVELS = (1, 2, 3, 4)
-PVT_PREFIX = "pvt_v2_"
+ABLATIONS = ("transformer", "aff", "aspp", "gates")
 DEEPLAB_WIDTH = 64
 
 
@@ -40,6 +40,8 @@ def CAFCTNet(  # noqa: N802
     attention_gates=True,
     decoder="unet",
     drop_path_rate=None,
+    ablation=None,
+    normalization=None,
     prior=0.5,
     classes=1,
     classifier_activation="sigmoid",
@@ -47,8 +49,7 @@ def CAFCTNet(  # noqa: N802
 ):
     """CAFCT-Net as a functional model whose layers carry the names of figure 1.
 
-    The defaults are this project's reading of the paper; the options are the other readings of its silent spots and its
-    ablations (table 4): `transformer="resnet34"`, `fusion="concat"`, `aspp_levels=()`, `attention_gates=False`.
+    The defaults are this project's reading of the paper; the options are the other readings of its silent spots.
 
     Args:
         input_shape: `(H, W, channels)`; H and W multiples of 32, square or not, or None.
@@ -63,6 +64,10 @@ def CAFCTNet(  # noqa: N802
         attention_gates: whether skip connections are gated.
         decoder: `"unet"`, level by level; `"deeplab"`, gated maps all enlarged to level 1 and concatenated there.
         drop_path_rate: stochastic depth of the transformer's last block; None takes the variant's own.
+        ablation: leaves out what a row of table 4 does, and wins over the option in brackets: `"transformer"`, which
+            becomes a second CNN like the first (`transformer`); `"aff"`, for plain concatenation (`fusion`); `"aspp"`
+            (`aspp_levels`); `"gates"` (`attention_gates`). None for nothing.
+        normalization: `"imagenet"` where encoders begin with weights trained on it, see `ImageNetNormalization`.
         prior: the share of foreground that the untrained network predicts, see `SegmentationHead`.
         classes: output channels.
         classifier_activation: `"sigmoid"`, or None for logits.
@@ -75,6 +80,12 @@ def CAFCTNet(  # noqa: N802
     Raises:
         ValueError: for an unknown name or a size that is no multiple of 32.
     """
+    if ablation not in (None, *ABLATIONS):
+        raise ValueError(f"ablation must be one of {ABLATIONS}, not {ablation!r}")
+    transformer = cnn if ablation == "transformer" else transformer
+    fusion = "concat" if ablation == "aff" else fusion
+    aspp_levels = () if ablation == "aspp" else aspp_levels
+    attention_gates = attention_gates and ablation != "gates"
     if decoder not in ("unet", "deeplab"):
         raise ValueError(f"decoder must be 'unet' or 'deeplab', not {decoder!r}")
     if set(aspp_levels) - set(LEVELS):
@@ -82,8 +93,9 @@ def CAFCTNet(  # noqa: N802
     if len(dims) != len(LEVELS):
         raise ValueError(f"dims must have {len(LEVELS)} entries, one a level, not {tuple(dims)}")
     image = image_input(input_shape)
-    cnn_maps = _branch(image, cnn, name="cnn")
-    transformer_maps = _branch(image, transformer, name="transformer", drop_path_rate=drop_path_rate)
+    x = normalized(image, normalization)
+    cnn_maps = _branch(x, cnn, name="cnn")
+    transformer_maps = _branch(x, transformer, name="transformer", drop_path_rate=drop_path_rate)
 
     fused = []
     for level, maps in enumerate(zip(cnn_maps, transformer_maps, strict=True), start=1):
@@ -91,26 +103,25 @@ def CAFCTNet(  # noqa: N802
         fused.append(aff(list(maps)))
 
     def aspp(x, level):
+        if level not in aspp_levels:
+            return x
         rates = aspp_rates[level] if isinstance(aspp_rates, dict) else aspp_rates
         return AtrousSpatialPyramidPooling(rates=rates, style=aspp_style, name=f"aspp{level}")(x)
 
     if decoder == "deeplab":
         logits = _decode_deeplab(fused, aspp, attention_gates=attention_gates, classes=classes, prior=prior)
     else:
-        maps = [aspp(x, level) if level in aspp_levels else x for level, x in enumerate(fused, start=1)]
+        maps = [aspp(x, level) for level, x in enumerate(fused, start=1)]
         logits = _decode_unet(maps, attention_gates=attention_gates, classes=classes, prior=prior)
-    output = logits
-    if classifier_activation is not None:
-        output = layers.Activation(classifier_activation, dtype="float32", name="probability")(logits)
-    return keras.Model(image, output, name=name)
+    return segmentation_model(image, logits, activation=classifier_activation, name=name)
 
 
 def _branch(image, variant, *, name, drop_path_rate=None):
     if variant in RESNETS:
         return resnet_stages(image, variant, name=name)
-    if variant.removeprefix(PVT_PREFIX) in PVTS and variant.startswith(PVT_PREFIX):
-        return pvt_stages(image, variant.removeprefix(PVT_PREFIX), name=name, drop_path_rate=drop_path_rate)
-    known = [*RESNETS, *(PVT_PREFIX + variant for variant in PVTS)]
+    if variant.removeprefix(PREFIX) in PVTS and variant.startswith(PREFIX):
+        return pvt_stages(image, variant.removeprefix(PREFIX), name=name, drop_path_rate=drop_path_rate)
+    known = [*RESNETS, *(PREFIX + variant for variant in PVTS)]
     raise ValueError(f"unknown {name} {variant!r}; known are {', '.join(known)}")
 
 

@@ -25,7 +25,7 @@ def plot_curves(history, path, *, dice):
     """
     plt = _pyplot()
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
-    for axis, name, title in zip(axes, ("loss", dice), ("BCE + Dice loss", dice.replace("_", " ")), strict=True):
+    for axis, name, title in zip(axes, ("loss", dice), ("loss", dice.replace("_", " ")), strict=True):
         epochs = np.arange(1, len(history[name]) + 1)
         axis.plot(epochs, history[name], color="#7f7f7f", label="training")
         axis.plot(epochs, history[f"val_{name}"], color="#1f77b4", label="validation")

@@ -113,7 +113,41 @@ CASES = {
     "AttentionGate pooled": (layers.AttentionGate, {"strides": 2, "pool": True, "use_bn": True}, (MAP, HALF), MAP),
     "AttentionGate finer": (layers.AttentionGate, {"strides": 1, "gate_factor": 2}, (MAP, HALF), MAP),
     "BilinearUpsampling": (layers.BilinearUpsampling, {"factor": 3}, MAP, (2, 24, 48, 4)),
+    "BilinearUpsampling aligned": (
+        layers.BilinearUpsampling,
+        {"factor": 3, "align_corners": True},
+        MAP,
+        (2, 24, 48, 4),
+    ),
+    "ImageNetNormalization": (layers.ImageNetNormalization, {}, (2, 8, 16, 5), (2, 8, 16, 5)),
+    "ImageNetNormalization grey": (layers.ImageNetNormalization, {}, (2, 8, 16, 1), (2, 8, 16, 3)),
     "DecoderBlock": (layers.DecoderBlock, {"filters": 3}, (MAP, HALF), (2, 8, 16, 3)),
+    "ResidualUpsampling": (layers.ResidualUpsampling, {"filters": 3}, (HALF, MAP), (2, 8, 16, 3)),
+    "ResidualUpsampling alone": (layers.ResidualUpsampling, {"filters": 3, "factor": 4}, HALF, (2, 16, 32, 3)),
+    "WindowAttention": (layers.WindowAttention, {"num_heads": 2, "window_size": 4, "shift": 1}, MAP, MAP),
+    "SwinBlock": (
+        layers.SwinBlock,
+        {"num_heads": 2, "window_size": 4, "shift": 2, "drop_path_rate": 0.2},
+        MAP,
+        MAP,
+    ),
+    "SwinStage": (
+        layers.SwinStage,
+        {"num_heads": 2, "window_size": 4, "drop_path_rates": (0.0, 0.2)},
+        MAP,
+        MAP,
+    ),
+    "PatchEmbedding": (layers.PatchEmbedding, {"filters": 6, "patch_size": 2}, MAP, (2, 4, 8, 6)),
+    "PatchMerging": (layers.PatchMerging, {}, MAP, (2, 4, 8, 8)),
+    "PatchExpanding": (layers.PatchExpanding, {"filters": 3, "factor": 4}, HALF, (2, 16, 32, 3)),
+    "PreActivationBottleneck": (layers.PreActivationBottleneck, {"filters": 6}, MAP, (2, 8, 16, 6)),
+    "PreActivationBottleneck unprojected": (layers.PreActivationBottleneck, {"filters": 4}, MAP, MAP),
+    "ComplementaryFusion": (
+        layers.ComplementaryFusion,
+        {"num_heads": 2, "window_size": 4, "ratio": 2},
+        (MAP, MAP),
+        MAP,
+    ),
 }
 
 

@@ -27,10 +27,10 @@ def test_presets(preset, count):
 @pytest.mark.parametrize(
     ("options", "count"),
     [
-        ({"transformer": "resnet34"}, 50_984_572),
-        ({"fusion": "concat"}, 54_390_020),
-        ({"aspp_levels": ()}, 49_413_696),
-        ({"attention_gates": False}, 54_478_205),
+        ({"ablation": "transformer"}, 50_984_572),
+        ({"ablation": "aff"}, 54_390_020),
+        ({"ablation": "aspp"}, 49_413_696),
+        ({"ablation": "gates"}, 54_478_205),
         ({"aspp_levels": (4,)}, 51_644_992),
         ({"decoder": "deeplab"}, 49_592_064),
         ({"dims": (64, 128, 256, 512)}, 62_147_904),
@@ -44,6 +44,25 @@ def test_presets(preset, count):
 )
 def test_ablations_and_other_readings(options, count):
     assert trainable(cafct_keras.CAFCTNet(**options)) == count
+
+
+@pytest.mark.parametrize(
+    ("ablation", "option"),
+    [
+        ("transformer", {"transformer": "resnet_tiny"}),
+        ("aff", {"fusion": "concat"}),
+        ("aspp", {"aspp_levels": ()}),
+        ("gates", {"attention_gates": False}),
+    ],
+)
+def test_ablations_of_a_preset_are_its_options(ablation, option):
+    """The second CNN is the preset's own; nothing else changes."""
+
+    def layers(**options):
+        model = cafct_keras.create_model("cafct_net", preset="tiny", **options)
+        return [(layer.name, [weight.shape for weight in layer.weights]) for layer in model.layers]
+
+    assert layers(ablation=ablation) == layers(**option) != layers()
 
 
 @pytest.mark.parametrize(
@@ -153,6 +172,7 @@ def test_unknown_names(arguments, words):
         {"cnn": "resnet9000"},
         {"transformer": "swin"},
         {"decoder": "none"},
+        {"ablation": "decoder"},
         {"aspp_levels": (5,)},
         {"fusion": "sum"},
         {"dims": (1, 2)},

@@ -9,7 +9,7 @@ import numpy as np
 from cafct_keras.errors import UserError
 
 KINDS = ("worst", "median", "false_positive", "missed_lesion")
-SMALLEST_SIDE = 96  # pixels around a small structure: enough to tell where it lies
+SMALLEST_SIDE = 64  # pixels around a small structure: enough to tell where it lies
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,5 +88,9 @@ class Picture:
         top, left, height, width = self.window
         # Framed with background, so that an outline closes where a mask meets the edge.
         framed = np.pad(mask[top : top + height, left : left + width], 1).astype(float)
-        loops = contour_generator(z=framed).lines(0.5)
-        return "".join(f"M{' '.join(f'{x - 0.5:g},{y - 0.5:g}' for x, y in loop[:-1])}Z" for loop in loops)
+        path = []
+        for loop in contour_generator(z=framed).lines(0.5):
+            steps = np.diff(loop, axis=0)
+            corners = loop[:-1][(steps != np.roll(steps, 1, axis=0)).any(axis=1)] - 0.5
+            path.append(f"M{' '.join(f'{x:g},{y:g}' for x, y in corners)}Z")
+        return "".join(path)
