@@ -1,16 +1,15 @@
 """The command line. Every command imports what it needs beyond the networks."""
 
-import contextlib
 import json
 import os
 import sys
 import time
 
 import click
-from click.core import ParameterSource
 
 from cafct_keras.cli_data import data
 from cafct_keras.cli_evaluate import evaluate, score
+from cafct_keras.cli_train import compare, fit, model_options_of
 from cafct_keras.errors import UserError
 from pipelines.errors import DataError
 
@@ -25,7 +24,7 @@ def cli(debug):
     """
 
 
-for command in (data, evaluate, score):
+for command in (fit, compare, evaluate, score, data):
     cli.add_command(command)
 
 
@@ -59,104 +58,6 @@ def _fail(message, *, code):
     sys.exit(code)
 
 
-def _model_options(ctx, parameter, values):
-    options = {}
-    for text in values:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise click.BadParameter(f"{text}: give NAME=VALUE")
-        with contextlib.suppress(ValueError):
-            value = json.loads(value)
-        options[name] = value
-    return options
-
-
-@cli.command()
-@click.option("--data", default="phantom", show_default=True, help="phantom, or a folder (./phantom) in any layout.")
-@click.option("--layout", help="Of the folder, such as nifti or dicom.  [default: found by looking]")
-@click.option("--target", default="lesion", show_default=True, help="lesion, liver or both.")
-@click.option("--patient-pattern", help="Regular expression; its first group is the patient in a slice's name.")
-@click.option("--window", type=(float, float), help="HU shown, for data in HU.  [default: -200 250; phantom: -20 180]")
-@click.option("--model", default="cafct_net", show_default=True, help="The network.")
-@click.option("--preset", help="Size of the network: tiny, small, base or large.  [default: base; phantom: tiny]")
-@click.option(
-    "--model-option",
-    "model_options",
-    multiple=True,
-    callback=_model_options,
-    metavar="NAME=VALUE",
-    help="Argument of the network's builder, such as fusion=concat; may be repeated.",
-)
-@click.option("--size", type=int, help="Height and width in pixels.  [default: 256; phantom: 128]")
-@click.option("--context", type=int, default=0, show_default=True, help="Neighbours on either side (2.5-D).")
-@click.option("--cache", default="ram", show_default=True, help="Where slices are kept: ram, or none for a file.")
-@click.option("--foreground-fraction", type=float, help="Share of slices with the target.  [default: as they come]")
-@click.option(
-    "--recipe", default="paper", show_default=True, help="paper: every network alike; own: as its authors trained it."
-)
-@click.option("--epochs", type=int, help="Passes over the training slices.  [default: 100; phantom: 18]")
-@click.option("--batch-size", type=int, help="Slices a step.  [default: 8; phantom: 4]")
-@click.option("--optimizer", help="sgd, nesterov, adam, adamw or optax:NAME.  [default: sgd; phantom: adamw]")
-@click.option("--learning-rate", type=float, help="Its peak.  [default: 1e-3; phantom: 3e-3]")
-@click.option("--momentum", type=float, help="Of SGD.  [default: 0.9]")
-@click.option("--weight-decay", type=float, help="Of SGD and AdamW, decoupled.  [default: 1e-4]")
-@click.option("--clip-norm", type=float, help="Length that longer gradients are cut to.  [default: any; phantom: 1]")
-@click.option("--schedule", help="cosine, poly or constant.  [default: cosine]")
-@click.option("--warmup-epochs", type=float, help="Epochs of linear rise first.  [default: 0; phantom: 1]")
-@click.option("--bce-weight", type=float, help="Of cross-entropy in the loss.  [default: 1]")
-@click.option("--dice-weight", type=float, help="Of Dice in the loss.  [default: 1]")
-@click.option("--flip", is_flag=True, help="Augmentation: mirror either axis, and with it the patient's sides.")
-@click.option("--quarter-turns", is_flag=True, help="Augmentation: turn by 90, 180 or 270 degrees.")
-@click.option("--rotation", type=float, default=0.0, help="Augmentation: turn by up to so many degrees.")
-@click.option("--scale", type=float, default=0.0, help="Augmentation: magnify by up to this share.")
-@click.option("--shift", type=float, default=0.0, help="Augmentation: move by up to this share of the side.")
-@click.option("--brightness", type=float, default=0.0, help="Augmentation: add up to this share of the grey range.")
-@click.option("--contrast", type=float, default=0.0, help="Augmentation: stretch grey by up to this share.")
-@click.option("--noise", type=float, default=0.0, help="Augmentation: noise of up to this share of the grey range.")
-@click.option(
-    "--prior", type=float, help="Foreground share an untrained network predicts.  [default: 0.01; liver: 0.5]"
-)
-@click.option("--precision", default="float32", show_default=True, help="float32, mixed_bfloat16 or mixed_float16.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
-@click.option("--init", metavar="RUN", help="Begin with the weights of this run.")
-@click.option(
-    "--weights",
-    multiple=True,
-    metavar="FILE",
-    help="Begin with encoders from this file (see import-weights), images normalised as for ImageNet; may be repeated.",
-)
-@click.option("--out", metavar="DIR", help="Run folder to make.  [default: runs/DATA-TARGET-N]")
-@click.option("--resume", is_flag=True, help="Go on with the run in --out, by its own options; begin it if it is new.")
-@click.option("--checkpoint-every", default="5m", show_default=True, help="Steps, or a time such as 90s, 30m, 2h.")
-@click.option("--time-limit", metavar="TIME", help="Stop after 90s, 30m or 2h as at a signal, to be resumed.")
-@click.option("--quiet", is_flag=True, help="Plain lines instead of a bar.")
-@click.option("--json", "as_json", is_flag=True, help="The run card as JSON on the last line.")
-@click.pass_obj
-def fit(started, resume, quiet, as_json, **options):
-    """Train a network. Without options: the built-in phantom, a few minutes on a CPU.
-
-    At SIGTERM, Ctrl-C or the time limit a run finishes its step, writes a checkpoint and exits with code 75; --resume
-    goes on from there, or from the last checkpoint of a run that was killed, and gives the same bits as if nothing had
-    happened.
-    """
-    import dataclasses
-
-    from cafct_keras.training import FitOptions
-    from cafct_keras.training import fit as train
-    from pipelines.augmentation import Augmentation
-
-    chosen = {field.name: options.pop(field.name) for field in dataclasses.fields(Augmentation)}
-    # Nothing chosen is left to the recipe.
-    augmentation = Augmentation(**chosen) if any(chosen.values()) else None
-    source = click.get_current_context().get_parameter_source
-    given = {name for name in options if source(name) is not ParameterSource.DEFAULT}
-    given |= {"augmentation"} if augmentation else set()
-    options = FitOptions(augmentation=augmentation, **options)
-    card = train(options, resume=resume, given=given, quiet=quiet, started=started)
-    if as_json:
-        click.echo(json.dumps(card))
-
-
 @cli.command()
 @click.argument("run")
 @click.option("--format", "file_format", default="savedmodel", show_default=True, help="savedmodel.")
@@ -183,7 +84,7 @@ def export(run, file_format, out, as_json):
     "--model-option",
     "options",
     multiple=True,
-    callback=_model_options,
+    callback=model_options_of,
     metavar="NAME=VALUE",
     help="Argument of its builder, such as input_shape=[null,null,1]; may be repeated.",
 )

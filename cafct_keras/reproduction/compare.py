@@ -16,7 +16,7 @@ from cafct_keras.evaluate import EvaluateOptions, evaluate
 from cafct_keras.evaluation.output import write_evaluation
 from cafct_keras.evaluation.paper import PRINTED
 from cafct_keras.models import list_presets
-from cafct_keras.models.saving import RUN_FILE, read_run
+from cafct_keras.models.saving import read_run
 from cafct_keras.reproduction.budget import epochs_within
 from cafct_keras.reproduction.figures import pooled_figures
 from cafct_keras.reproduction.measuring import measured
@@ -109,10 +109,8 @@ class _Row:
             seed=seed,
             out=str(out),
         )
-        begun = (out / RUN_FILE).is_file()
-        if not begun or read_run(out)["status"] != "finished":
-            fit(options, console=self._console, quiet=self._quiet, resume=begun)
-            _forget_networks()
+        fit(options, resume=True, console=self._console, quiet=self._quiet)
+        _forget_networks()
         evaluation = out / "evaluation"
         if not evaluation.is_dir():
             with written_aside(evaluation) as aside:

@@ -1,0 +1,97 @@
+"""`compare`: the paper's tables made anew, in minutes, on a few phantom slices."""
+
+import csv
+import json
+
+import pytest
+
+from cafct_keras.evaluation.overlap import RULES
+from cafct_keras.evaluation.paper import PRINTED
+from cafct_keras.reproduction import TABLES
+from cafct_keras.reproduction import compare as reproduction
+from tests.cli import fails, run
+from tests.runs import write_folder
+
+RECIPE = ("--preset", "tiny", "--size", 32, "--epochs", 1, "--batch-size", 4, "--optimizer", "adamw", "--quiet")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("data") / "slices", cases=8, slices=2, size=32)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_has_every_row_by_every_rule_beside_the_printed_figure(table, folder, tmp_path):
+    out = tmp_path / "table"
+    target = ("--target", "liver")
+    result = run("compare", "--table", table, "--data", folder, *target, *RECIPE, "--seeds", 1, "--out", out, "--json")
+    assert result.code == 0, result.error
+    document = result.json
+    assert [row["system"] for row in document["rows"]] == [system.name for system in TABLES[table].systems]
+    for row in document["rows"]:
+        assert set(row["scores"]) == set(RULES)
+        assert row["parameters"] > 0
+        assert row["macs_per_image"] > 0
+        assert row["ms_per_image"] > 0
+        printed = PRINTED.get((table, row["system"], "liver"))
+        assert row["printed"] == (printed and printed.as_dict())
+    # Other data, another size and preset: said, and for every file the same.
+    said = " ".join(document["remarks"])
+    assert "not the paper's" in said
+    assert "preset tiny" in said
+    for name in ("table.md", "table.html"):
+        text = (out / name).read_text()
+        for row in document["rows"]:
+            assert row["system"] in text
+        for line in document["remarks"]:
+            assert line.replace("'", "&#39;") in text or line in text
+    rows = list(csv.DictReader((out / "table.csv").open()))
+    value = next(row for row in rows if row["rule"] == "pooled" and row["measure"] == "dice")["value"]
+    assert float(value) == document["rows"][0]["scores"]["pooled"]["dice"]["value"]
+    assert json.loads((out / "table.json").read_text()) == document
+
+
+def test_what_was_cut_off_goes_on_and_what_is_finished_is_kept(folder, tmp_path, monkeypatch):
+    out = tmp_path / "table"
+    call = ("compare", "--table", 4, "--models", "cafct_net,cafct_net-aff", "--data", folder, "--target", "liver")
+    call = (*call, *RECIPE, "--seeds", 2, "--out", out)
+    trained, fit = [], reproduction.fit
+
+    def cut_off(options, **kwargs):
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        trained.append(options.out)
+        return fit(options, **kwargs)
+
+    monkeypatch.setattr(reproduction, "fit", cut_off)
+    assert run(*call).code == 130
+    finished = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/model.keras")}
+    assert len(finished) == 2
+    assert [row["seeds"] for row in json.loads((out / "table.json").read_text())["rows"]] == [[0], [0]]
+
+    monkeypatch.setattr(reproduction, "fit", fit)
+    result = run(*call, "--json")
+    assert result.code == 0, result.error
+    assert [row["seeds"] for row in result.json["rows"]] == [[0, 1], [0, 1]]
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+
+    line = fails(*call, "--learning-rate", 0.01)
+    assert "learning_rate" in line
+    assert "another --out" in line
+
+
+def test_a_budget_fits_the_epochs_equally(folder, tmp_path):
+    out = tmp_path / "table"
+    call = ("compare", "--table", 3, "--models", "unet", "--data", folder, *RECIPE[:-1][:4], "--batch-size", 4)
+    line = fails(*call, "--budget", 0.01, "--out", out)
+    assert "--budget 0.01: not enough" in line
+    assert not out.exists()
+
+
+def test_mistakes_are_named(folder, tmp_path):
+    call = ("compare", "--data", folder, "--out", tmp_path / "table")
+    assert "--table" in fails(*call, "--table", 5, code=2)
+    assert "--models nothing: unknown" in fails(*call, "--table", 3, "--models", "nothing")
+    assert "--preset huge" in fails(*call, "--table", 3, "--preset", "huge")
+    assert "--seeds 0" in fails(*call, "--table", 3, "--seeds", 0)
+    assert not (tmp_path / "table").exists()
