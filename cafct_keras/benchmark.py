@@ -18,7 +18,17 @@ from cafct_keras.precision import PRECISIONS
 TASKS = ("train", "predict")
 
 
-def benchmark(task, *, model="cafct_net", preset=None, batch_size=8, size=256, precision="float32", repeats=10):
+def benchmark(
+    task,
+    *,
+    model="cafct_net",
+    preset=None,
+    model_options=None,
+    batch_size=8,
+    size=256,
+    precision="float32",
+    repeats=10,
+):
     """Times the bare training step (forward, loss, gradients, SGD with momentum) or the bare prediction.
 
     Under JAX the step is compiled by XLA with its state donated, as `fit` runs it. Under TensorFlow and PyTorch it is
@@ -28,6 +38,7 @@ def benchmark(task, *, model="cafct_net", preset=None, batch_size=8, size=256, p
         task: `"train"` or `"predict"`.
         model: name of the network.
         preset: of the network.
+        model_options: further arguments of its builder.
         batch_size: images a step.
         size: H and W in pixels, a multiple of 32.
         precision: Keras dtype policy.
@@ -46,8 +57,8 @@ def benchmark(task, *, model="cafct_net", preset=None, batch_size=8, size=256, p
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(0)
     try:
-        network = create_model(model, preset=preset, input_shape=(size, size, 3))
-    except ValueError as error:
+        network = create_model(model, preset=preset, input_shape=(size, size, 3), **(model_options or {}))
+    except (TypeError, ValueError) as error:
         raise UserError(str(error)) from error
     generator = np.random.default_rng(0)
     images = generator.random((batch_size, size, size, 3), dtype="float32")
