@@ -1,5 +1,6 @@
 """Speed of a network on synthetic arrays: no data, no TensorFlow, nothing but the step itself."""
 
+import math
 import resource
 import statistics
 import sys
@@ -89,7 +90,7 @@ def benchmark(
         "peak_memory_gb": round(_peak_memory() / 2**30, 3),
         "flops_per_image": flops and round(flops / batch_size),
         "achieved_flops": flops and round(flops / median),
-        "parameters": network.count_params(),
+        "parameters": sum(math.prod(variable.shape) for variable in network.trainable_variables),
         "repeats": repeats,
         **environment(),
     }
@@ -102,7 +103,7 @@ def table(report):
         flops = f"{report['flops_per_image'] / 1e9:.2f} GFLOP an image, {report['achieved_flops'] / 1e9:.1f} GFLOP/s"
     return "\n".join(
         [
-            f"{report['task']} {report['model']} {report['preset'] or 'base'}, {report['parameters']:,} weights, "
+            f"{report['task']} {report['model']} {report['preset'] or 'base'}, {report['parameters']:,} parameters, "
             f"batch {report['batch_size']}, {report['size']}x{report['size']}, {report['precision']}, "
             f"{report['backend']} on {report['devices'][0]}",
             f"time     {report['ms_per_image']:.2f} ms an image (best {report['best_ms_per_image']:.2f}), "
