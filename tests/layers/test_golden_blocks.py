@@ -127,10 +127,12 @@ def test_u_net_down(arrays):
     np.testing.assert_allclose(ops.convert_to_numpy(x), expected, atol=TOLERANCE, rtol=TOLERANCE)
 
 
+@pytest.mark.parametrize("align_corners", [False, True])
 @pytest.mark.parametrize(("size", "factor"), [("14x10", 2), ("28x20", 4)])
-def test_bilinear_upsampling(arrays, size, factor):
-    actual = golden.predict(layers.BilinearUpsampling(factor=factor), golden.nhwc(arrays["resize/in"]))
-    np.testing.assert_allclose(actual, golden.nhwc(arrays[f"resize/align_False/{size}"]), atol=1e-6)
+def test_bilinear_upsampling(arrays, size, factor, align_corners):
+    layer = layers.BilinearUpsampling(factor=factor, align_corners=align_corners)
+    expected = golden.nhwc(arrays[f"resize/align_{align_corners}/{size}"])
+    np.testing.assert_allclose(golden.predict(layer, golden.nhwc(arrays["resize/in"])), expected, atol=1e-6)
 
 
 def test_depthwise_convolution_is_keras_own():

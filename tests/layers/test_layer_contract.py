@@ -113,6 +113,12 @@ CASES = {
     "AttentionGate pooled": (layers.AttentionGate, {"strides": 2, "pool": True, "use_bn": True}, (MAP, HALF), MAP),
     "AttentionGate finer": (layers.AttentionGate, {"strides": 1, "gate_factor": 2}, (MAP, HALF), MAP),
     "BilinearUpsampling": (layers.BilinearUpsampling, {"factor": 3}, MAP, (2, 24, 48, 4)),
+    "BilinearUpsampling aligned": (
+        layers.BilinearUpsampling,
+        {"factor": 3, "align_corners": True},
+        MAP,
+        (2, 24, 48, 4),
+    ),
     "DecoderBlock": (layers.DecoderBlock, {"filters": 3}, (MAP, HALF), (2, 8, 16, 3)),
 }
 
