@@ -7,9 +7,13 @@ be equal.
 from cafct_keras.layers.aspp import AtrousSpatialPyramidPooling
 from cafct_keras.layers.attention_gate import AttentionGate
 from cafct_keras.layers.conv import ConvBNReLU, ConvStage, ConvStem
-from cafct_keras.layers.decoder import DecoderBlock, SegmentationHead
+from cafct_keras.layers.decoder import DecoderBlock, DoubleConv, SegmentationHead
+from cafct_keras.layers.deep_supervision import DeepSupervision
+from cafct_keras.layers.dense import DenseBlock, DenseDecoderBlock, DenseStem, DenseTransition, NormReLU
 from cafct_keras.layers.depthwise import DepthwiseConv3x3
+from cafct_keras.layers.dropout import Dropout
 from cafct_keras.layers.fusion import AttentionalFeatureFusion, MultiScaleChannelAttention, SqueezeExcitation
+from cafct_keras.layers.pooling import MaxPooling
 from cafct_keras.layers.pvt import (
     ConvFeedForward,
     OverlapPatchEmbedding,
@@ -19,6 +23,7 @@ from cafct_keras.layers.pvt import (
 )
 from cafct_keras.layers.resize import BilinearUpsampling
 from cafct_keras.layers.spatial_reduction import LinearSpatialReductionAttention, SpatialReductionAttention
+from cafct_keras.layers.volume import HybridSum, MiddleSlice, ScoredVolume, SliceTriples
 
 __all__ = [
     "AtrousSpatialPyramidPooling",
@@ -30,11 +35,24 @@ __all__ = [
     "ConvStage",
     "ConvStem",
     "DecoderBlock",
+    "DeepSupervision",
+    "DenseBlock",
+    "DenseDecoderBlock",
+    "DenseStem",
+    "DenseTransition",
     "DepthwiseConv3x3",
+    "DoubleConv",
+    "Dropout",
+    "HybridSum",
     "LinearSpatialReductionAttention",
+    "MaxPooling",
+    "MiddleSlice",
     "MultiScaleChannelAttention",
+    "NormReLU",
     "OverlapPatchEmbedding",
+    "ScoredVolume",
     "SegmentationHead",
+    "SliceTriples",
     "SpatialReductionAttention",
     "SqueezeExcitation",
     "StochasticDepth",

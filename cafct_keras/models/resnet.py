@@ -29,14 +29,29 @@ RESNETS = {
 }
 
 
-def resnet_stages(image, variant, *, name):
-    """Applies a ResNet's stem and stages and returns the four maps, of strides 4, 8, 16 and 32."""
+def resnet_stages(image, variant, *, name, levels=4, output_stride=32):
+    """Applies the stem and the first `levels` stages of a ResNet and returns their maps, of strides 4, 8, 16 and 32.
+
+    Stages whose stride would exceed `output_stride` keep that of the stage before and are dilated instead.
+
+    Raises:
+        ValueError: for an unknown variant.
+    """
+    if variant not in RESNETS:
+        raise ValueError(f"unknown ResNet {variant!r}; known are {', '.join(RESNETS)}")
     config = RESNETS[variant]
     x = ConvStem(filters=config.widths[0], name=f"{name}_stem")(image)
     maps = []
-    for level, (width, depth) in enumerate(zip(config.widths, config.depths, strict=True), start=1):
+    stages = list(zip(config.widths, config.depths, strict=True))[:levels]
+    for level, (width, depth) in enumerate(stages, start=1):
+        stride = 2 ** (level + 1)
         stage = ConvStage(
-            filters=width, depth=depth, block=config.block, strides=1 if level == 1 else 2, name=f"{name}{level}"
+            filters=width,
+            depth=depth,
+            block=config.block,
+            strides=2 if 4 < stride <= output_stride else 1,
+            dilation_rate=max(stride // output_stride, 1),
+            name=f"{name}{level}",
         )
         x = stage(x)
         maps.append(x)
@@ -58,8 +73,6 @@ def ResNet(variant="resnet34", *, input_shape=(None, None, 3), weights=None, nam
     Raises:
         ValueError: for an unknown variant or a size that is no multiple of 32.
     """
-    if variant not in RESNETS:
-        raise ValueError(f"unknown ResNet {variant!r}; known are {', '.join(RESNETS)}")
     image = image_input(input_shape)
     model = keras.Model(image, resnet_stages(image, variant, name="stage"), name=name or variant)
     if weights is not None:
