@@ -12,6 +12,7 @@ import numpy as np
 from cafct_keras.environment import environment
 from cafct_keras.errors import UserError
 from cafct_keras.losses import BCEDiceLoss
+from cafct_keras.macs import count_macs
 from cafct_keras.models import create_model, logits_model
 from cafct_keras.optimizers import make_optimizer
 from cafct_keras.precision import PRECISIONS
@@ -48,7 +49,8 @@ def benchmark(
     Returns:
         A dictionary: `ms_per_image` (median), `best_ms_per_image`, `images_per_second`, `compile_s` (trace and
         compile), `peak_memory_gb` (of the accelerator, or of the process on a CPU), `flops_per_image` (as XLA counts
-        the compiled step) and `achieved_flops` (a second), `parameters`, versions, devices and options.
+        the compiled step) and `achieved_flops` (a second), `macs_per_image` (of the prediction, see `count_macs`),
+        `parameters`, versions, devices and options.
 
     Raises:
         UserError: for an unknown model, preset or precision, or a size that is no multiple of 32.
@@ -90,6 +92,7 @@ def benchmark(
         "peak_memory_gb": round(_peak_memory() / 2**30, 3),
         "flops_per_image": flops and round(flops / batch_size),
         "achieved_flops": flops and round(flops / median),
+        "macs_per_image": count_macs(network),
         "parameters": sum(math.prod(variable.shape) for variable in network.trainable_variables),
         "repeats": repeats,
         **environment(),
@@ -100,7 +103,10 @@ def table(report):
     """The figures of a report, one a line, in words."""
     flops = "not counted under this backend"
     if report["flops_per_image"]:
-        flops = f"{report['flops_per_image'] / 1e9:.2f} GFLOP an image, {report['achieved_flops'] / 1e9:.1f} GFLOP/s"
+        flops = (
+            f"{report['flops_per_image'] / 1e9:.2f} GFLOP an image, {report['achieved_flops'] / 1e9:.1f} GFLOP/s; "
+            f"prediction {report['macs_per_image'] / 1e9:.2f} GMAC"
+        )
     return "\n".join(
         [
             f"{report['task']} {report['model']} {report['preset'] or 'base'}, {report['parameters']:,} parameters, "

@@ -3,7 +3,8 @@ import os
 import keras
 import pytest
 
-from cafct_keras import environment, huge_pages
+from cafct_keras import create_model, environment, huge_pages
+from cafct_keras.macs import count_macs
 from pipelines import speed
 from tests.cli import fails, run
 
@@ -26,8 +27,10 @@ def test_report(task):
         assert report["achieved_flops"] == pytest.approx(
             report["flops_per_image"] * report["images_per_second"], rel=1e-2
         )
+        network = create_model("cafct_net", preset="tiny", input_shape=(32, 32, 3))
+        assert report["macs_per_image"] == count_macs(network) < report["flops_per_image"]
     else:
-        assert report["flops_per_image"] is None
+        assert report["flops_per_image"] is report["macs_per_image"] is None
 
 
 @pytest.mark.parametrize(

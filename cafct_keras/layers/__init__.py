@@ -8,10 +8,14 @@ from cafct_keras.layers.aspp import AtrousSpatialPyramidPooling
 from cafct_keras.layers.attention_gate import AttentionGate
 from cafct_keras.layers.complementary_fusion import ComplementaryFusion, PreActivationBottleneck
 from cafct_keras.layers.conv import ConvBNReLU, ConvStage, ConvStem
-from cafct_keras.layers.decoder import DecoderBlock, SegmentationHead
+from cafct_keras.layers.decoder import DecoderBlock, DoubleConv, SegmentationHead
+from cafct_keras.layers.deep_supervision import DeepSupervision
+from cafct_keras.layers.dense import DenseBlock, DenseDecoderBlock, DenseStem, DenseTransition, NormReLU
 from cafct_keras.layers.depthwise import DepthwiseConv3x3
+from cafct_keras.layers.dropout import Dropout
 from cafct_keras.layers.fusion import AttentionalFeatureFusion, MultiScaleChannelAttention, SqueezeExcitation
 from cafct_keras.layers.normalization import ImageNetNormalization
+from cafct_keras.layers.pooling import MaxPooling
 from cafct_keras.layers.pvt import (
     ConvFeedForward,
     OverlapPatchEmbedding,
@@ -23,6 +27,7 @@ from cafct_keras.layers.residual_upsampling import ResidualUpsampling
 from cafct_keras.layers.resize import BilinearUpsampling
 from cafct_keras.layers.spatial_reduction import LinearSpatialReductionAttention, SpatialReductionAttention
 from cafct_keras.layers.swin import PatchEmbedding, PatchExpanding, PatchMerging, SwinBlock, SwinStage
+from cafct_keras.layers.volume import HybridSum, MiddleSlice, ScoredVolume, SliceTriples
 from cafct_keras.layers.window_attention import WindowAttention
 
 __all__ = [
@@ -36,17 +41,30 @@ __all__ = [
     "ConvStage",
     "ConvStem",
     "DecoderBlock",
+    "DeepSupervision",
+    "DenseBlock",
+    "DenseDecoderBlock",
+    "DenseStem",
+    "DenseTransition",
     "DepthwiseConv3x3",
+    "DoubleConv",
+    "Dropout",
+    "HybridSum",
     "ImageNetNormalization",
     "LinearSpatialReductionAttention",
+    "MaxPooling",
+    "MiddleSlice",
     "MultiScaleChannelAttention",
+    "NormReLU",
     "OverlapPatchEmbedding",
     "PatchEmbedding",
     "PatchExpanding",
     "PatchMerging",
     "PreActivationBottleneck",
     "ResidualUpsampling",
+    "ScoredVolume",
     "SegmentationHead",
+    "SliceTriples",
     "SpatialReductionAttention",
     "SqueezeExcitation",
     "StochasticDepth",

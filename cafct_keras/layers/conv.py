@@ -4,14 +4,16 @@ import keras
 from keras import layers, ops
 
 from cafct_keras.layers.initializers import PACKAGE, HeNormal
+from cafct_keras.layers.pooling import max_pool
 
+CONVOLUTIONS = {2: layers.Conv2D, 3: layers.Conv3D}
 RESIDUAL_EXPANSION = {"basic": 1, "bottleneck": 4}
 
 
-def make_conv(parent, filters, kernel_size, **kwargs):
-    """A `Conv2D` without bias, of the parent layer's dtype policy, with He's initial weights."""
+def make_conv(parent, filters, kernel_size, *, rank=2, **kwargs):
+    """A convolution over `rank` axes, without bias, of the parent layer's dtype policy, with He's initial weights."""
     defaults = {"use_bias": False, "kernel_initializer": HeNormal(), "dtype": parent.dtype_policy}
-    return layers.Conv2D(filters, kernel_size, **{**defaults, **kwargs})
+    return CONVOLUTIONS[rank](filters, kernel_size, **{**defaults, **kwargs})
 
 
 def make_batch_norm(parent, name, **kwargs):
@@ -28,8 +30,9 @@ def build_chain(shape, *chain):
 
 
 def pad_symmetric(x, padding):
-    """Zero padding of `padding` pixels on all four sides: what "same" is not when a convolution has strides."""
-    return ops.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0))) if padding else x
+    """Zero padding of `padding` pixels on all sides: what "same" is not when a convolution has strides."""
+    borders = [(padding, padding)] * (len(x.shape) - 2)
+    return ops.pad(x, ((0, 0), *borders, (0, 0))) if padding else x
 
 
 def padded_shape(shape, padding):
@@ -47,7 +50,8 @@ def strided_size(size, strides):
 class ConvBNReLU(layers.Layer):
     """Convolution, batch normalisation, ReLU: "CBR" in the comments of the networks.
 
-    `(batch, H, W, channels)` to `(batch, ceil(H / strides), ceil(W / strides), filters)`.
+    `(batch, H, W, channels)` to `(batch, ceil(H / strides), ceil(W / strides), filters)`; a volume `(batch, D, H, W,
+    channels)` gets a 3-D convolution.
 
     Args:
         filters: output channels.
@@ -55,11 +59,21 @@ class ConvBNReLU(layers.Layer):
         strides: step of the kernel.
         dilation_rate: distance between the kernel's taps.
         use_bias: whether the convolution has a bias before the normalisation, as some reference networks have.
+        use_bn: whether there is a normalisation; networks older than it have none.
         activation: `"relu"`, any other Keras activation, or None.
     """
 
     def __init__(
-        self, *, filters, kernel_size=3, strides=1, dilation_rate=1, use_bias=False, activation="relu", **kwargs
+        self,
+        *,
+        filters,
+        kernel_size=3,
+        strides=1,
+        dilation_rate=1,
+        use_bias=False,
+        use_bn=True,
+        activation="relu",
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.filters = filters
@@ -67,6 +81,7 @@ class ConvBNReLU(layers.Layer):
         self.strides = strides
         self.dilation_rate = dilation_rate
         self.use_bias = use_bias
+        self.use_bn = use_bn
         self.activation = keras.activations.get(activation)
 
     def build(self, input_shape):
@@ -74,15 +89,17 @@ class ConvBNReLU(layers.Layer):
             self,
             self.filters,
             self.kernel_size,
+            rank=len(input_shape) - 2,
             strides=self.strides,
             dilation_rate=self.dilation_rate,
             use_bias=self.use_bias,
             padding="same" if self.strides == 1 else "valid",
             name="conv",
         )
-        self.norm = make_batch_norm(self, "norm")
         self.conv.build(padded_shape(input_shape, self._padding()))
-        self.norm.build(self.compute_output_shape(input_shape))
+        self.norm = make_batch_norm(self, "norm") if self.use_bn else None
+        if self.use_bn:
+            self.norm.build(self.compute_output_shape(input_shape))
 
     def _padding(self):
         # With a stride of 1 "same" is symmetric already.
@@ -90,11 +107,11 @@ class ConvBNReLU(layers.Layer):
 
     def call(self, inputs, training=None):
         x = self.conv(pad_symmetric(inputs, self._padding()))
-        return self.activation(self.norm(x, training=training))
+        return self.activation(self.norm(x, training=training) if self.use_bn else x)
 
     def compute_output_shape(self, input_shape):
-        batch, height, width, _ = input_shape
-        return batch, strided_size(height, self.strides), strided_size(width, self.strides), self.filters
+        batch, *sides, _ = input_shape
+        return batch, *(strided_size(side, self.strides) for side in sides), self.filters
 
     def get_config(self):
         return {
@@ -104,23 +121,9 @@ class ConvBNReLU(layers.Layer):
             "strides": self.strides,
             "dilation_rate": self.dilation_rate,
             "use_bias": self.use_bias,
+            "use_bn": self.use_bn,
             "activation": keras.activations.serialize(self.activation),
         }
-
-
-def _max_pool(x):
-    """3x3 max-pooling with stride 2 of a map without negative values, one axis after the other.
-
-    As plain maxima of shifted maps, because XLA scatters the gradient of its own pooling by index: on CPUs that alone
-    took a fifteenth of the training step of `small`.
-    """
-    for axis in (1, 2):
-        # After a ReLU a border of zeros pools like one of minus infinity.
-        x = ops.pad(x, [(1, 1) if each == axis else (0, 0) for each in range(4)])
-        across = (slice(None),) * axis
-        first, middle, last = (x[(*across, slice(start, stop, 2))] for start, stop in ((0, -2), (1, -1), (2, None)))
-        x = ops.maximum(ops.maximum(first, middle), last)
-    return x
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -143,7 +146,7 @@ class ConvStem(layers.Layer):
         self.conv.build(input_shape)
 
     def call(self, inputs, training=None):
-        return _max_pool(self.conv(inputs, training=training))
+        return max_pool(self.conv(inputs, training=training), 3)
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape
@@ -166,31 +169,30 @@ class ResidualBlock(layers.Layer):
         filters: width of the 3x3 convolutions.
         block: `"basic"` or `"bottleneck"`.
         strides: step of the block.
+        dilation_rates: of the (first) 3x3 convolution, on the grid of the block's input, and of the second one of
+            `"basic"`, on the grid that the first one's step leaves.
     """
 
-    def __init__(self, *, filters, block="basic", strides=1, **kwargs):
+    def __init__(self, *, filters, block="basic", strides=1, dilation_rates=(1, 1), **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.block = block
         self.strides = strides
+        self.dilation_rates = tuple(dilation_rates)
 
     def build(self, input_shape):
-        def conv(index, filters, kernel_size, strides=1, activation="relu"):
-            return ConvBNReLU(
-                filters=filters,
-                kernel_size=kernel_size,
-                strides=strides,
-                activation=activation,
-                dtype=self.dtype_policy,
-                name=f"conv{index}",
-            )
+        def conv(index, filters, kernel_size, **kwargs):
+            options = {"dtype": self.dtype_policy, "name": f"conv{index}", **kwargs}
+            return ConvBNReLU(filters=filters, kernel_size=kernel_size, **options)
 
         width = self.filters
+        first, second = self.dilation_rates
+        step = {"strides": self.strides, "dilation_rate": first}
         if self.block == "basic":
-            self.convs = [conv(1, width, 3, self.strides), conv(2, width, 3, activation=None)]
+            self.convs = [conv(1, width, 3, **step), conv(2, width, 3, dilation_rate=second, activation=None)]
         else:
             out = width * RESIDUAL_EXPANSION[self.block]
-            self.convs = [conv(1, width, 1), conv(2, width, 3, self.strides), conv(3, out, 1, activation=None)]
+            self.convs = [conv(1, width, 1), conv(2, width, 3, **step), conv(3, out, 1, activation=None)]
         output_shape = build_chain(input_shape, *self.convs)
         self.projection = None
         if self.strides != 1 or input_shape[-1] != output_shape[-1]:
@@ -217,7 +219,13 @@ class ResidualBlock(layers.Layer):
         return batch, strided_size(height, self.strides), strided_size(width, self.strides), filters
 
     def get_config(self):
-        return {**super().get_config(), "filters": self.filters, "block": self.block, "strides": self.strides}
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "block": self.block,
+            "strides": self.strides,
+            "dilation_rates": self.dilation_rates,
+        }
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -232,12 +240,14 @@ class ConvStage(layers.Layer):
         depth: number of residual blocks.
         block: `"basic"` (ResNet-18 and -34) or `"bottleneck"` (ResNet-50 and -101).
         strides: step of the first block.
+        dilation_rate: of the 3x3 convolutions where dilation stands in place of strides: every other place has what the
+            strided stage gives. The first one has half of it, for it works on the grid of the stage before.
 
     Raises:
         ValueError: for another kind of block.
     """
 
-    def __init__(self, *, filters, depth, block="basic", strides=1, **kwargs):
+    def __init__(self, *, filters, depth, block="basic", strides=1, dilation_rate=1, **kwargs):
         if block not in RESIDUAL_EXPANSION:
             raise ValueError(f"block must be one of {sorted(RESIDUAL_EXPANSION)}, not {block!r}")
         super().__init__(**kwargs)
@@ -245,6 +255,7 @@ class ConvStage(layers.Layer):
         self.depth = depth
         self.block = block
         self.strides = strides
+        self.dilation_rate = dilation_rate
 
     def build(self, input_shape):
         self.blocks = [
@@ -252,6 +263,10 @@ class ConvStage(layers.Layer):
                 filters=self.filters,
                 block=self.block,
                 strides=self.strides if index == 0 else 1,
+                dilation_rates=(
+                    max(self.dilation_rate // 2, 1) if index == 0 else self.dilation_rate,
+                    self.dilation_rate,
+                ),
                 dtype=self.dtype_policy,
                 name=f"block{index + 1}",
             )
@@ -277,4 +292,5 @@ class ConvStage(layers.Layer):
             "depth": self.depth,
             "block": self.block,
             "strides": self.strides,
+            "dilation_rate": self.dilation_rate,
         }

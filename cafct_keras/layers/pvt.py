@@ -9,6 +9,7 @@ from keras import layers, ops
 
 from cafct_keras.layers.conv import build_chain, make_conv, pad_symmetric, padded_shape, strided_size
 from cafct_keras.layers.depthwise import DepthwiseConv3x3
+from cafct_keras.layers.dropout import Dropout
 from cafct_keras.layers.initializers import PACKAGE
 from cafct_keras.layers.spatial_reduction import (
     BLOCK_EPSILON,
@@ -100,7 +101,7 @@ class ConvFeedForward(layers.Layer):
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
-class StochasticDepth(layers.Layer):
+class StochasticDepth(Dropout):
     """Leaves a residual branch out for whole samples at random, and scales it up where it stays, in training only.
 
     Any shape, unchanged. Huang et al., "Deep networks with stochastic depth", ECCV 2016, in the form of the reference:
@@ -111,27 +112,8 @@ class StochasticDepth(layers.Layer):
         seed: of the layer's own generator; None draws one.
     """
 
-    def __init__(self, *, rate, seed=None, **kwargs):
-        super().__init__(**kwargs)
-        self.rate = rate
-        self.seed = seed
-
-    def build(self, input_shape):
-        # Here, not before: within the layer's name scope its state has a path of its own, by which it can be restored.
-        self.generator = keras.random.SeedGenerator(self.seed, name="generator") if self.rate > 0 else None
-
-    def call(self, inputs, training=None):
-        if not training or self.generator is None:
-            return inputs
-        shape = (ops.shape(inputs)[0],) + (1,) * (len(inputs.shape) - 1)
-        kept = keras.random.uniform(shape, seed=self.generator) >= self.rate
-        return inputs * ops.cast(kept, inputs.dtype) / (1 - self.rate)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+    def _drawn_shape(self, inputs):
+        return (ops.shape(inputs)[0],) + (1,) * (len(inputs.shape) - 1)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

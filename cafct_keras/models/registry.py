@@ -7,11 +7,15 @@ from collections.abc import Callable
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """A network's builder, its presets (name to arguments of the builder) and the name of the default preset."""
+    """A network's builder, its presets (name to arguments of the builder) and the name of the default preset.
+
+    `needs_context`: whether its image must be neighbouring slices, one a channel.
+    """
 
     builder: Callable
     presets: dict[str, dict]
     default: str
+    needs_context: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,9 +30,9 @@ _ENTRIES: dict[str, Entry] = {}
 _ENCODERS: dict[str, Encoder] = {}
 
 
-def register(name, builder, *, presets, default):
+def register(name, builder, *, presets, default, needs_context=False):
     """Makes a builder known to `create_model` and to the command line."""
-    _ENTRIES[name] = Entry(builder, presets, default)
+    _ENTRIES[name] = Entry(builder, presets, default, needs_context)
 
 
 def register_encoder(name, builder, config):
@@ -53,6 +57,15 @@ def list_presets(name):
         ValueError: for an unknown network.
     """
     return list(_entry(name).presets)
+
+
+def needs_context(name):
+    """Whether a network makes no sense of one slice alone.
+
+    Raises:
+        ValueError: for an unknown network.
+    """
+    return _entry(name).needs_context
 
 
 def takes(name, argument):

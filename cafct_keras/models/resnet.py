@@ -32,8 +32,10 @@ RESNETS = {
 }
 
 
-def resnet_stages(image, variant, *, name, levels=4):
+def resnet_stages(image, variant, *, name, levels=4, output_stride=32):
     """Applies the stem and the first `levels` stages of a ResNet and returns their maps, of strides 4, 8, 16 and 32.
+
+    Stages whose stride would exceed `output_stride` keep that of the stage before and are dilated instead.
 
     Raises:
         ValueError: for an unknown variant.
@@ -45,8 +47,14 @@ def resnet_stages(image, variant, *, name, levels=4):
     maps = []
     stages = list(zip(config.widths, config.depths, strict=True))[:levels]
     for level, (width, depth) in enumerate(stages, start=1):
+        stride = 2 ** (level + 1)
         stage = ConvStage(
-            filters=width, depth=depth, block=config.block, strides=1 if level == 1 else 2, name=f"{name}{level}"
+            filters=width,
+            depth=depth,
+            block=config.block,
+            strides=2 if 4 < stride <= output_stride else 1,
+            dilation_rate=max(stride // output_stride, 1),
+            name=f"{name}{level}",
         )
         x = stage(x)
         maps.append(x)

@@ -7,6 +7,8 @@ import zipfile
 import keras
 
 from cafct_keras.errors import UserError
+from cafct_keras.layers import DeepSupervision
+from cafct_keras.models.deep_supervision import DeeplySupervised
 
 RUN_FILE = "run.json"
 MODEL_FILE = "model.keras"
@@ -76,7 +78,9 @@ def logits_model(model):
         model: a network of this project whose output is an `Activation` layer.
 
     Returns:
-        A `keras.Model` to float32 logits.
+        A `keras.Model` to float32 logits; of a network with deep supervision, one whose loss is that of all its heads.
     """
-    last = model.get_layer("probability")
-    return keras.Model(model.input, last.input, name=model.name)
+    for layer in model.layers:
+        if isinstance(layer, DeepSupervision):
+            return DeeplySupervised(model.input, layer.input, name=model.name)
+    return keras.Model(model.input, model.get_layer("probability").input, name=model.name)

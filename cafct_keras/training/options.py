@@ -6,7 +6,7 @@ import pathlib
 from cafct_keras.errors import UserError
 from cafct_keras.models import list_models, list_presets
 from cafct_keras.models.inputs import STRIDE
-from cafct_keras.models.registry import takes
+from cafct_keras.models.registry import needs_context, takes
 from cafct_keras.precision import PRECISIONS
 from cafct_keras.training.intervals import Interval, seconds
 from cafct_keras.training.recipes import RECIPES, defaults
@@ -115,6 +115,10 @@ class FitOptions:
         _one_of("--target", self.target, TARGETS)
         if self.preset is not None:
             _one_of("--preset", self.preset, list_presets(self.model))
+        if needs_context(self.model) and not self.context:
+            raise UserError(
+                f"--model {self.model}: sees a slice among its neighbours; give --context 3 for seven slices"
+            )
         _one_of("--precision", self.precision, PRECISIONS)
         _one_of("--schedule", self.schedule, SCHEDULES)
         if self.size < STRIDE or self.size % STRIDE:

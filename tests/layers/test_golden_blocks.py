@@ -114,22 +114,46 @@ def test_iterative_feature_fusion_of_dai(arrays):
     np.testing.assert_allclose(x * second + y * (1 - second), expected, atol=TOLERANCE, rtol=TOLERANCE)
 
 
+def double_conv(prefix):
+    """Rules for milesial's two convolutions, at positions 0 and 3 of a torch Sequential."""
+    return [
+        (rf"conv{index}/{part}", f"{prefix}double_conv.{first + offset}")
+        for index, first in ((1, 0), (2, 3))
+        for offset, part in enumerate(("conv", "norm"))
+    ]
+
+
 def test_u_net_down(arrays):
     state, (x,), (expected,) = golden.block(arrays, "unet_down_8_16")
-    prefix = "maxpool_conv.1.double_conv"
-    x = ops.max_pool(x, 2, strides=2)
-    for index, first in ((1, 0), (2, 3)):
-        layer = layers.ConvBNReLU(filters=16, name=f"conv{index}")
-        layer.build(x.shape)
-        own = {name: state[name] for name in state if int(name.split(".")[3]) in (first, first + 1)}
-        golden.assign(layer, own, [("conv", f"{prefix}.{first}"), ("norm", f"{prefix}.{first + 1}")])
-        x = layer(x, training=False)
-    np.testing.assert_allclose(ops.convert_to_numpy(x), expected, atol=TOLERANCE, rtol=TOLERANCE)
+    x = golden.predict(layers.MaxPooling(), x)
+    layer = layers.DoubleConv(filters=16)
+    layer.build(x.shape)
+    golden.assign(layer, state, double_conv("maxpool_conv.1."))
+    np.testing.assert_allclose(golden.predict(layer, x), expected, atol=TOLERANCE, rtol=TOLERANCE)
 
 
 @pytest.mark.parametrize(("prefix", "factor"), [("pvtformer_decoderblock_8_8", 2), ("pvtformer_upblock_8_8_x4", 4)])
 def test_blocks_of_pvtformer(arrays, prefix, factor):
     check(layers.ResidualUpsampling(filters=8, factor=factor), arrays, prefix, golden.RESIDUAL_UPSAMPLING)
+
+
+@pytest.mark.parametrize(
+    ("upsampling", "prefix"),
+    [("transposed", "unet_up_transposed_16_8"), ("bilinear_aligned", "unet_up_bilinear_16_8")],
+)
+def test_u_net_up(arrays, upsampling, prefix):
+    """milesial's Up takes (coarse, skip); ours (skip, coarse)."""
+    state, (coarse, skip), (expected,) = golden.block(arrays, prefix)
+    layer = layers.DecoderBlock(filters=8, upsampling=upsampling)
+    layer.build([skip.shape, coarse.shape])
+    golden.assign(layer, state, [("upsample", "up"), *double_conv("conv.")])
+    actual = golden.predict(layer, [skip, coarse])
+    np.testing.assert_allclose(actual, expected, atol=TOLERANCE, rtol=TOLERANCE)
+
+
+def test_block_of_u_net_plus_plus(arrays):
+    rules = [(r"conv(\d)/conv", r"conv\1"), (r"conv(\d)/norm", r"bn\1")]
+    check(layers.DoubleConv(filters=16, hidden=12, use_bias=True), arrays, "vggblock_8_12_16", rules)
 
 
 @pytest.mark.parametrize("align_corners", [False, True])

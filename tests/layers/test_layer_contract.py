@@ -11,6 +11,7 @@ pytestmark = pytest.mark.backends
 
 MAP = (2, 8, 16, 4)
 HALF = (2, 4, 8, 6)
+VOLUME = (2, 4, 8, 16, 3)
 CASES = {
     "ConvBNReLU": (
         layers.ConvBNReLU,
@@ -24,15 +25,23 @@ CASES = {
         MAP,
         (2, 8, 16, 6),
     ),
+    "ConvBNReLU 3-D": (
+        layers.ConvBNReLU,
+        {"filters": 6, "strides": 2, "use_bias": True, "use_bn": False},
+        VOLUME,
+        (2, 2, 4, 8, 6),
+    ),
     "ConvStem": (layers.ConvStem, {"filters": 6}, (2, 32, 64, 3), (2, 8, 16, 6)),
     "ResidualBlock": (ResidualBlock, {"filters": 4, "block": "bottleneck", "strides": 2}, MAP, (2, 4, 8, 16)),
-    "ConvStage": (layers.ConvStage, {"filters": 6, "depth": 2, "strides": 2}, MAP, (2, 4, 8, 6)),
+    "ConvStage": (layers.ConvStage, {"filters": 6, "depth": 2, "strides": 2, "dilation_rate": 2}, MAP, (2, 4, 8, 6)),
     "ConvStage bottleneck": (
         layers.ConvStage,
         {"filters": 2, "depth": 2, "block": "bottleneck", "strides": 2},
         MAP,
         (2, 4, 8, 8),
     ),
+    "MaxPooling": (layers.MaxPooling, {"size": 3}, MAP, (2, 4, 8, 4)),
+    "Dropout": (layers.Dropout, {"rate": 0.3, "seed": 7}, MAP, MAP),
     "OverlapPatchEmbedding": (
         layers.OverlapPatchEmbedding,
         {"filters": 6, "patch_size": 7, "strides": 4},
@@ -121,7 +130,6 @@ CASES = {
     ),
     "ImageNetNormalization": (layers.ImageNetNormalization, {}, (2, 8, 16, 5), (2, 8, 16, 5)),
     "ImageNetNormalization grey": (layers.ImageNetNormalization, {}, (2, 8, 16, 1), (2, 8, 16, 3)),
-    "DecoderBlock": (layers.DecoderBlock, {"filters": 3}, (MAP, HALF), (2, 8, 16, 3)),
     "ResidualUpsampling": (layers.ResidualUpsampling, {"filters": 3}, (HALF, MAP), (2, 8, 16, 3)),
     "ResidualUpsampling alone": (layers.ResidualUpsampling, {"filters": 3, "factor": 4}, HALF, (2, 16, 32, 3)),
     "WindowAttention": (layers.WindowAttention, {"num_heads": 2, "window_size": 4, "shift": 1}, MAP, MAP),
@@ -148,6 +156,36 @@ CASES = {
         (MAP, MAP),
         MAP,
     ),
+    "DoubleConv": (
+        layers.DoubleConv,
+        {"filters": 3, "hidden": 5, "use_bias": True, "use_bn": False},
+        MAP,
+        (2, 8, 16, 3),
+    ),
+    "DecoderBlock": (layers.DecoderBlock, {"filters": 3}, (MAP, HALF), (2, 8, 16, 3)),
+    "DecoderBlock transposed": (
+        layers.DecoderBlock,
+        {"filters": 3, "upsampling": "transposed"},
+        (MAP, MAP, HALF),
+        (2, 8, 16, 3),
+    ),
+    "NormReLU": (layers.NormReLU, {"scale": False}, VOLUME, VOLUME),
+    "DenseStem": (layers.DenseStem, {"filters": 6, "scale": False}, VOLUME, (2, 2, 4, 8, 6)),
+    "DenseBlock": (layers.DenseBlock, {"growth": 2, "depth": 2, "scale": False}, MAP, (2, 8, 16, 8)),
+    "DenseTransition": (layers.DenseTransition, {"scale": False}, (2, 4, 8, 16, 6), (2, 4, 4, 8, 3)),
+    "DenseDecoderBlock": (
+        layers.DenseDecoderBlock,
+        {"filters": 3, "dropout": 0.2},
+        (MAP, HALF),
+        (2, 8, 16, 3),
+    ),
+    "DenseDecoderBlock 3-D": (
+        layers.DenseDecoderBlock,
+        {"filters": 3, "factors": (1, 2, 2)},
+        VOLUME,
+        (2, 4, 16, 32, 3),
+    ),
+    "MiddleSlice": (layers.MiddleSlice, {}, VOLUME, (2, 8, 16, 3)),
 }
 
 
@@ -171,12 +209,24 @@ def test_segmentation_head():
     )
 
 
+def test_deep_supervision():
+    # Float32 under every policy, as the head.
+    testing.TestCase().run_layer_test(
+        layers.DeepSupervision,
+        init_kwargs={},
+        input_shape=(MAP, MAP),
+        expected_output_shape=MAP,
+        run_mixed_precision_check=False,
+    )
+
+
 @pytest.mark.parametrize(
     ("layer", "arguments", "word"),
     [
         (layers.ConvStage, {"filters": 4, "depth": 1, "block": "dense"}, "dense"),
         (layers.AttentionalFeatureFusion, {"filters": 4, "mode": "sum"}, "sum"),
         (layers.AtrousSpatialPyramidPooling, {"style": "fancy"}, "fancy"),
+        (layers.DecoderBlock, {"filters": 4, "upsampling": "cubic"}, "cubic"),
     ],
 )
 def test_unknown_kinds_are_refused(layer, arguments, word):

@@ -140,6 +140,7 @@ def test_real_slices_are_learnt(shared, tmp_path):
         (("--size", 100), "--size 100: give a multiple of 32"),
         (("--model", "unet3000"), "--model unet3000: unknown; give"),
         (("--preset", "huge"), "--preset huge: unknown; give tiny, small, base, large"),
+        (("--model", "h_dense_unet"), "--model h_dense_unet: sees a slice among its neighbours; give --context 3"),
         (("--target", "spleen"), "--target spleen: unknown; give lesion, liver, both"),
         (("--precision", "float8"), "--precision float8: unknown; give float32"),
         (("--optimizer", "lion"), "--optimizer lion: unknown; give"),
