@@ -2,13 +2,13 @@
 
 import json
 import pathlib
-import zipfile
 
 import keras
 
 from cafct_keras.errors import UserError
 from cafct_keras.layers import DeepSupervision
 from cafct_keras.models.deep_supervision import DeeplySupervised
+from cafct_keras.models.safety import check_model_file
 
 RUN_FILE = "run.json"
 MODEL_FILE = "model.keras"
@@ -19,6 +19,8 @@ RUN_FORMAT = 1
 def load_model(path):
     """Loads a trained network for prediction, whatever backend it was trained on.
 
+    A file from others runs no code and writes nothing: see `cafct_keras.models.safety`.
+
     Args:
         path: a run folder, whose `model.keras` is taken, or a `.keras` file.
 
@@ -26,19 +28,20 @@ def load_model(path):
         A `keras.Model`, not compiled.
 
     Raises:
-        UserError: where there is no such file, it is no network of this project, or the run folder is in the format of
-            another version.
+        UserError: where there is no such file, it is no network of this project or holds more than one, or the run
+            folder is in the format of another version.
     """
     path = pathlib.Path(path)
     if (path / RUN_FILE).is_file():
         read_run(path)
     file = path / MODEL_FILE if path.is_dir() else path
-    if not file.is_file():
+    if not file.is_file() or file.suffix != ".keras":
         raise UserError(f"{path}: no model here; give a run folder with {MODEL_FILE}, or a .keras file")
     try:
+        check_model_file(file)
         return keras.saving.load_model(file, compile=False)
-    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().splitlines()[0]
+    except Exception as error:  # a file that was made to fail fails in any way
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"{file}: not a model that this version reads ({reason})") from error
 
 
