@@ -86,7 +86,10 @@ def dice_of_cases(results: list[dict], target: str) -> Chart | None:
 
 def dice_by_size(results: list[dict], target: str) -> Chart | None:
     """Each case's Dice against how much of the target its reference shows."""
-    shown = [[row for row in rows_of(result, target) if row["tp"] + row["fn"] > 0] for result in results]
+    shown = [
+        [row for row in rows_of(result, target) if row["tp"] + row["fn"] > 0 and is_known(row["dice"])]
+        for result in results
+    ]
     if not shown[0]:
         return None
     in_ml = all(is_known(row["reference_ml"]) for row in shown[0])

@@ -40,7 +40,10 @@ def write_report(document: dict, pictures: Sequence[Picture], path: str | pathli
 
 
 def _paper_tables(document: dict) -> list[dict]:
-    """The paper's rows by table and target, with the rules that may have made them, for targets that are scored."""
+    """The paper's rows by table and target, for targets that are scored.
+
+    `rules` holds the rules that may have produced some of them, each with the systems whose rows it has not.
+    """
     tables = {}
     for row in document["paper"] or ():
         if row["target"] in document["results"][0]["summary"]["targets"]:
@@ -50,7 +53,11 @@ def _paper_tables(document: dict) -> list[dict]:
             "table": table,
             "target": target,
             "rows": rows,
-            "rules": [rule for rule in RULES if any(rule in row["rules"] for row in rows)],
+            "rules": {
+                rule: [row["system"] for row in rows if rule not in row["rules"]]
+                for rule in RULES
+                if any(rule in row["rules"] for row in rows)
+            },
         }
         for (table, target), rows in tables.items()
     ]
@@ -72,7 +79,7 @@ def _environment() -> jinja2.Environment:
         "scaled": wording.scaled,
         "breakable": lambda name: markupsafe.Markup("_<wbr>").join(name.split("_")),
         "pretty": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
-        "combined": lambda one, other: {**one, **other},
+        "plain": wording.plain,
         "id": page_id,
     }
     environment.tests["known"] = wording.is_known

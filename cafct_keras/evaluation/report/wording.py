@@ -40,6 +40,17 @@ def counted(count: int, unit: str) -> str:
     return f"{count:,} {unit if count == 1 else plural}"
 
 
+def plain(value) -> str:
+    """An option or a note, as people would write it; the items of a list line by line."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return "\n".join(map(plain, value)) or DASH
+    if isinstance(value, dict):
+        return "\n".join(f"{name} {plain(each)}" for name, each in value.items()) or DASH
+    return DASH if value is None else str(value)
+
+
 def probability(p: float | None) -> str:
     """A p-value."""
     return "< 0.001" if is_known(p) and p < 0.001 else fixed(p)
