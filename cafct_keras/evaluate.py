@@ -113,6 +113,7 @@ class _Evaluator:
     def __init__(self, predictor: Predictor, options: EvaluateOptions, console: Console, quiet: bool):
         self._predictor, self._options = predictor, options
         self._console, self._quiet = console, quiet
+        self._failures: list[dict] | None = [] if options.keep_going else None
 
     def evaluation(self, name: str, folder: str) -> Evaluation:
         """Chooses what is to be chosen, then scores; `name` is the run's, `folder` that of the data."""
@@ -121,12 +122,10 @@ class _Evaluator:
         threshold = self._best_threshold() if options.threshold == AUTO else options.threshold
         steps = self._best_steps(threshold) if options.postprocessing == AUTO else options.postprocessing
         gathering = Gathering(targets=run.targets, postprocessing=steps, calibrate=True)
-        failures = [] if options.keep_going else None
         self._each(
             lambda one: gathering.add(prediction=above(one["probability"], threshold), **one),
             options.split,
             f"scoring {name}",
-            failures,
         )
         fingerprint = source.fingerprint()
         warnings = [*_doubts(run, source.intensity, fingerprint), *_seen_in_training(run, gathering, options.split)]
@@ -148,14 +147,14 @@ class _Evaluator:
                 "warnings": warnings,
             },
             seed=options.seed,
-            failures=failures or (),
+            failures=list({failure["case"]: failure for failure in self._failures or ()}.values()),
             threshold={"value": threshold, **_chosen(options.threshold, THRESHOLD_RULE)},
             chosen=_chosen(options.postprocessing, POSTPROCESSING_RULE),
             run=run.card,
         )
 
-    def _each(self, work: Callable, split: str, what: str, failures: list | None = None) -> None:
-        done, total = self._predictor.each(work, split, failures), len(self._predictor.names(split))
+    def _each(self, work: Callable, split: str, what: str) -> None:
+        done, total = self._predictor.each(work, split, self._failures), len(self._predictor.names(split))
         for _ in watched(done, total=total, what=what, console=self._console, quiet=self._quiet):
             pass
 

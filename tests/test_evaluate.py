@@ -240,6 +240,11 @@ def test_a_damaged_case(perfect, tmp_path):
     assert [row["case"] for row in document["results"][0]["cases"]][::2] == ["volume-2", "volume-5"]
     assert "not scored: " in result.error
     assert "1 could not be scored" in result.out
+    # A case that is needed for a choice counts as one that is scored.
+    shutil.copy(folder / "volume-3.nii.gz", folder / "volume-4.nii.gz")
+    choosing = ("--threshold", "auto", "--postprocess", "auto", "--keep-going")
+    document = evaluated(perfect, "--data", folder, *choosing, code=1).json
+    assert [failure["case"] for failure in document["failures"]] == ["volume-4", "volume-3"]
     for number in (2, 5):
         (folder / f"segmentation-{number}.nii.gz").write_bytes(b"")
     message = fails("evaluate", perfect, "--data", folder, "--keep-going", "--out", tmp_path / "other")
@@ -262,7 +267,9 @@ def test_runs_are_compared_with_the_first(perfect, blind, tmp_path):
         for metrics in third["comparison"]["targets"].values()
         for metric in metrics.values()
     )
-    assert "blind minus perfect (1)" in result.out
+    assert "blind minus perfect (1), as predicted" in result.out
+    (line,) = (line for line in result.out.splitlines() if line.startswith("liver dice_per_case_lits"))
+    assert line.split()[2:] == ["-1.000", "-1.000", "to", "-1.000", "p", "0.250", "3", "patients"]
 
 
 def test_runs_of_other_kinds_are_not_compared(perfect, scans, tmp_path):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import weakref
 
 import nibabel
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from cafct_keras import evaluation
+from pipelines.mask_folders import MaskFolders
 from tests.cli import fails, run
 from tests.evaluating import SPACING, labels_of, save_nifti
 from tests.evaluation.drawn import figures, higher_is_better
@@ -141,6 +143,27 @@ def test_console_takes_no_more_than_twenty_lines(volumes):
     assert lines[0].startswith("prediction against reference: 3 cases, 3 patients, 18 slices")
     assert len(lines) <= 20
     assert any(line.startswith("per_case_lits") for line in lines)
+
+
+def test_memory_does_not_grow_with_the_number_of_cases(tmp_path, monkeypatch):
+    for side in ("prediction", "reference"):
+        (tmp_path / side).mkdir()
+        for number in range(20):
+            save_nifti(tmp_path / side / f"scan-{number}.nii.gz", labels_of(number))
+    alive, most = set(), []
+    pair = MaskFolders.pair
+
+    def counted(self, name):
+        made = pair(self, name)
+        alive.add(name)
+        weakref.finalize(made.reference["liver"], alive.discard, name)
+        most.append(len(alive))
+        return made
+
+    monkeypatch.setattr(MaskFolders, "pair", counted)
+    scored(*folders(tmp_path), *LABELS)
+    assert len(most) == 20
+    assert max(most) <= 4
 
 
 def nothing(*names):

@@ -1,4 +1,4 @@
-"""Scores of masks by every rule in common use, each under its own name. Knows no network and no files.
+"""Scores of masks by every rule in common use, each under its own name. Knows no network.
 
     from cafct_keras import evaluation
 
@@ -8,7 +8,8 @@
     ]
     evaluation.summarize(cases)["targets"]["lesion"]["overlap"]["per_case_lits"]["dice"]["value"]
 
-NumPy and SciPy are all it needs.
+NumPy and SciPy are all it needs. What reads folders of masks (`folders`) and what shows an evaluation (`document`,
+`output`, `report`, `console`) is imported where it is used, and needs more.
 """
 
 from cafct_keras.evaluation.calibration import Calibration

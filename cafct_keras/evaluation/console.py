@@ -1,6 +1,7 @@
 """An evaluation in twenty lines, coloured where there is a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from rich.text import Text
 
@@ -71,16 +72,26 @@ def _headline(document: dict) -> Text:
     return text
 
 
-def _columns(document: dict) -> list[tuple[str, str, dict]]:
-    """Title, measure and the target's summary of each column: Dice, and IoU where there is room."""
+class _Column(NamedTuple):
+    """Dice or IoU of one target in one result; `nothing` is whether to say what predicting nothing scores."""
+
+    title: str
+    measure: str
+    target: dict
+    nothing: bool
+
+
+def _columns(document: dict) -> list[_Column]:
+    """Dice of each target and result, and IoU where there is room."""
     results = document["results"]
     targets = list(results[0]["summary"]["targets"])
     measures = {"dice": "Dice", "iou": "IoU"} if len(results) * len(targets) == 1 else {"dice": "Dice"}
     return [
-        (
-            f"{target} {shown}" + (f", {result['name']}" if len(results) > 1 else ""),
-            measure,
-            result["summary"]["targets"][target],
+        _Column(
+            title=f"{target} {shown}" + (f", {result['name']}" if len(results) > 1 else ""),
+            measure=measure,
+            target=result["summary"]["targets"][target],
+            nothing=result is results[0],  # the same in both
         )
         for target in targets
         for measure, shown in measures.items()
@@ -88,56 +99,49 @@ def _columns(document: dict) -> list[tuple[str, str, dict]]:
     ]
 
 
-def _header(columns) -> list[Text]:
+def _header(columns: Sequence[_Column]) -> list[Text]:
     explained = Text("value low-high (of predicting nothing)", "dim")
-    return [explained, *(Text(title, "bold") for title, _, _ in columns)]
+    return [explained, *(Text(column.title, "bold") for column in columns)]
 
 
-def _rows(columns) -> Iterator[list[Text]]:
+def _rows(columns: Sequence[_Column]) -> Iterator[list[Text]]:
     for rule in RULES:
-        yield [
-            Text(rule, "cyan"),
-            *(_cell(_figure(target, "overlap", rule, measure)) for _, measure, target in columns),
-        ]
-    surface = columns[0][2]["surface"]
+        yield [Text(rule, "cyan"), *(_cell(column, "overlap", rule, column.measure) for column in columns)]
+    surface = columns[0].target["surface"]
     unit, length = surface["unit"], surface["length"]
     further = [
-        (f"hd95_{length}", f"mean over {unit}s with it", ("surface", "positive", f"hd95_{length}"), True),
-        (f"nsd_2_{length}", f"mean over {unit}s with it", ("surface", "positive", f"nsd_2_{length}"), False),
+        (f"hd95_{length}", f"{unit}s that show it", ("surface", "positive", f"hd95_{length}"), True),
+        (f"nsd_2_{length}", f"{unit}s that show it", ("surface", "positive", f"nsd_2_{length}"), False),
     ]
-    if lesions := next((target["lesions"] for _, _, target in columns if target["lesions"]), None):
+    if lesions := next((column.target["lesions"] for column in columns if column.target["lesions"]), None):
         per_unit = ("lesions", "false_positives_per_unit")
         further += [
             ("lesion recall", "IoU over 0", ("lesions", "iou_over_0", "recall"), False),
             ("false positives", f"components a {lesions['unit']}", per_unit, True),
         ]
     for name, words, path, error in further:
-        yield [
-            Text.assemble((name, "cyan"), (f", {words}", "dim")),
-            *(
-                _cell(_figure(target, *path), error=error) if measure == "dice" else Text()
-                for _, measure, target in columns
-            ),
-        ]
+        cells = (_cell(each, *path, error=error) if each.measure == "dice" else Text() for each in columns)
+        yield [Text.assemble((name, "cyan"), (f", {words}", "dim")), *cells]
 
 
-def _figure(target: dict, *path: str) -> dict | None:
+def _cell(column: _Column, *path: str, error: bool = False) -> Text:
+    figure = column.target
     for name in path:
-        target = target and target.get(name)
-    return target
+        figure = figure and figure.get(name)
+    return _shown(figure, error=error, nothing=column.nothing)
 
 
-def _cell(figure: dict | None, *, error: bool = False) -> Text:
+def _shown(figure: dict | None, *, error: bool = False, nothing: bool = True) -> Text:
     """One figure; of an `error` the least is best, and no error is no worse than that of predicting nothing."""
     if figure is None or figure["value"] is None:
         return Text("-", "dim")
-    value, nothing = figure["value"], figure["predict_nothing"]
-    poor = nothing is not None and value != (0 if error else 1) and (value >= nothing if error else value <= nothing)
+    value, least = figure["value"], figure["predict_nothing"]
+    poor = least is not None and value != (0 if error else 1) and (value >= least if error else value <= least)
     text = Text(_number(value), WORSE if poor else "bold")
     if figure["low"] is not None:
         text.append(f" {_number(figure['low'])}-{_number(figure['high'])}", "not bold")
-    if nothing is not None:
-        text.append(f" ({_number(nothing)})", "dim not bold")
+    if nothing and least is not None:
+        text.append(f" ({_number(least)})", "dim not bold")
     return text
 
 
@@ -148,7 +152,7 @@ def _number(value: float) -> str:
 def _footer(document: dict) -> Iterator[Text]:
     last = document["results"][-1]
     if burden := last["summary"]["burden"]:
-        error = _cell(burden["absolute_error"], error=True)
+        error = _shown(burden["absolute_error"], error=True)
         yield Text.assemble(("tumour burden", "cyan"), (", mean absolute error", "dim"), "  ", error)
     if steps := last["postprocessing"]:
         taken = ", ".join(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from cafct_keras.evaluation.lesions import Component
 from cafct_keras.evaluation.overlap import Counts, unit_scores
 from cafct_keras.evaluation.report import Picture
 from cafct_keras.evaluation.scores import CaseScore
@@ -107,19 +108,20 @@ class _Shelf:
                 )
 
     def _offer_median(self, dice: float, make: Callable[[], Picture]) -> None:
-        middle = self._dice[len(self._dice) // 2]
-        farthest = max((abs(each - middle) for each, _ in self._median), default=0)
-        if len(self._median) < NEAR_MEDIAN or abs(dice - middle) < farthest:
+        farthest = max((self._from_median(each) for each, _ in self._median), default=0)
+        if len(self._median) < NEAR_MEDIAN or self._from_median(dice) < farthest:
             self._median.append((dice, make()))
-            self._median.sort(key=lambda one: abs(one[0] - middle))
+            self._median.sort(key=lambda one: self._from_median(one[0]))
             del self._median[NEAR_MEDIAN:]
 
+    def _from_median(self, dice: float) -> float:
+        return abs(bisect.bisect_left(self._dice, dice) - (len(self._dice) - 1) / 2)
+
     def pictures(self) -> list[Picture]:
-        ranked = self._dice
-        worst = self._worst.kept[: min(CASES, (len(ranked) + 1) // 2)]
+        worst = self._worst.kept[: min(CASES, (len(self._dice) + 1) // 2)]
         shown = {picture.case for _, picture in worst}
-        middle = ranked[len(ranked) // 2] if ranked else 0
-        others = sorted((one for one in self._median if one[1].case not in shown), key=lambda one: abs(one[0] - middle))
+        others = [one for one in self._median if one[1].case not in shown]
+        others.sort(key=lambda one: self._from_median(one[0]))
         cases = [*worst, *sorted(others[:CASES], key=operator.itemgetter(0))]
         captioned = [
             dataclasses.replace(picture, caption=f"Dice {dice:.3f}, {self._rank(dice)}") for dice, picture in cases
@@ -127,7 +129,7 @@ class _Shelf:
         return captioned + [picture for best in self._structures.values() for _, picture in best.kept]
 
     def _rank(self, dice: float) -> str:
-        return f"number {bisect.bisect_left(self._dice, dice) + 1} of {len(self._dice)} from the lowest"
+        return f"{bisect.bisect_left(self._dice, dice) + 1} of {len(self._dice)} counted from the worst"
 
 
 def _telling(counts: Counts) -> int:
@@ -136,7 +138,7 @@ def _telling(counts: Counts) -> int:
     return int((wrong if wrong.any() else counts.tp).argmax())
 
 
-def _described(component) -> str:
+def _described(component: Component) -> str:
     if component.diameter is None:
         return f"{component.voxels} pixels"
-    return f"{component.voxels} pixels, as large as a ball of {component.diameter:.0f} mm"
+    return f"{component.voxels} pixels, {component.diameter:.0f} mm across"

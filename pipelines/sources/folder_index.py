@@ -127,6 +127,6 @@ def _by_pattern(ids: Sequence[str], pattern: str) -> list[str]:
     for name in ids:
         match = compiled.search(name)
         if not match or not match[1]:
-            raise DataError(f"--patient-pattern {pattern}: finds no patient in {name}.png; mend the pattern")
+            raise DataError(f"--patient-pattern {pattern}: finds no patient in {name}; mend the pattern")
         patients.append(match[1])
     return patients

@@ -34,7 +34,7 @@ def test_a_case_is_shown_where_it_fails():
     assert np.array_equal(picture.reference, reference[1])
     assert np.array_equal(picture.prediction, prediction[1])
     assert np.array_equal(picture.image, images[1])
-    assert picture.caption == "Dice 0.787, number 1 of 1 from the lowest"
+    assert picture.caption == "Dice 0.787, 1 of 1 counted from the worst"
     assert not np.shares_memory(picture.reference, reference)
 
 
@@ -46,7 +46,7 @@ def test_the_worst_and_the_middling(order):
         offered(gallery, f"side {side}", boxes((0, 0, 0, side)), boxes((0, 0, 0, 23)), target="liver")
     worst = of_kind(gallery, "worst")
     assert [picture.case for picture in worst] == ["side 1", "side 2", "side 3", "side 4"]
-    assert worst[1].caption.endswith("number 2 of 23 from the lowest")
+    assert worst[1].caption.endswith(", 2 of 23 counted from the worst")
     median = [int(picture.case.removeprefix("side ")) for picture in of_kind(gallery, "median")]
     assert len(median) == CASES
     assert median == sorted(median)
@@ -78,7 +78,7 @@ def test_false_positives_and_missed_lesions():
     assert max(sum(one.case == other.case for one in spurious) for other in spurious) <= OF_ONE_CASE
     assert {picture.slice_name for picture in spurious} == {"1"}
     assert {picture.slice_name for picture in missed} == {"2"}
-    assert missed[0].caption == "25 pixels, as large as a ball of 6 mm"
+    assert missed[0].caption == "25 pixels, 6 mm across"
     assert spurious[0].prediction[10, 0]
 
 

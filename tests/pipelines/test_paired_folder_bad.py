@@ -102,7 +102,7 @@ def test_bad_folder_is_told_in_one_line_with_the_file(folder, name):
         ({"size": 0}, "size 0"),
         ({"patient_pattern": "("}, "not a regular expression"),
         ({"patient_pattern": "a_"}, "no group"),
-        ({"patient_pattern": "^(a)_"}, "finds no patient in b_1.png"),
+        ({"patient_pattern": "^(a)_"}, "finds no patient in b_1;"),
         ({"patient_pattern": "(_)"}, "1 patient"),
     ],
 )

@@ -1,0 +1,32 @@
+"""The evaluation needs no network: it scores masks where no deep-learning framework is installed."""
+
+import subprocess
+import sys
+
+import cafct_keras
+
+CODE = """
+import sys, types
+
+for name in ("keras", "jax", "tensorflow", "torch"):
+    sys.modules[name] = None  # as if it were not installed
+package = types.ModuleType("cafct_keras")  # without what the package brings along for networks
+package.__path__ = [sys.argv[1]]
+sys.modules["cafct_keras"] = package
+
+import numpy as np
+
+import cafct_keras.evaluation as evaluation
+
+more = {"PIL", "nibabel", "rich", "jinja2", "matplotlib", "pipelines"} & set(sys.modules)
+assert not more, more
+mask = np.ones((2, 4, 4), bool)
+summary = evaluation.summarize([evaluation.score(mask, mask, case="a")])
+assert summary["targets"]["lesion"]["overlap"]["pooled"]["dice"]["value"] == 1
+
+import cafct_keras.evaluation.folders, cafct_keras.evaluation.output, cafct_keras.evaluation.console
+"""
+
+
+def test_no_framework_is_needed():
+    subprocess.run([sys.executable, "-c", CODE, cafct_keras.__path__[0]], check=True)
