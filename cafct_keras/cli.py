@@ -7,8 +7,10 @@ import sys
 import time
 
 import click
+from click.core import ParameterSource
 
 from cafct_keras.cli_data import data
+from cafct_keras.cli_evaluate import evaluate, score
 from cafct_keras.errors import UserError
 from pipelines.errors import DataError
 
@@ -23,7 +25,8 @@ def cli(debug):
     """
 
 
-cli.add_command(data)
+for command in (data, evaluate, score):
+    cli.add_command(command)
 
 
 def main():
@@ -44,7 +47,7 @@ def main():
     except (UserError, DataError) as error:
         if debug:
             raise
-        _fail(str(error), code=1)
+        _fail(str(error), code=getattr(error, "exit_code", 1))
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", code=130)
     if code:  # of a command that found what it looked for: not a mistake, but no success
@@ -69,7 +72,7 @@ def _model_options(ctx, parameter, values):
 
 
 @cli.command()
-@click.option("--data", default="phantom", show_default=True, help="phantom, or a folder in any layout that is known.")
+@click.option("--data", default="phantom", show_default=True, help="phantom, or a folder (./phantom) in any layout.")
 @click.option("--layout", help="Of the folder, such as nifti or dicom.  [default: found by looking]")
 @click.option("--target", default="lesion", show_default=True, help="lesion, liver or both.")
 @click.option("--patient-pattern", help="Regular expression; its first group is the patient in a slice's name.")
@@ -102,7 +105,7 @@ def _model_options(ctx, parameter, values):
 @click.option("--warmup-epochs", type=float, help="Epochs of linear rise first.  [default: 0; phantom: 1]")
 @click.option("--bce-weight", type=float, help="Of cross-entropy in the loss.  [default: 1]")
 @click.option("--dice-weight", type=float, help="Of Dice in the loss.  [default: 1]")
-@click.option("--flip", is_flag=True, help="Augmentation: mirror either axis.  [phantom: on where no other is given]")
+@click.option("--flip", is_flag=True, help="Augmentation: mirror either axis, and with it the patient's sides.")
 @click.option("--quarter-turns", is_flag=True, help="Augmentation: turn by 90, 180 or 270 degrees.")
 @click.option("--rotation", type=float, default=0.0, help="Augmentation: turn by up to so many degrees.")
 @click.option("--scale", type=float, default=0.0, help="Augmentation: magnify by up to this share.")
@@ -116,12 +119,26 @@ def _model_options(ctx, parameter, values):
 @click.option("--precision", default="float32", show_default=True, help="float32, mixed_bfloat16 or mixed_float16.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
 @click.option("--init", metavar="RUN", help="Begin with the weights of this run.")
+@click.option(
+    "--weights",
+    multiple=True,
+    metavar="FILE",
+    help="Begin with encoders from this file (see import-weights), images normalised as for ImageNet; may be repeated.",
+)
 @click.option("--out", metavar="DIR", help="Run folder to make.  [default: runs/DATA-TARGET-N]")
+@click.option("--resume", is_flag=True, help="Go on with the run in --out, by its own options; begin it if it is new.")
+@click.option("--checkpoint-every", default="5m", show_default=True, help="Steps, or a time such as 90s, 30m, 2h.")
+@click.option("--time-limit", metavar="TIME", help="Stop after 90s, 30m or 2h as at a signal, to be resumed.")
 @click.option("--quiet", is_flag=True, help="Plain lines instead of a bar.")
 @click.option("--json", "as_json", is_flag=True, help="The run card as JSON on the last line.")
 @click.pass_obj
-def fit(started, quiet, as_json, **options):
-    """Train a network. Without options: the built-in phantom, a few minutes on a CPU."""
+def fit(started, resume, quiet, as_json, **options):
+    """Train a network. Without options: the built-in phantom, a few minutes on a CPU.
+
+    At SIGTERM, Ctrl-C or the time limit a run finishes its step, writes a checkpoint and exits with code 75; --resume
+    goes on from there, or from the last checkpoint of a run that was killed, and gives the same bits as if nothing had
+    happened.
+    """
     import dataclasses
 
     from cafct_keras.training import FitOptions
@@ -129,9 +146,13 @@ def fit(started, quiet, as_json, **options):
     from pipelines.augmentation import Augmentation
 
     chosen = {field.name: options.pop(field.name) for field in dataclasses.fields(Augmentation)}
-    # Nothing chosen is left to the data: none for real slices, flips for the phantom.
+    # Nothing chosen is left to the recipe.
     augmentation = Augmentation(**chosen) if any(chosen.values()) else None
-    card = train(FitOptions(augmentation=augmentation, **options), quiet=quiet, started=started)
+    source = click.get_current_context().get_parameter_source
+    given = {name for name in options if source(name) is not ParameterSource.DEFAULT}
+    given |= {"augmentation"} if augmentation else set()
+    options = FitOptions(augmentation=augmentation, **options)
+    card = train(options, resume=resume, given=given, quiet=quiet, started=started)
     if as_json:
         click.echo(json.dumps(card))
 
@@ -154,6 +175,40 @@ def export(run, file_format, out, as_json):
         click.echo(json.dumps(manifest))
 
 
+@cli.command("import-weights")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--into", metavar="NAME", help="Network or encoder they are for.  [default: the encoder FILE holds]")
+@click.option("--preset", help="Size of the network: tiny, small, base or large.")
+@click.option(
+    "--model-option",
+    "options",
+    multiple=True,
+    callback=_model_options,
+    metavar="NAME=VALUE",
+    help="Argument of its builder, such as input_shape=[null,null,1]; may be repeated.",
+)
+@click.option("--out", required=True, metavar="DIR", help="Folder to make.")
+@click.option("--json", "as_json", is_flag=True, help="The card as JSON on the last line.")
+def import_weights(files, out, as_json, **options):
+    """Turn PyTorch's weights of encoders (PVTv2, ResNet) into Keras's, with every tensor accounted for.
+
+    FILE is a .safetensors file, or a .pth, .pt or .bin file, for which PyTorch must be installed. What is written, `fit
+    --weights` and `create_model(weights=...)` take; they take FILE itself, too.
+    """
+    from cafct_keras.import_weights import import_weights as write
+
+    card = write(files, out=out, **options)
+    for source in card["sources"]:
+        left_out = f"; left out {', '.join(source['left_out'])}" if source["left_out"] else ""
+        click.echo(
+            f"{source['file']}: {source['holds']}, {source['parameters']:,} parameters in {source['variables']} "
+            f"variables ({', '.join(source['filled'])}){left_out}"
+        )
+    click.echo(f"{out}/{card['weights']}: weights of {card['network']}, {card['parameters']:,} parameters")
+    if as_json:
+        click.echo(json.dumps(card))
+
+
 @cli.command()
 @click.argument("task", type=click.Choice(["train", "predict", "data"]))
 @click.option("--model", default="cafct_net", show_default=True, help="The network.")
@@ -163,16 +218,18 @@ def export(run, file_format, out, as_json):
 @click.option("--precision", default="float32", show_default=True, help="float32, mixed_bfloat16 or mixed_float16.")
 @click.option("--repeats", type=click.IntRange(1), default=10, show_default=True, help="Timed steps.")
 @click.option("--data", "folder", default="phantom", show_default=True, help="Of benchmark data: phantom or a folder.")
+@click.option("--layout", help="Of benchmark data.  [default: found by looking]")
 @click.option("--target", default="lesion", show_default=True, help="Of benchmark data.")
+@click.option("--cache", default="ram", show_default=True, help="Of benchmark data: ram, or none for a file.")
 @click.option("--augment", is_flag=True, help="Of benchmark data: all augmentation.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on the last line.")
-def benchmark(task, folder, target, augment, as_json, **options):
+def benchmark(task, folder, layout, target, cache, augment, as_json, **options):
     """Time a network's step on synthetic arrays, without TensorFlow, or the data that come to it."""
     if task == "data":
         from pipelines.speed import measure, table
 
         chosen = {name: options[name] for name in ("size", "batch_size")}
-        report = measure(folder, target=target, augment=augment, **chosen)
+        report = measure(folder, layout=layout, target=target, cache=cache, augment=augment, **chosen)
     else:
         from cafct_keras.benchmark import benchmark as measure
         from cafct_keras.benchmark import table

@@ -1,24 +1,11 @@
 """What a run ran on: versions, backend, devices."""
 
 import os
-import platform
 import subprocess
-from importlib import metadata
 
 import keras
 
-PACKAGES = ("cafct-keras", "keras", "jax", "jaxlib", "tensorflow-cpu", "tensorflow", "torch", "optax", "numpy")
-
-
-def versions():
-    """Version of Python and of every package that has a say in the numbers, installed ones only."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+from cafct_keras.versions import versions
 
 
 def devices():

@@ -15,6 +15,7 @@ from cafct_keras.environment import environment
 from cafct_keras.errors import UserError
 from cafct_keras.models import load_model
 from cafct_keras.models.saving import MODEL_FILE, RUN_FILE, read_run
+from pipelines.slices import network_images
 
 FORMATS = ("savedmodel",)
 TOLERANCE = 1e-5
@@ -27,8 +28,9 @@ def export(run, *, out, file_format="savedmodel"):
 
     The SavedModel is plain TensorFlow, written by Keras's TensorFlow backend in a process of its own whatever backend
     the run was trained on, so it runs on CPUs and GPUs and takes any batch size and any H and W that are multiples of
-    32. Two endpoints: `serve` (and `serving_default`) takes `image`, float32 `(batch, H, W, 3)` in [0, 1], and
-    `serve_slices` takes `slices`, uint8 `(batch, H, W)` grey; both return `probability`, float32
+    32. Two endpoints: `serve` (and `serving_default`) takes `image`, float32 `(batch, H, W, channels)` in [0, 1], the
+    network's own input, and `serve_slices` takes `slices`, uint8 grey: `(batch, H, W)`, or for a run with `--context N`
+    `(batch, H, W, 2 N + 1)`, each slice among its neighbours from below to above. Both return `probability`, float32
     `(batch, H, W, classes)`.
 
     Args:
@@ -41,15 +43,13 @@ def export(run, *, out, file_format="savedmodel"):
         two sizes, versions.
 
     Raises:
-        UserError: for an unknown format, a folder without a model, a run with `--context`, missing TensorFlow, or an
-            export that predicts something else (which is then not kept).
+        UserError: for an unknown format, a folder without a model, missing TensorFlow, or an export that predicts
+            something else (which is then not kept).
     """
     if file_format not in FORMATS:
         raise UserError(f"--format {file_format}: unknown; give {', '.join(FORMATS)}")
     model = load_model(run)
-    if _context(run):
-        # One slice three times is not what such a network was trained on, and would go through without an error.
-        raise UserError(f"{run}: trained on a slice among its neighbours (--context); only single slices are exported")
+    context = _context(run, model)
     out = pathlib.Path(out)
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out}: is a file; give a folder")
@@ -58,7 +58,7 @@ def export(run, *, out, file_format="savedmodel"):
     version = 1 + max((int(path.name) for path in out.iterdir() if path.name.isdigit()), default=0)
     with tempfile.TemporaryDirectory(dir=out, prefix=".partial-") as aside:
         try:
-            manifest = _write_checked(model, pathlib.Path(aside))
+            manifest = _write_checked(model, context, pathlib.Path(aside))
         except UserError:
             if made_here:
                 shutil.rmtree(out)
@@ -69,22 +69,26 @@ def export(run, *, out, file_format="savedmodel"):
     return manifest
 
 
-def _context(run):
-    """Neighbours that a run folder's network sees; 0 for a lone `.keras` file, which does not say."""
+def _context(run, model):
+    """Neighbours on either side that the network sees. With three channels only a run folder tells 1 from 0."""
     folder = pathlib.Path(run)
-    return read_run(folder)["options"].get("context", 0) if (folder / RUN_FILE).is_file() else 0
+    if (folder / RUN_FILE).is_file():
+        return read_run(folder)["options"].get("context", 0)
+    channels = model.input_shape[-1]
+    return 0 if channels == 3 else channels // 2
 
 
-def _write_checked(model, aside):
+def _write_checked(model, context, aside):
     """Writes the SavedModel to `aside`/model and returns what is known about it."""
     model.save(aside / MODEL_FILE)
-    _child(["-c", _WRITE, str(aside / MODEL_FILE), str(aside / "model")], KERAS_BACKEND="tensorflow")
+    _child(["-c", _WRITE, str(aside / MODEL_FILE), str(aside / "model"), str(context)], KERAS_BACKEND="tensorflow")
     generator = np.random.default_rng(0)
+    channels = model.input_shape[-1]
     cases = {}
     for index, shape in enumerate(CHECKED_SHAPES):
-        slices = generator.integers(0, 256, shape, dtype="uint8")
-        cases[f"slices{index}"] = slices
-        cases[f"image{index}"] = np.repeat(slices[..., None].astype("float32") / 255, 3, axis=-1)
+        slices = generator.integers(0, 256, (*shape, 2 * context + 1), dtype="uint8")
+        cases[f"slices{index}"] = slices if context else slices[..., 0]
+        cases[f"image{index}"] = network_images(slices, context=context)
         cases[f"probability{index}"] = model.predict(cases[f"image{index}"], verbose=0)
     np.savez(aside / "cases.npz", **cases)
     # By its path and without this package: with TensorFlow alone, as it will be served.
@@ -95,8 +99,12 @@ def _write_checked(model, aside):
             f"{TOLERANCE:g}; nothing was kept, please report this"
         )
     endpoints = {
-        "serve": {"image": "float32 (batch, H, W, 3) in [0, 1]"},
-        "serve_slices": {"slices": "uint8 (batch, H, W), grey"},
+        "serve": {"image": f"float32 (batch, H, W, {channels}) in [0, 1]"},
+        "serve_slices": {
+            "slices": f"uint8 (batch, H, W, {channels}), grey, each slice among its neighbours from below to above"
+            if context
+            else "uint8 (batch, H, W), grey"
+        },
         "output": {"probability": f"float32 (batch, H, W, {model.output_shape[-1]}) in [0, 1]"},
     }
     checked = [list(shape) for shape in CHECKED_SHAPES]
@@ -106,24 +114,28 @@ def _write_checked(model, aside):
 _WRITE = "import sys; from cafct_keras.export import write_saved_model; write_saved_model(*sys.argv[1:])"
 
 
-def write_saved_model(file, out):
+def write_saved_model(file, out, context):
     """Writes a `.keras` file as a SavedModel; runs in the child process, under Keras's TensorFlow backend."""
     import keras
     import tensorflow as tf
 
     model = load_model(file)
+    channels = (model.input_shape[-1],)
+    neighbours = int(context) > 0
 
     def serve(image):
         return {"probability": model(image, training=False)}
 
     def serve_slices(slices):
-        grey = tf.cast(slices, tf.float32)[..., None] / 255.0
-        return serve(tf.repeat(grey, 3, axis=-1))
+        grey = tf.cast(slices, tf.float32) / 255.0
+        return serve(grey if neighbours else tf.repeat(grey[..., None], 3, axis=-1))
 
+    images = (None, None, None)
+    raw = tf.TensorSpec(images + channels * neighbours, tf.uint8, name="slices")
     archive = keras.export.ExportArchive()
     archive.track(model)
-    archive.add_endpoint("serve", serve, [tf.TensorSpec((None, None, None, 3), tf.float32, name="image")])
-    archive.add_endpoint("serve_slices", serve_slices, [tf.TensorSpec((None, None, None), tf.uint8, name="slices")])
+    archive.add_endpoint("serve", serve, [tf.TensorSpec(images + channels, tf.float32, name="image")])
+    archive.add_endpoint("serve_slices", serve_slices, [raw])
     archive.write_out(out, verbose=False)
 
 

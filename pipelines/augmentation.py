@@ -1,4 +1,4 @@
-"""What augmentation is wanted, in plain numbers; `pipelines.augment` carries it out in TensorFlow."""
+"""What augmentation is wanted, in plain numbers; `pipelines.augment` carries it out."""
 
 import dataclasses
 
@@ -12,7 +12,8 @@ class Augmentation:
     """Random changes to training slices; every default is off. Image and mask move together.
 
     Attributes:
-        flip: mirrors left-right and top-bottom, each with probability 1/2.
+        flip: mirrors left-right and top-bottom, each with probability 1/2. One of the two alone makes a patient with
+            the liver on the other side, which costs a network the side as a mark of it; quarter turns keep that.
         quarter_turns: turns by 0, 90, 180 or 270 degrees; by 0 or 180 where a slice is not square.
         rotation: degrees, 0..180; turns by up to so much either way.
         scale: fraction, 0..0.9; magnifies by a factor in 1 - scale..1 + scale.

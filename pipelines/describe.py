@@ -33,7 +33,7 @@ def describe(directory: str | Path, *, layout: str | None = None, out: str | Pat
     if out is not None:
         expect_no_figures(out)  # before the folder is opened, which may take long
     if Path(directory).is_dir():
-        directory = Path(directory).absolute() if str(directory) == "phantom" else directory  # a folder of that name
+        directory = Path(directory)  # not the phantom, if that is what the folder is called
         layout = layout or find_layout(directory)
     paired = layout == "paired_folder"
     size = _side(Path(directory)) if paired else 128  # the phantom's; the others have their own

@@ -10,6 +10,7 @@ import numpy as np
 
 _ORDER, _KEYS, _FOREGROUND, _BACKGROUND = range(1, 5)  # keeps the uses of one (seed, epoch, index) apart
 _WORD = (1 << 64) - 1
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
 
 def epoch_order(count: int, *, seed: int, epoch: int) -> np.ndarray:
@@ -102,7 +103,7 @@ def _go_through(members: np.ndarray, places: np.ndarray, *, seed: int, epoch: in
 
 
 def sample_keys(epoch: int, indices: np.ndarray, seed: int) -> np.ndarray:
-    """Makes keys for stateless random draws, one for each slice.
+    """Makes keys for random draws, one for each slice.
 
     Args:
         epoch: 0 or more.
@@ -110,11 +111,23 @@ def sample_keys(epoch: int, indices: np.ndarray, seed: int) -> np.ndarray:
         seed: 0..2^64 - 1.
 
     Returns:
-        `(n, 2)` int32, over the whole range of int32.
+        `(n,)` uint64, over the whole range.
     """
-    hashed = _hash(seed, epoch, _KEYS, np.asarray(indices))
-    words = np.stack([hashed & np.uint64(0xFFFFFFFF), hashed >> np.uint64(32)], axis=-1)
-    return words.astype(np.uint32).view(np.int32)
+    return _hash(seed, epoch, _KEYS, np.asarray(indices))
+
+
+def uniform_draws(keys: np.ndarray, count: int) -> np.ndarray:
+    """Draws numbers by their place: how many are drawn changes none of them.
+
+    Args:
+        keys: `(n,)` uint64.
+        count: numbers for each key.
+
+    Returns:
+        `(n, count)` float64, from 0 to below 1: SplitMix64 started at each key.
+    """
+    words = _splitmix(keys[:, None] + np.arange(count, dtype=np.uint64) * _GAMMA)
+    return (words >> np.uint64(11)) * 2.0**-53
 
 
 @functools.lru_cache(maxsize=8)
@@ -135,7 +148,7 @@ def _hash(seed: int, epoch: int, use: int, indices: np.ndarray) -> np.ndarray:
 
 def _splitmix(word: np.ndarray) -> np.ndarray:
     """One step of SplitMix64 (Steele, Lea and Flood 2014): every input bit flips half the output bits."""
-    word = word + np.uint64(0x9E3779B97F4A7C15)
+    word = word + _GAMMA
     word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return word ^ (word >> np.uint64(31))

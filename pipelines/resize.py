@@ -19,11 +19,15 @@ def resize_images(images: np.ndarray, size: int, *, outside: float) -> np.ndarra
     """
     if images.shape[1:] == (size, size):
         return images
+
+    def resized(plane):
+        return Image.fromarray(plane).resize((size, size), Image.Resampling.BILINEAR)
+
     square = _pad_to_square(images, outside)
+    if images.dtype == np.uint8:
+        return np.stack([resized(plane) for plane in square])
     # Pillow has no bilinear int16.
-    floats = (Image.fromarray(plane.astype(np.float32)) for plane in square)
-    planes = (plane.resize((size, size), Image.Resampling.BILINEAR) for plane in floats)
-    return np.stack([np.rint(plane).astype(images.dtype) for plane in planes])
+    return np.stack([np.rint(resized(plane.astype(np.float32))).astype(images.dtype) for plane in square])
 
 
 def resize_masks(masks: np.ndarray, size: int) -> np.ndarray:
@@ -45,6 +49,8 @@ def resize_masks(masks: np.ndarray, size: int) -> np.ndarray:
 
 def _pad_to_square(stack: np.ndarray, value) -> np.ndarray:
     _, height, width = stack.shape
+    if height == width:
+        return stack
     side = max(height, width)
     margins = [((side - length) // 2, side - length - (side - length) // 2) for length in (height, width)]
     return np.pad(stack, ((0, 0), *margins), constant_values=value)

@@ -9,22 +9,32 @@ from pipelines.errors import DataError
 
 
 class StackInMemory:
-    """Grows a uint8 array along its first axis.
+    """Grows a uint8 array along its first axis, where it lies: its pieces are never there twice.
 
     Args:
         *shape: of one element.
     """
 
     def __init__(self, *shape: int):
-        self._pieces = [np.empty((0, *shape), np.uint8)]  # gives a stack of nothing its shape
+        self._array = np.empty((0, *shape), np.uint8)
+        self._length = 0
 
     def append(self, piece: np.ndarray) -> None:
         """Adds `(N, *shape)` uint8."""
-        self._pieces.append(piece)
+        end = self._length + len(piece)
+        if end > len(self._array):
+            self._resize(max(end, len(self._array) + len(self._array) // 8))
+        self._array[self._length : end] = piece
+        self._length = end
 
     def join(self) -> np.ndarray:
         """The whole, `(N, *shape)` uint8; call it once."""
-        return np.concatenate(self._pieces)
+        self._resize(self._length)
+        return self._array
+
+    def _resize(self, length: int) -> None:
+        # In place: the system moves pages, not bytes. Nobody else has this array yet.
+        self._array.resize((length, *self._array.shape[1:]), refcheck=False)
 
 
 class StackInFile:

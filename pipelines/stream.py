@@ -1,15 +1,19 @@
 """Batches for training and evaluation, as `tf.data` datasets over slices in memory."""
 
+import atexit
 import contextlib
 import functools
 import os
+import threading
+import time
 
 import numpy as np
 
+from pipelines.augment import augment
 from pipelines.augmentation import Augmentation
 from pipelines.errors import DataError
 from pipelines.order import batch_indices, sample_keys, sampled_batch
-from pipelines.slices import Slices
+from pipelines.slices import Slices, network_images
 
 _PREFETCHED = 2  # batches: enough to hide one batch's making behind one step, and no more memory than that
 
@@ -52,37 +56,17 @@ def training_stream(
     if not 0 <= start_step <= steps:
         raise ValueError(f"start_step={start_step} must be in 0..{steps}")
     draw = _drawing(slices, batch_size=batch_size, seed=seed, foreground_fraction=foreground_fraction)
-    tf = _tensorflow()
-    from pipelines.augment import augment
 
-    augmentation = augmentation or Augmentation()
-
-    def gather(step):
+    def make(step):
         epoch, indices, rounds = draw(step)
-        # A slice that comes again in an epoch is changed in another way.
-        keys = sample_keys(epoch, indices + count * rounds, seed)
-        return slices.gather_images(indices), slices.masks[indices], keys
+        images, masks = slices.gather_images(indices), slices.masks[indices]
+        if augmentation not in (None, Augmentation()):
+            # A slice that comes again in an epoch is changed in another way.
+            keys = sample_keys(epoch, indices + count * rounds, seed)
+            images, masks = augment(images, masks, keys, augmentation)
+        return network_images(images, context=slices.context), masks.astype(np.float32, copy=False)
 
-    def load(step):
-        images, masks, keys = tf.numpy_function(gather, [step], (tf.uint8, tf.uint8, tf.int32), stateful=False)
-        keys.set_shape((batch_size, 2))
-        return *_shaped(images, masks, slices, batch_size), keys
-
-    def convert(images, masks, _):
-        images, masks = _to_float(images, masks)
-        return _to_channels(images, slices), masks
-
-    def change(image, mask, key):
-        image, mask = augment(*_to_float(image, mask), key, augmentation)
-        return _to_channels(image, slices), mask
-
-    in_order = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
-    dataset = tf.data.Dataset.range(start_step, steps).map(load)
-    if augmentation == Augmentation():
-        dataset = dataset.map(convert, **in_order)
-    else:
-        dataset = dataset.unbatch().map(change, **in_order).batch(batch_size, drop_remainder=True)
-    return dataset.apply(tf.data.experimental.assert_cardinality(steps - start_step)).prefetch(_PREFETCHED)
+    return _stream(make, range(start_step, steps), _batch_shapes(slices, batch_size))
 
 
 def evaluation_stream(slices: Slices, *, batch_size: int):
@@ -106,20 +90,14 @@ def evaluation_stream(slices: Slices, *, batch_size: int):
         raise DataError("no slices to evaluate on; choose a split that has some")
     if batch_size < 1:
         raise DataError(f"--batch-size {batch_size}: give 1 or more")
-    tf = _tensorflow()
 
-    def gather(batch):
-        positions = batch * batch_size + np.arange(batch_size)
+    def make(number):
+        positions = number * batch_size + np.arange(batch_size)
         indices = np.where(positions < count, positions, 0)
-        return slices.gather_images(indices), slices.masks[indices], (positions < count).astype(np.float32)
+        images = network_images(slices.gather_images(indices), context=slices.context)
+        return images, slices.masks[indices].astype(np.float32), (positions < count).astype(np.float32)
 
-    def load(batch):
-        images, masks, weights = tf.numpy_function(gather, [batch], (tf.uint8, tf.uint8, tf.float32), stateful=False)
-        weights.set_shape((batch_size,))
-        images, masks = _to_float(*_shaped(images, masks, slices, batch_size))
-        return _to_channels(images, slices), masks, weights
-
-    return tf.data.Dataset.range(-(-count // batch_size)).map(load).prefetch(_PREFETCHED)
+    return _stream(make, range(-(-count // batch_size)), (*_batch_shapes(slices, batch_size), (batch_size,)))
 
 
 def batch_names(
@@ -164,21 +142,43 @@ def _drawing(slices: Slices, *, batch_size: int, seed: int, foreground_fraction:
     )
 
 
-def _shaped(images, masks, slices: Slices, batch_size: int):
-    """Tells TensorFlow the shapes that NumPy hid from it."""
-    images.set_shape((batch_size, *slices.images.shape[1:], 2 * slices.context + 1))
-    masks.set_shape((batch_size, *slices.masks.shape[1:]))
-    return images, masks
+def _batch_shapes(slices: Slices, batch_size: int) -> tuple[tuple[int, ...], ...]:
+    plane = slices.images.shape[1:]
+    return (batch_size, *plane, slices.channels), (batch_size, *plane, len(slices.targets))
 
 
-def _to_channels(images, slices: Slices):
-    """Grey three times where there is one slice alone."""
-    return images if slices.context else _tensorflow().repeat(images, 3, axis=-1)
+def _stream(make, numbers: range, shapes: tuple[tuple[int, ...], ...]):
+    """Calls `make(number)`, which gives float32 arrays of these shapes, for one number after the other.
 
-
-def _to_float(image, mask):
+    NumPy and Pillow work outside the interpreter's lock, so that several batches are made at a time.
+    """
     tf = _tensorflow()
-    return tf.cast(image, tf.float32) / 255.0, tf.cast(mask, tf.float32)
+
+    def watched(number):
+        _making.add(threading.get_ident())
+        try:
+            return make(number)
+        finally:
+            _making.discard(threading.get_ident())
+
+    def batch(number):
+        arrays = tf.numpy_function(watched, [number], [tf.float32] * len(shapes), stateful=False)
+        return tuple(tf.ensure_shape(array, shape) for array, shape in zip(arrays, shapes, strict=True))
+
+    dataset = tf.data.Dataset.range(numbers.start, numbers.stop)
+    return dataset.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(_PREFETCHED)
+
+
+_making: set[int] = set()  # threads of TensorFlow that are at work in Python
+
+
+@atexit.register
+def _let_batches_finish():
+    """Waits until no batch is being made: a thread that needs a dying interpreter's lock would hang the process."""
+    quiet = 0
+    while _making or quiet < 10:  # between two batches nothing is at work either
+        quiet = 0 if _making else quiet + 1
+        time.sleep(0.01)
 
 
 @functools.cache

@@ -4,6 +4,7 @@ import keras
 import pytest
 
 from cafct_keras import environment, huge_pages
+from pipelines import speed
 from tests.cli import fails, run
 
 
@@ -59,13 +60,17 @@ def test_info_warns_of_a_gpu_that_jax_does_not_see(monkeypatch):
     assert environment.unused_gpu() is None
 
 
-@pytest.mark.parametrize("augment", [(), ("--augment",)])
-def test_data(augment):
-    result = run("benchmark", "data", "--size", 32, "--batch-size", 16, *augment, "--json")
-    assert result.json["slices"] == 48 * 24
-    assert result.json["slices_per_second"] > 0
-    assert result.json["read_slices_per_second"] > 0
-    assert f"{result.json['slices_per_second']:,.0f} slices a second, batch 16" in result.out
+@pytest.mark.parametrize("options", [(), ("--augment", "--cache", "none")])
+def test_data(options, slices_folder, monkeypatch):
+    monkeypatch.setattr(speed, "SECONDS", 0.2)
+    result = run("benchmark", "data", "--data", slices_folder, "--size", 32, "--batch-size", 16, *options, "--json")
+    report = result.json
+    assert (report["layout"], report["slices"]) == ("paired_folder", 48)
+    read, stream, both = (report[f"{name}_slices_per_second"] for name in ("read", "stream", "read_and_stream"))
+    assert both == pytest.approx(1 / (1 / read + 1 / stream), rel=0.01)
+    for figure, words in ((read, "decoded and resized, once"), (stream, f"batch 16, {'all' if options else 'no'} aug")):
+        assert f"{figure:,.0f} slices a second" in result.out
+        assert words in result.out
 
 
 @pytest.mark.parametrize(

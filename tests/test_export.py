@@ -64,6 +64,16 @@ assert "cafct_keras" not in sys.modules
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-5)
 
 
+def test_a_network_that_sees_neighbours_is_served_with_them(images, tmp_path):
+    model = cafct_keras.create_model("cafct_net", preset="tiny", input_shape=(None, None, 5), classes=1)
+    model.save(tmp_path / "five.keras")
+    result = run("export", tmp_path / "five.keras", "--out", tmp_path / "served", "--json")
+    assert result.code == 0, result
+    assert result.json["largest_difference"] < 1e-5
+    assert result.json["endpoints"]["serve"]["image"].startswith("float32 (batch, H, W, 5)")
+    assert "uint8 (batch, H, W, 5), grey, each slice among its neighbours" in str(result.json["endpoints"])
+
+
 def test_mistakes_leave_nothing_behind(trained, tmp_path):
     assert "--format onnx: unknown; give savedmodel" in fails(
         "export", trained[0], "--format", "onnx", "--out", tmp_path / "x"

@@ -1,10 +1,65 @@
 """Cleaning up masks after prediction: pure functions from masks to masks."""
 
+import dataclasses
 import math
 
 import numpy as np
 
+from cafct_keras.errors import UserError
 from cafct_keras.evaluation.components import label
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PostProcessing:
+    """Steps from masks to cleaner masks, in the order in which they are taken; none if nothing is chosen.
+
+    Attributes:
+        largest_liver: keep the largest component of the liver (`largest_component`).
+        lesions_inside_liver: keep what of the lesions lies in the predicted liver (`inside_liver`).
+        smallest_lesion: the least size of a lesion that is kept (`without_small`); 0 keeps all.
+    """
+
+    largest_liver: bool = False
+    lesions_inside_liver: bool = False
+    smallest_lesion: float = 0.0
+
+    def __call__(
+        self, masks: dict[str, np.ndarray], *, spacing: tuple[float, float, float] | None, contiguous: bool
+    ) -> dict[str, np.ndarray]:
+        """Cleans up one case.
+
+        Args:
+            masks: target to `(slices, H, W)` bool.
+            spacing: millimetres along (slice, row, column); None if unknown.
+            contiguous: whether the slices are neighbours in one volume.
+        """
+        masks = dict(masks)
+        if self.largest_liver:
+            masks["liver"] = largest_component(masks["liver"], contiguous=contiguous)
+        if self.lesions_inside_liver:
+            masks["lesion"] = inside_liver(masks["lesion"], masks["liver"])
+        if self.smallest_lesion:
+            masks["lesion"] = without_small(
+                masks["lesion"], smallest=self.smallest_lesion, spacing=spacing, contiguous=contiguous
+            )
+        return masks
+
+    def check(self, targets) -> None:
+        """Refuses steps that need a target which is not there.
+
+        Raises:
+            UserError: naming the option.
+        """
+        for option, wanted, needed in (
+            ("--largest-liver", self.largest_liver, {"liver"}),
+            ("--lesions-inside-liver", self.lesions_inside_liver, {"liver", "lesion"}),
+            ("--smallest-lesion", self.smallest_lesion, {"lesion"}),
+        ):
+            if wanted and not needed <= set(targets):
+                raise UserError(
+                    f"{option}: needs {' and '.join(sorted(needed, reverse=True))}, the masks show "
+                    f"{', '.join(targets)}; leave it out"
+                )
 
 
 def largest_component(mask: np.ndarray, *, contiguous: bool = True) -> np.ndarray:

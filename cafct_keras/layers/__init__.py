@@ -11,6 +11,7 @@ from cafct_keras.layers.conv import ConvBNReLU, ConvStage, ConvStem
 from cafct_keras.layers.decoder import DecoderBlock, SegmentationHead
 from cafct_keras.layers.depthwise import DepthwiseConv3x3
 from cafct_keras.layers.fusion import AttentionalFeatureFusion, MultiScaleChannelAttention, SqueezeExcitation
+from cafct_keras.layers.normalization import ImageNetNormalization
 from cafct_keras.layers.pvt import (
     ConvFeedForward,
     OverlapPatchEmbedding,
@@ -36,6 +37,7 @@ __all__ = [
     "ConvStem",
     "DecoderBlock",
     "DepthwiseConv3x3",
+    "ImageNetNormalization",
     "LinearSpatialReductionAttention",
     "MultiScaleChannelAttention",
     "OverlapPatchEmbedding",

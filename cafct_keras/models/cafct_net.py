@@ -15,15 +15,14 @@ from cafct_keras.layers import (
     DecoderBlock,
     SegmentationHead,
 )
-from cafct_keras.models.inputs import image_input
+from cafct_keras.models.inputs import image_input, normalized
 from cafct_keras.models.outputs import segmentation_model
-from cafct_keras.models.pvt_v2 import PVTS, pvt_stages
+from cafct_keras.models.pvt_v2 import PREFIX, PVTS, pvt_stages
 from cafct_keras.models.registry import register
 from cafct_keras.models.resnet import RESNETS, resnet_stages
 
 LEVELS = (1, 2, 3, 4)
 ABLATIONS = ("transformer", "aff", "aspp", "gates")
-PVT_PREFIX = "pvt_v2_"
 DEEPLAB_WIDTH = 64
 
 
@@ -42,6 +41,7 @@ def CAFCTNet(  # noqa: N802
     decoder="unet",
     drop_path_rate=None,
     ablation=None,
+    normalization=None,
     prior=0.5,
     classes=1,
     classifier_activation="sigmoid",
@@ -67,6 +67,7 @@ def CAFCTNet(  # noqa: N802
         ablation: leaves out what a row of table 4 does, and wins over the option in brackets: `"transformer"`, which
             becomes a second CNN like the first (`transformer`); `"aff"`, for plain concatenation (`fusion`); `"aspp"`
             (`aspp_levels`); `"gates"` (`attention_gates`). None for nothing.
+        normalization: `"imagenet"` where encoders begin with weights trained on it, see `ImageNetNormalization`.
         prior: the share of foreground that the untrained network predicts, see `SegmentationHead`.
         classes: output channels.
         classifier_activation: `"sigmoid"`, or None for logits.
@@ -92,8 +93,9 @@ def CAFCTNet(  # noqa: N802
     if len(dims) != len(LEVELS):
         raise ValueError(f"dims must have {len(LEVELS)} entries, one a level, not {tuple(dims)}")
     image = image_input(input_shape)
-    cnn_maps = _branch(image, cnn, name="cnn")
-    transformer_maps = _branch(image, transformer, name="transformer", drop_path_rate=drop_path_rate)
+    x = normalized(image, normalization)
+    cnn_maps = _branch(x, cnn, name="cnn")
+    transformer_maps = _branch(x, transformer, name="transformer", drop_path_rate=drop_path_rate)
 
     fused = []
     for level, maps in enumerate(zip(cnn_maps, transformer_maps, strict=True), start=1):
@@ -117,9 +119,9 @@ def CAFCTNet(  # noqa: N802
 def _branch(image, variant, *, name, drop_path_rate=None):
     if variant in RESNETS:
         return resnet_stages(image, variant, name=name)
-    if variant.removeprefix(PVT_PREFIX) in PVTS and variant.startswith(PVT_PREFIX):
-        return pvt_stages(image, variant.removeprefix(PVT_PREFIX), name=name, drop_path_rate=drop_path_rate)
-    known = [*RESNETS, *(PVT_PREFIX + variant for variant in PVTS)]
+    if variant.removeprefix(PREFIX) in PVTS and variant.startswith(PREFIX):
+        return pvt_stages(image, variant.removeprefix(PREFIX), name=name, drop_path_rate=drop_path_rate)
+    known = [*RESNETS, *(PREFIX + variant for variant in PVTS)]
     raise ValueError(f"unknown {name} {variant!r}; known are {', '.join(known)}")
 
 

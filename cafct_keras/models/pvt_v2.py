@@ -4,12 +4,15 @@ Wang et al., "PVT v2: improved baselines with pyramid vision transformer", Compu
 """
 
 import dataclasses
+import functools
 
 import keras
 import numpy as np
 
 from cafct_keras.layers import TransformerStage
-from cafct_keras.models.inputs import image_input
+from cafct_keras.models.inputs import image_input, normalized
+from cafct_keras.models.pretrained import load_weights
+from cafct_keras.models.registry import register_encoder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +37,7 @@ PVTS = {
     "b4": PVTv2Config((3, 8, 27, 3), drop_path_rate=0.3),
     "b5": PVTv2Config((3, 6, 40, 3), ratios=(4, 4, 4, 4), drop_path_rate=0.3),
 }
+PREFIX = "pvt_v2_"
 HEADS = (1, 2, 5, 8)
 REDUCTIONS = (8, 4, 2, 1)
 
@@ -71,26 +75,31 @@ def pvt_stages(image, variant, *, name, drop_path_rate=None, levels=4):
 
 
 def PVTv2(  # noqa: N802
-    variant="b2", *, input_shape=(None, None, 3), drop_path_rate=None, weights=None, name=None
+    variant="b2", *, input_shape=(None, None, 3), normalization=None, drop_path_rate=None, weights=None, name=None
 ):
     """PVTv2 without its classifier.
 
     Args:
         variant: `"b0"` to `"b5"`, `"b2_li"`, or `"tiny"` and `"tiny_li"` for tests.
         input_shape: `(H, W, channels)`; H and W multiples of 32, or None.
+        normalization: `"imagenet"` for weights that were trained on it, see `ImageNetNormalization`.
         drop_path_rate: stochastic depth of the last block; None takes the variant's own (0.1, from b3 on 0.3).
-        weights: a `.weights.h5` file that this model wrote; None begins at random.
+        weights: see `load_weights`; None begins at random.
         name: of the model.
 
     Returns:
-        A `keras.Model` from float images `(batch, H, W, channels)` to its four maps, of strides 4, 8, 16 and 32.
+        A `keras.Model` from float images in [0, 1], `(batch, H, W, channels)`, to its maps, of strides 4, 8, 16 and 32.
 
     Raises:
-        ValueError: for an unknown variant or a size that is no multiple of 32.
+        ValueError: for an unknown variant, a size that is no multiple of 32, or weights that do not fit.
     """
     image = image_input(input_shape)
-    maps = pvt_stages(image, variant, name="stage", drop_path_rate=drop_path_rate)
-    model = keras.Model(image, maps, name=name or f"pvt_v2_{variant}")
+    maps = pvt_stages(normalized(image, normalization), variant, name="stage", drop_path_rate=drop_path_rate)
+    model = keras.Model(image, maps, name=name or PREFIX + variant)
     if weights is not None:
-        model.load_weights(weights)
+        load_weights(model, weights)
     return model
+
+
+for _variant, _config in PVTS.items():
+    register_encoder(PREFIX + _variant, functools.partial(PVTv2, _variant), _config)

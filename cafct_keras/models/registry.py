@@ -1,6 +1,7 @@
 """Networks by name."""
 
 import dataclasses
+import inspect
 from collections.abc import Callable
 
 
@@ -13,7 +14,16 @@ class Entry:
     default: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Encoder:
+    """A part that networks are built on, a network of its own all the same: its builder and its configuration."""
+
+    builder: Callable
+    config: object
+
+
 _ENTRIES: dict[str, Entry] = {}
+_ENCODERS: dict[str, Encoder] = {}
 
 
 def register(name, builder, *, presets, default):
@@ -21,9 +31,19 @@ def register(name, builder, *, presets, default):
     _ENTRIES[name] = Entry(builder, presets, default)
 
 
+def register_encoder(name, builder, config):
+    """Makes an encoder known to `create_model` and to the import of weights."""
+    _ENCODERS[name] = Encoder(builder, config)
+
+
 def list_models():
-    """Names that `create_model` knows, sorted."""
+    """Names of the networks that `create_model` knows, sorted."""
     return sorted(_ENTRIES)
+
+
+def list_encoders():
+    """Names of the encoders that `create_model` knows too, each with its configuration."""
+    return {name: encoder.config for name, encoder in _ENCODERS.items()}
 
 
 def list_presets(name):
@@ -35,20 +55,21 @@ def list_presets(name):
     return list(_entry(name).presets)
 
 
-def create_model(name, *, preset=None, **kwargs):
-    """Builds a network by name.
-
-    Args:
-        name: one of `list_models()`.
-        preset: one of `list_presets(name)`; None for the network's default.
-        **kwargs: arguments of the network's builder, such as `input_shape` and `classes`; they win over the preset's.
-
-    Returns:
-        A functional `keras.Model` from float images in [0, 1], `(batch, H, W, channels)`, to float32 probabilities.
+def takes(name, argument):
+    """Whether a network's builder has an argument of that name.
 
     Raises:
-        ValueError: for an unknown name or preset, or a size that is no multiple of 32.
+        ValueError: for an unknown network.
     """
+    return argument in inspect.signature(_entry(name).builder).parameters
+
+
+def build(name, *, preset=None, **kwargs):
+    """Builds a network or an encoder by name, with random weights; see `create_model`."""
+    if name in _ENCODERS:
+        if preset is not None:
+            raise ValueError(f"{name} has no presets, and so not {preset!r}")
+        return _ENCODERS[name].builder(**kwargs)
     entry = _entry(name)
     preset = preset or entry.default
     if preset not in entry.presets:

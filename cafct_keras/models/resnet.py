@@ -4,11 +4,14 @@ He et al., "Deep residual learning for image recognition", CVPR 2016, in torchvi
 """
 
 import dataclasses
+import functools
 
 import keras
 
 from cafct_keras.layers import ConvStage, ConvStem
-from cafct_keras.models.inputs import image_input
+from cafct_keras.models.inputs import image_input, normalized
+from cafct_keras.models.pretrained import load_weights
+from cafct_keras.models.registry import register_encoder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,23 +53,31 @@ def resnet_stages(image, variant, *, name, levels=4):
     return maps
 
 
-def ResNet(variant="resnet34", *, input_shape=(None, None, 3), weights=None, name=None):  # noqa: N802
+def ResNet(  # noqa: N802
+    variant="resnet34", *, input_shape=(None, None, 3), normalization=None, weights=None, name=None
+):
     """ResNet without its classifier.
 
     Args:
         variant: `"resnet18"`, `"resnet34"`, `"resnet50"`, `"resnet101"`, or `"resnet_tiny"` for tests.
         input_shape: `(H, W, channels)`; H and W multiples of 32, or None.
-        weights: a `.weights.h5` file that this model wrote; None begins at random.
+        normalization: `"imagenet"` for weights that were trained on it, see `ImageNetNormalization`.
+        weights: see `load_weights`; None begins at random.
         name: of the model.
 
     Returns:
-        A `keras.Model` from float images `(batch, H, W, channels)` to its four maps, of strides 4, 8, 16 and 32.
+        A `keras.Model` from float images in [0, 1], `(batch, H, W, channels)`, to its maps, of strides 4, 8, 16 and 32.
 
     Raises:
-        ValueError: for an unknown variant or a size that is no multiple of 32.
+        ValueError: for an unknown variant, a size that is no multiple of 32, or weights that do not fit.
     """
     image = image_input(input_shape)
-    model = keras.Model(image, resnet_stages(image, variant, name="stage"), name=name or variant)
+    maps = resnet_stages(normalized(image, normalization), variant, name="stage")
+    model = keras.Model(image, maps, name=name or variant)
     if weights is not None:
-        model.load_weights(weights)
+        load_weights(model, weights)
     return model
+
+
+for _variant, _config in RESNETS.items():
+    register_encoder(_variant, functools.partial(ResNet, _variant), _config)

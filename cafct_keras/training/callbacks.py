@@ -1,13 +1,21 @@
-"""What happens besides the steps: checkpoints, a watch for NaN, TensorBoard events."""
+"""What happens besides the steps: checkpoints, a watch for NaN, validation, the networks that are kept."""
 
+import dataclasses
 import math
 import os
 import pathlib
 import shutil
+import time
 
 import keras
 
-LAST_FILE = pathlib.Path("checkpoints") / "last.keras"
+from cafct_keras.models.saving import MODEL_FILE
+from cafct_keras.training.checkpoints import flush
+from cafct_keras.training.state import put_metrics, take_metrics, take_state
+from cafct_keras.training.stopping import RunStoppedError
+
+CHECKPOINTS = "checkpoints"
+LAST_FILE = pathlib.Path(CHECKPOINTS) / "last.keras"
 
 
 def save_model(model, path):
@@ -16,7 +24,35 @@ def save_model(model, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.stem}.partial.keras")
     model.save(aside)
+    flush(aside)
     os.replace(aside, path)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StepCounter:
+    """Makes global steps of what Keras counts, which in a continued run's first epoch begins at 0 in mid-epoch.
+
+    Attributes:
+        steps_per_epoch: of the run.
+        first_epoch, first_batch: where this process begins.
+    """
+
+    steps_per_epoch: int
+    first_epoch: int = 0
+    first_batch: int = 0
+
+    @property
+    def first_step(self):
+        """Where this process begins, as a step within the run."""
+        return self.first_epoch * self.steps_per_epoch + self.first_batch
+
+    def batch(self, epoch, batch):
+        """The batch within its epoch, from 0."""
+        return batch + (self.first_batch if epoch == self.first_epoch else 0)
+
+    def step(self, epoch, batch):
+        """The step within the run, from 0."""
+        return epoch * self.steps_per_epoch + self.batch(epoch, batch)
 
 
 class NonFiniteGuard(keras.callbacks.Callback):
@@ -25,7 +61,7 @@ class NonFiniteGuard(keras.callbacks.Callback):
     Args:
         trained: the network in training. Not the inherited `model`: under JAX reading that moves the state back into
             the network, which must not happen beside a running step.
-        steps_per_epoch: of the run.
+        counter: of steps.
 
     Attributes:
         step: number of that step within the whole run, from 0; None while all is well.
@@ -33,10 +69,10 @@ class NonFiniteGuard(keras.callbacks.Callback):
 
     async_safe = True
 
-    def __init__(self, trained, *, steps_per_epoch):
+    def __init__(self, trained, *, counter):
         super().__init__()
         self._trained = trained
-        self.steps_per_epoch = steps_per_epoch
+        self._counter = counter
         self.step = None
         self._epoch = 0
 
@@ -46,68 +82,124 @@ class NonFiniteGuard(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         # The loss is the epoch's mean so far, and stays NaN from the first bad step on; callbacks may run out of order.
         if not math.isfinite(logs["loss"]):
-            step = self._epoch * self.steps_per_epoch + batch
+            step = self._counter.step(self._epoch, batch)
             self.step = step if self.step is None else min(self.step, step)
             self._trained.stop_training = True
 
 
 class Checkpoints(keras.callbacks.Callback):
+    """Saves the whole state between two steps: at intervals, and before it ends a run that is to stop.
+
+    All that it does it does before a batch: Keras calls that in the training thread and at the right step, and under
+    JAX reading `model` there is what brings the variables up to date.
+
+    Args:
+        store: a `CheckpointStore`.
+        history: of the run; its position is kept up to date.
+        folder: of the run; its best network is kept with each checkpoint.
+        counter: of steps.
+        interval: an `Interval`.
+        stop: a `StopRequest`.
+        state: what the run continues from; None at its beginning.
+        started: `time.perf_counter()` from which the seconds of this process count.
+    """
+
+    def __init__(self, *, store, history, folder, counter, interval, stop, state=None, started):
+        super().__init__()
+        self._store = store
+        self._history = history
+        self._best_file = pathlib.Path(folder) / MODEL_FILE
+        self._counter = counter
+        self._interval = interval
+        self._stop = stop
+        self._restored = state
+        self._since = started - history.seconds
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+        if epoch == self._counter.first_epoch and self._counter.first_batch:
+            # Keras has just set them back to zero, in the middle of an epoch.
+            put_metrics(self.model, self._restored)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._history.epoch, self._history.batch = self._epoch, self._counter.batch(self._epoch, batch)
+        reason = self._stop.reason
+        if reason or self._interval.due(self._counter.step(self._epoch, batch)):
+            self.save()
+        if reason:
+            raise RunStoppedError(reason)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._metrics = take_metrics(self.model)  # the validation is about to use the same
+        self._history.epoch, self._history.batch = epoch, self._counter.steps_per_epoch
+
+    def on_test_batch_begin(self, batch, logs=None):
+        if reason := self._stop.reason:
+            self.save(self._metrics)
+            raise RunStoppedError(reason)
+
+    def save(self, metrics=None):
+        """Begins to write a checkpoint; none of a network that has come to NaN.
+
+        Args:
+            metrics: to save in place of the network's own.
+        """
+        state = {**take_state(self.model), **(metrics or {})}
+        if not all(math.isfinite(value.sum()) for value in state.values() if value.dtype.kind == "f"):
+            return
+        self._history.seconds = time.perf_counter() - self._since
+        step = self._counter.steps_per_epoch * self._history.epoch + self._history.batch
+        files = [self._best_file] if self._best_file.exists() else []
+        self._store.save(step, state, dataclasses.asdict(self._history), files=files)
+
+
+class Validation(keras.callbacks.Callback):
+    """Adds the scores of the validation slices to an epoch's logs, their names beginning with `val_`.
+
+    Keras's own would do the same, but could not be done by itself, where a run goes on after the last step of an epoch.
+
+    Args:
+        evaluate: called with callbacks; returns scores by name.
+        checkpoints: may end the run meanwhile.
+    """
+
+    def __init__(self, evaluate, *, checkpoints):
+        super().__init__()
+        self._evaluate = evaluate
+        self._checkpoints = checkpoints
+
+    def on_epoch_end(self, epoch, logs=None):
+        scores = self._evaluate([self._checkpoints])
+        logs.update({f"val_{name}": value for name, value in scores.items()})
+
+
+class KeptNetworks(keras.callbacks.Callback):
     """Saves the network after every epoch, and as the run's model where it is the best so far.
 
     Args:
         model: the network as it is used afterwards, with its sigmoid; it shares its weights with the one in training.
-        folder: the run folder; the last network goes to `checkpoints/last.keras`, the best to `best_file`.
-        best_file: name of the best network's file.
+        folder: the run folder; the last network goes to `checkpoints/last.keras`, the best to `model.keras`.
+        history: of the run; its best is kept up to date.
         monitor: name of the validation metric, the higher the better.
         guard: no network is saved once this has seen a NaN.
-
-    Attributes:
-        best: highest value so far.
-        best_epoch: its epoch, from 0.
     """
 
-    def __init__(self, model, *, folder, best_file, monitor, guard):
+    def __init__(self, model, *, folder, history, monitor, guard):
         super().__init__()
         self._served = model
         self._folder = pathlib.Path(folder)
-        self._best_file = best_file
+        self._history = history
         self._monitor = monitor
         self._guard = guard
-        self.best = -math.inf
-        self.best_epoch = None
 
     def on_epoch_end(self, epoch, logs=None):
         if self._guard.step is not None or not math.isfinite(logs["val_loss"]):
             return
         last = self._folder / LAST_FILE
         save_model(self._served, last)
-        if logs[self._monitor] > self.best:
-            self.best, self.best_epoch = logs[self._monitor], epoch
-            aside = self._folder / f".{self._best_file}"
+        if self._history.best is None or logs[self._monitor] > self._history.best:
+            self._history.best, self._history.best_epoch = logs[self._monitor], epoch
+            aside = self._folder / f".{MODEL_FILE}"
             shutil.copyfile(last, aside)
-            os.replace(aside, self._folder / self._best_file)
-
-
-class Events(keras.callbacks.Callback):
-    """TensorBoard events: every metric once an epoch, training and validation side by side.
-
-    Args:
-        folder: where the event files go, in `train` and `validation`.
-    """
-
-    def __init__(self, folder):
-        super().__init__()
-        import tensorflow as tf
-
-        self._summary = tf.summary
-        self._writers = {
-            name: tf.summary.create_file_writer(str(pathlib.Path(folder) / name)) for name in ("train", "validation")
-        }
-
-    def on_epoch_end(self, epoch, logs=None):
-        for name, value in logs.items():
-            writer = self._writers["validation" if name.startswith("val_") else "train"]
-            with writer.as_default():
-                self._summary.scalar(name.removeprefix("val_"), value, step=epoch + 1)
-        for writer in self._writers.values():
-            writer.flush()
+            flush(aside)
+            os.replace(aside, self._folder / MODEL_FILE)

@@ -12,7 +12,7 @@ class DataWait(keras.callbacks.Callback):
     draws its batches inside a graph, where nothing can be told apart, so under that backend nothing is logged.
 
     Attributes:
-        share: of the whole training so far; None while unknown.
+        share: of all training in this process so far; None while unknown.
     """
 
     async_safe = True
@@ -20,6 +20,7 @@ class DataWait(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
         self._waited = self._waited_in_all = self._trained_in_all = 0.0
+        self._last = None
         self.share = None
 
     def timed(self, stream):
@@ -46,7 +47,8 @@ class DataWait(keras.callbacks.Callback):
         self._last = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        if keras.backend.backend() == "tensorflow":
+        # No steps at all where a run goes on with a validation.
+        if keras.backend.backend() == "tensorflow" or self._last is None:
             return
         trained = self._last - self._began  # without the validation
         logs["data_wait"] = min(1.0, self._waited / trained)

@@ -6,7 +6,9 @@ import pathlib
 from cafct_keras.errors import UserError
 from cafct_keras.models import list_models, list_presets
 from cafct_keras.models.inputs import STRIDE
+from cafct_keras.models.registry import takes
 from cafct_keras.precision import PRECISIONS
+from cafct_keras.training.intervals import Interval, seconds
 from cafct_keras.training.recipes import RECIPES, defaults
 from pipelines.augmentation import Augmentation
 
@@ -43,7 +45,11 @@ class FitOptions:
         precision: Keras dtype policy.
         seed: of everything random, 0 to 2^32 - 1.
         init: run folder or `.keras` file whose weights training begins with.
+        weights: files that encoders begin with, see `load_weights`. Where the network takes a `normalization` and
+            `model_options` has none, it is `"imagenet"`, which published encoders were trained with.
         out: run folder to make; None for `runs/` and a name that is free.
+        checkpoint_every: steps between checkpoints, or a length of time such as `"5m"`.
+        time_limit: length of time after which the run stops by itself, so that it can go on; None for none.
     """
 
     data: str = "phantom"
@@ -75,7 +81,10 @@ class FitOptions:
     precision: str = "float32"
     seed: int = 0
     init: str | None = None
+    weights: tuple[str, ...] = ()
     out: str | None = None
+    checkpoint_every: str = "5m"
+    time_limit: str | None = None
 
     def resolved(self):
         """These options with every None decided and everything checked that needs no data.
@@ -94,6 +103,8 @@ class FitOptions:
                 known["warmup_epochs"] = 0.0
         if self.prior is None:
             known["prior"] = 0.5 if self.target == "liver" else 0.01
+        if self.weights and self.model in list_models() and takes(self.model, "normalization"):
+            known["model_options"] = {"normalization": "imagenet", **self.model_options}
         if self.out is None:
             known["out"] = _free_name(self.data, self.target)
         options = dataclasses.replace(self, **known)
@@ -108,8 +119,7 @@ class FitOptions:
         _one_of("--schedule", self.schedule, SCHEDULES)
         if self.size < STRIDE or self.size % STRIDE:
             raise UserError(f"--size {self.size}: give a multiple of {STRIDE}")
-        if self.epochs < 1:
-            raise UserError(f"--epochs {self.epochs}: give 1 or more")
+        self.check_session()
         if self.clip_norm is not None and self.clip_norm <= 0:
             raise UserError(f"--clip-norm {self.clip_norm:g}: give a length above 0, or leave it out")
         if not 0 < self.prior < 1:
@@ -122,10 +132,22 @@ class FitOptions:
             raise UserError(
                 f"--bce-weight {self.bce_weight:g} --dice-weight {self.dice_weight:g}: give 0 or more, and one above 0"
             )
+        if self.init is not None and self.weights:
+            raise UserError("--init and --weights: give one of them")
         if not 0 <= self.seed < 2**32:
             raise UserError(f"--seed {self.seed}: give 0 to {2**32 - 1}")
-        if pathlib.Path(self.out).exists():
-            raise UserError(f"--out {self.out}: exists already; give another name or remove it")
+
+    def check_session(self):
+        """Checks those of the options that a run may be continued with.
+
+        Raises:
+            UserError: for a value that cannot be.
+        """
+        if self.epochs < 1:
+            raise UserError(f"--epochs {self.epochs}: give 1 or more")
+        Interval("--checkpoint-every", self.checkpoint_every)
+        if self.time_limit is not None:
+            seconds("--time-limit", self.time_limit)
 
 
 def _one_of(option, value, known):

@@ -12,7 +12,7 @@ class TrainingProgress(keras.callbacks.Callback):
 
     Args:
         epochs: of the run.
-        steps_per_epoch: of the run.
+        counter: of steps, a `StepCounter`.
         dice: name of the metric that is shown beside the loss.
         console: where to write.
         quiet: no bar, even on a terminal.
@@ -24,20 +24,20 @@ class TrainingProgress(keras.callbacks.Callback):
 
     async_safe = True
 
-    def __init__(self, *, epochs, steps_per_epoch, dice, console=None, quiet=False, started=None):
+    def __init__(self, *, epochs, counter, dice, console=None, quiet=False, started=None):
         super().__init__()
         self._console = console or Console()
         self._epochs = epochs
-        self._steps = steps_per_epoch
+        self._counter = counter
         self._dice = dice
         self._started = time.perf_counter() if started is None else started
         self._bar = None
         self._show_bar = self._console.is_terminal and not quiet
         self.first_step_s = None
+        self._training_since = time.perf_counter()
 
     def on_train_begin(self, logs=None):
-        self._training_since = time.perf_counter()
-        if self._show_bar:
+        if self._show_bar and self._bar is None:
             self._bar = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
@@ -47,7 +47,7 @@ class TrainingProgress(keras.callbacks.Callback):
                 TimeRemainingColumn(),
                 console=self._console,
             )
-            self._task = self._bar.add_task("compiling", total=self._epochs * self._steps)
+            self._task = self._bar.add_task("compiling", total=self._counter.step(self._epochs, 0))
             self._bar.start()
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -58,11 +58,12 @@ class TrainingProgress(keras.callbacks.Callback):
             self.first_step_s = time.perf_counter() - self._started
         if self._bar:
             text = f"epoch {self._epoch + 1}/{self._epochs}  loss {logs['loss']:.3f}  dice {logs[self._dice]:.3f}"
-            self._bar.update(self._task, completed=self._epoch * self._steps + batch + 1, description=text)
+            self._bar.update(self._task, completed=self._counter.step(self._epoch, batch) + 1, description=text)
 
     def on_epoch_end(self, epoch, logs=None):
         elapsed = time.perf_counter() - self._training_since
-        left = elapsed / (epoch + 1) * (self._epochs - epoch - 1)
+        done = epoch + 1 - self._counter.first_step / self._counter.steps_per_epoch
+        left = elapsed / done * (self._epochs - epoch - 1) if done else 0.0
         waited = f"{logs['data_wait']:.0%} waiting for data, " if "data_wait" in logs else ""
         self._console.print(
             f"epoch {epoch + 1:3d}/{self._epochs}  loss {logs['loss']:.4f}  dice {logs[self._dice]:.4f}  "

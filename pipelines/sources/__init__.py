@@ -21,7 +21,7 @@ def open_source(
     """Opens data by what the user calls them.
 
     Args:
-        data: `"phantom"` for made-up scans, otherwise a folder.
+        data: `"phantom"` for made-up scans, otherwise a folder; one of that name is `"./phantom"`, or a `Path`.
         target: `"liver"`, `"lesion"` or `"both"`.
         size: height and width in pixels of the phantom's slices and of a paired folder's; the others are read as they
             are.
@@ -29,13 +29,13 @@ def open_source(
         patient_pattern: see `PairedFolder`; the others know their patients.
 
     Returns:
-        The reader. A paired folder is read and checked whole here, the others are listed.
+        The reader. Folders are listed here; their slices are read, and checked, case by case.
 
     Raises:
         DataError: no such folder, or something in it is wrong, or it cannot have this target.
     """
     # Imported here, so that one layout's users never wait for another's packages.
-    if str(data) == "phantom":
+    if data == "phantom":
         from pipelines.sources.phantom import Phantom
 
         if patient_pattern is not None or layout is not None:

@@ -19,10 +19,9 @@ from pipelines.sources.lits_png_listing import (
     parse_name,
     places,
     probe_note,
-    read_bytes,
     read_csv,
 )
-from pipelines.sources.png import decode_image, decode_mask
+from pipelines.sources.png import decode_image, decode_mask, read_bytes
 
 __all__ = ["LitsPng", "found", "read_csv"]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipelines.errors import DataError
+from pipelines.sources.png import read_bytes
 from pipelines.split import carve_validation, split_patients
 
 FOLDER = "dataset_6"  # unpacking makes one, and another inside it
@@ -197,11 +198,3 @@ def probe_note(tables: Path) -> list[str]:
         return []
     same = (tables / TEST).exists() and read_bytes(probe) == read_bytes(tables / TEST)
     return [f"{PROBE}: {'a copy' if same else 'not a copy'} of {TEST}, ignored"]
-
-
-def read_bytes(path: Path) -> bytes:
-    """A file's bytes, or a DataError that says why not."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); mend its permissions") from None

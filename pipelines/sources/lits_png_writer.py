@@ -24,10 +24,11 @@ _COLUMNS = (
 def write_lits_png(source: Source, directory: str | Path) -> None:
     """Writes `lits_df.csv`, `lits_train.csv`, `lits_test.csv`, `lits_probe.csv` and `dataset_6/dataset_6/*.png`.
 
-    Case N, counted from 0, becomes study N; its slices keep their order. A case is listed in the CSV of its part,
-    validation in neither. As in the genuine set, the probe is a copy of the test CSV, paths are Kaggle's own,
-    `*_mask_empty` is True where a mask has content, `instance_number` starts anew at 256, images are RGB and lose
-    their Hounsfield units (`stretch`), masks are 0 and 1, and lesion masks are RGB too.
+    Case N, counted from 0, becomes study N. A case is listed in the CSV of its part, validation in neither. As in the
+    genuine set, slices run from the pelvis up and lie with the spine up and the liver on the right (`turn_round`), the
+    probe is a copy of the test CSV, paths are Kaggle's own, `*_mask_empty` is True where a mask has content,
+    `instance_number` starts anew at 256, images are RGB and lose their Hounsfield units (`stretch`), masks are 0 and 1,
+    and lesion masks are RGB too.
 
     Args:
         source: what to write, in Hounsfield units, with masks of liver and lesion.
@@ -59,6 +60,15 @@ def write_lits_png(source: Source, directory: str | Path) -> None:
                 csv.writer(file, lineterminator="\n").writerows([_COLUMNS, *rows])
 
 
+def turn_round(case: Case, stack: np.ndarray) -> np.ndarray:
+    """Lays a case's `(slices, H, W)` as LiTS lies: from the feet up, each slice turned by 180 degrees.
+
+    A case without a frame is taken as the phantom's are: from the head down.
+    """
+    from_the_feet = stack[::-1] if case.frame is None else stack
+    return from_the_feet[:, ::-1, ::-1]
+
+
 def stretch(images: np.ndarray) -> np.ndarray:
     """Stretches every slice from its own least to its own greatest value.
 
@@ -76,8 +86,9 @@ def stretch(images: np.ndarray) -> np.ndarray:
 def _write_study(case: Case, study: int, folder: Path) -> list[tuple]:
     """Writes a case's PNGs; returns the lines of its slices."""
     rows = []
-    for index, image in enumerate(stretch(case.images)):
-        masks = {target: case.masks[target][index] for target in ("liver", "lesion")}
+    stacks = {target: turn_round(case, case.masks[target]) for target in ("liver", "lesion")}
+    for index, image in enumerate(turn_round(case, stretch(case.images))):
+        masks = {target: stack[index] for target, stack in stacks.items()}
         names = {kind: listing.file_name(kind, study, index) for kind in listing.PATH_COLUMNS}
         grey = Image.fromarray(image)
         pictures = {"image": Image.merge("RGB", [grey] * 3), "liver": Image.fromarray(masks["liver"].astype(np.uint8))}

@@ -112,16 +112,24 @@ def read_label_values(volume: Volume) -> np.ndarray:
         with np.errstate(invalid="ignore"):  # NaN is named below
             labels[:, :, k] = plane.astype(np.uint8)
         if (odd := plane[labels[:, :, k] != plane]).size:
-            raise DataError(f"{volume.path}: labels {_listed(np.unique(odd))}; a mask has whole numbers of 0 to 255")
+            raise DataError(
+                f"{volume.path}: labels {_listed(np.unique(odd))}; a mask has whole numbers of 0 to 255: "
+                "threshold probabilities, replace NaN"
+            )
     return labels
+
+
+def levels(labels: np.ndarray) -> np.ndarray:
+    """The labels that occur in `(i, j, k)` uint8, rising."""
+    there = np.zeros(256, bool)
+    for k in range(labels.shape[2]):  # by planes, for bincount makes int64 of them
+        there |= np.bincount(labels[:, :, k].ravel(), minlength=256) > 0
+    return np.flatnonzero(there)
 
 
 def expect_labels(labels: np.ndarray, path: Path, allowed: tuple[tuple[int, ...], ...]) -> None:
     """Raises a DataError, naming the labels, unless all of them are within one of the allowed sets."""
-    there = np.zeros(256, bool)
-    for k in range(labels.shape[2]):  # by planes, for bincount makes int64 of them
-        there |= np.bincount(labels[:, :, k].ravel(), minlength=256) > 0
-    values = np.flatnonzero(there)
+    values = levels(labels)
     if not any(set(values) <= set(choice) for choice in allowed):
         wanted = " or ".join(_listed(choice) for choice in allowed)
         raise DataError(f"{path}: labels {_listed(values)} instead of {wanted}; relabel it")

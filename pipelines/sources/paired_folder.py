@@ -1,19 +1,19 @@
 """Folders of PNG slices with one mask a slice: `images/ID.png`, `masks/ID.png`, perhaps `index.csv`."""
 
-import hashlib
 import itertools
-import re
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from pipelines.ahead import map_ahead
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
-from pipelines.natural import natural
+from pipelines.fingerprint import fingerprint
+from pipelines.natural import consecutive, natural
 from pipelines.sources.folder_index import find_parts, find_patients, read_index
-from pipelines.sources.png import decode_image, decode_mask
+from pipelines.sources.png import decode_image, decode_mask, read_bytes
 
 
 class PairedFolder(Source):
@@ -21,7 +21,8 @@ class PairedFolder(Source):
 
     With an `index.csv` (columns `id`, `patient`, `split`; the last two may be missing) its split is the split;
     where it has no validation part, that is carved out of the training patients. Otherwise patients are split
-    70:15:15 by a hash of their names. Everything is read and checked on construction, so nothing fails later.
+    70:15:15 by a hash of their names. Construction lists files and reads the index; pixels are read, and checked, one
+    patient at a time.
 
     Args:
         directory: the folder that holds `images/` and `masks/`.
@@ -37,7 +38,6 @@ class PairedFolder(Source):
         layout: `"paired_folder"`.
         intensity: `"grey"`.
         targets: `(target,)`.
-        notes: how patients were told apart, where the split comes from, what was resized.
     """
 
     layout = "paired_folder"
@@ -48,67 +48,61 @@ class PairedFolder(Source):
             raise DataError(f"target {target}: the masks of one folder show one target; give liver or lesion")
         if size < 1:
             raise DataError(f"size {size}: give a size of one pixel or more")
-        self.targets = (target,)
-        directory = Path(directory)
-        self._files = _pairs(directory)
-        index, ids = directory / "index.csv", sorted(self._files, key=natural)
-        rows = read_index(index, ids) if index.exists() else {}
+        self.targets, self._size = (target,), size
+        self._root = Path(directory)
+        self._files = _pairs(self._root)
+        self._index, ids = self._root / "index.csv", sorted(self._files, key=natural)
+        rows = read_index(self._index, ids) if self._index.exists() else {}
         patients, patients_note = find_patients(ids, rows, patient_pattern)
-        parts, split_note = find_parts(ids, patients, rows, index)
-        # One patient's slices stand together, so that a case is a view and costs no copy.
-        self._rows = sorted(zip(patients, ids, strict=True), key=lambda row: (natural(row[0]), natural(row[1])))
-        self._spans = _spans([patient for patient, _ in self._rows])
-        self.parts = {patient: parts[patient] for patient in self._spans}
-        self._images = np.empty((len(ids), size, size), np.uint8)
-        self._masks = np.empty((len(ids), size, size), bool)
-        digests = {"index.csv": hashlib.sha256(index.read_bytes()).hexdigest()} if rows else {}
-        with ThreadPoolExecutor() as pool:  # Pillow decodes and hashlib hashes outside the interpreter's lock
-            read = list(pool.map(self._read, range(len(ids))))
-        for name_digests, _ in read:
-            digests |= name_digests
-        self._digests = digests
-        self.notes = [patients_note, split_note]
-        if resized := sum(was_resized for _, was_resized in read):
-            self.notes.append(f"size: {resized} of {len(ids)} slices resized to {size}x{size}")
+        parts, split_note = find_parts(ids, patients, rows, self._index)
+        slices = sorted(zip(patients, ids, strict=True), key=lambda row: (natural(row[0]), natural(row[1])))
+        grouped = itertools.groupby(slices, key=lambda row: row[0])
+        self._names = {patient: tuple(name for _, name in rows) for patient, rows in grouped}
+        self.parts = {patient: parts[patient] for patient in self._names}
+        self._notes = [patients_note, split_note]
+        self._resized: set[str] = set()
+
+    @property
+    def notes(self) -> list[str]:
+        """How patients were told apart, where the split comes from, and of what was read so far, what was resized."""
+        resized = f"size: {len(self._resized)} of {len(self._files)} slices resized to {self._size}x{self._size}"
+        return [*self._notes, resized] if self._resized else self._notes
 
     def case(self, name: str) -> Case:
-        """The slices of one patient, in the numeric order of their IDs; arrays are views."""
-        span = self._spans[name]
-        names = tuple(slice_name for _, slice_name in self._rows[span])
+        """Reads the slices of one patient, in the numeric order of their IDs."""
+        names = self._names[name]
+        pairs = [self._read_pair(slice_name) for slice_name in names]
+        images, masks = (np.stack(planes) for planes in zip(*pairs, strict=True))
         return Case(
             name=name,
             patient=name,
             split=self.parts[name],
-            images=self._images[span],
-            masks={self.targets[0]: self._masks[span]},
+            images=images,
+            masks={self.targets[0]: masks != 0},
             slice_names=names,
-            contiguous=_contiguous(names),
+            contiguous=consecutive(names),
         )
 
-    def fingerprint(self) -> str:
-        """SHA-256, in hex, over the names and contents of all files, whatever size they are read at."""
-        lines = (f"{name}\0{digest}\n" for name, digest in sorted(self._digests.items()))
-        return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
+    def cases(self, split: str | None = None) -> Iterator[Case]:
+        """Yields the patients, all or those of one part, reading ahead on all cores."""
+        return map_ahead(self.case, [name for name, part in self.parts.items() if split in (None, part)])
 
-    def _read(self, row: int) -> tuple[dict[str, str], bool]:
-        """Reads one pair into its row; returns the digests of its files and whether it was resized."""
-        paths = self._files[self._rows[row][1]]
-        try:
-            image_bytes, mask_bytes = (path.read_bytes() for path in paths)
-        except OSError as error:
-            raise DataError(f"{error.filename}: cannot be read ({error.strerror}); mend its permissions") from None
-        image, mask = decode_image(image_bytes, paths[0]), decode_mask(mask_bytes, paths[1])
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, over the PNGs and the index, as `pipelines.fingerprint` takes it."""
+        files = [path for pair in self._files.values() for path in pair]
+        return fingerprint([*files, *([self._index] if self._index.exists() else [])], self._root)
+
+    def _read_pair(self, name: str) -> tuple[Image.Image, Image.Image]:
+        image_path, mask_path = self._files[name]
+        image = decode_image(read_bytes(image_path), image_path)
+        mask = decode_mask(read_bytes(mask_path), mask_path)
         if image.size != mask.size:
             sizes = "{}x{} against {}x{}".format(*mask.size, *image.size)
-            raise DataError(f"{paths[1]}: width and height differ from its image's, {sizes}; export the pair again")
-        side = self._images.shape[1:]
-        self._images[row] = np.asarray(image.resize(side, Image.Resampling.BILINEAR))
-        self._masks[row] = np.asarray(mask.resize(side, Image.Resampling.NEAREST)) != 0
-        digests = {
-            f"{path.parent.name}/{path.name}": hashlib.sha256(data).hexdigest()
-            for path, data in zip(paths, (image_bytes, mask_bytes), strict=True)
-        }
-        return digests, image.size != side
+            raise DataError(f"{mask_path}: width and height differ from its image's, {sizes}; export the pair again")
+        side = (self._size, self._size)
+        if image.size != side:
+            self._resized.add(name)
+        return image.resize(side, Image.Resampling.BILINEAR), mask.resize(side, Image.Resampling.NEAREST)
 
 
 def found(directory: str | Path) -> bool:
@@ -143,19 +137,3 @@ def _pairs(directory: Path) -> dict[str, tuple[Path, Path]]:
         if name not in images:
             raise DataError(f"{path}: no images/{name}.png; add the image or delete the mask")
     return {name: (path, masks[name]) for name, path in images.items()}
-
-
-def _spans(patients: list[str]) -> dict[str, slice]:
-    """Each patient's rows, which stand together."""
-    spans, start = {}, 0
-    for patient, rows in itertools.groupby(patients):
-        stop = start + len(list(rows))
-        spans[patient] = slice(start, stop)
-        start = stop
-    return spans
-
-
-def _contiguous(names: tuple[str, ...]) -> bool:
-    """Whether the names end in numbers that rise one by one, as those of neighbouring slices do."""
-    numbers = [re.search(r"(\d+)[^\d]*$", name) for name in names]
-    return all(numbers) and all(int(b[1]) - int(a[1]) == 1 for a, b in itertools.pairwise(numbers))

@@ -3,12 +3,19 @@
 import io
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from pipelines.errors import DataError
 
 _LEVELS = ({0, 1}, {0, 255})
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes, or a DataError that says why not."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); mend its permissions") from None
 
 
 def decode_image(data: bytes, path: Path) -> Image.Image:
@@ -72,7 +79,7 @@ def _grey(image: Image.Image, path: Path) -> Image.Image:
         raise DataError(f"{path}: {image.mode} pixels, more than 8 bits; window it to 0..255 and save it as 8-bit PNG")
     if image.mode not in ("RGB", "P"):
         raise DataError(f"{path}: {image.mode} pixels; save it as 8-bit grey PNG without transparency")
-    colours = np.asarray(image.convert("RGB"))
-    if (colours != colours[..., :1]).any():
+    red, green, blue = image.convert("RGB").split()
+    if not red.tobytes() == green.tobytes() == blue.tobytes():
         raise DataError(f"{path}: coloured pixels; save it as 8-bit grey PNG")
-    return Image.fromarray(np.ascontiguousarray(colours[..., 0]))
+    return red

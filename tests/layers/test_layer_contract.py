@@ -119,6 +119,8 @@ CASES = {
         MAP,
         (2, 24, 48, 4),
     ),
+    "ImageNetNormalization": (layers.ImageNetNormalization, {}, (2, 8, 16, 5), (2, 8, 16, 5)),
+    "ImageNetNormalization grey": (layers.ImageNetNormalization, {}, (2, 8, 16, 1), (2, 8, 16, 3)),
     "DecoderBlock": (layers.DecoderBlock, {"filters": 3}, (MAP, HALF), (2, 8, 16, 3)),
     "ResidualUpsampling": (layers.ResidualUpsampling, {"filters": 3}, (HALF, MAP), (2, 8, 16, 3)),
     "ResidualUpsampling alone": (layers.ResidualUpsampling, {"filters": 3, "factor": 4}, HALF, (2, 16, 32, 3)),

@@ -1,7 +1,9 @@
 import pytest
 from PIL import Image
 
+from tests.pipelines.dicom_folders import tiny, write
 from tests.pipelines.folders import IDS, picture
+from tests.pipelines.lits_png_folders import kaggle
 
 
 @pytest.fixture
@@ -11,3 +13,15 @@ def folder(tmp_path):
         for name in IDS:
             Image.fromarray(picture(name, scale=scale)).save(tmp_path / kind / f"{name}.png")
     return tmp_path
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A lits-png folder."""
+    return kaggle(tmp_path / "lits-png")
+
+
+@pytest.fixture
+def one(tmp_path):
+    """The folder of one DICOM case."""
+    return write(tmp_path / "data", tiny())[0]

@@ -23,4 +23,7 @@ def index(folder, *lines):
 
 
 def read(folder, **options):
-    return PairedFolder(folder, **{"target": "liver", "size": 8, **options})
+    """The source, with all of it read once."""
+    source = PairedFolder(folder, **{"target": "liver", "size": 8, **options})
+    assert list(source.cases())
+    return source

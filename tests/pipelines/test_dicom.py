@@ -1,8 +1,6 @@
-import dataclasses
 import io
 import shutil
 
-import highdicom
 import nibabel
 import nrrd
 import numpy as np
@@ -13,84 +11,12 @@ from pydicom.encaps import encapsulate
 from pydicom.fileset import FileSet
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
-from pipelines.case import Case
 from pipelines.errors import DataError
 from pipelines.geometry import Frame, frame_of_stack
 from pipelines.sources.dicom import Dicom, found, read_series
 from pipelines.sources.dicom_writer import write_dicom
 from pipelines.sources.phantom import Phantom
-
-SPACING = (2.5, 0.7, 0.8)  # mm along slice, row, column
-SHAPE = (5, 6, 8)
-LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
-
-
-def tiny(number=0, *, patient=None, shape=SHAPE, **changes):
-    """A case whose every voxel differs from its neighbours; the first slice is the highest."""
-    rng = np.random.default_rng(number)
-    liver, lesion = np.zeros((2, *shape), bool)
-    liver[1:4, 1:5, 2:7] = rng.random((3, 4, 5)) < 0.7
-    lesion[2:3, 2:4, 3:5] = liver[2:3, 2:4, 3:5] = True
-    case = Case(
-        name=f"case{number}",
-        patient=patient or f"P{number}",
-        split=("test", "train", "validation")[number % 3],
-        images=rng.integers(-1024, 3000, shape).astype(np.int16),
-        masks={"liver": liver, "lesion": lesion},
-        slice_names=tuple(f"case{number}_{k}" for k in range(shape[0])),
-        spacing=SPACING,
-    )
-    return dataclasses.replace(case, **changes)
-
-
-@dataclasses.dataclass
-class Made:
-    """A source of made cases."""
-
-    made: list
-    layout = "made"
-    intensity = "hu"
-    targets = ("liver", "lesion")
-
-    def cases(self):
-        yield from self.made
-
-
-def write(folder, *cases):
-    """Writes the cases and returns their folders."""
-    write_dicom(Made(cases), folder)
-    return [folder / case.name for case in cases]
-
-
-def slice_paths(folder):
-    """The slices' files from the feet up, found without the reader."""
-    paths = [path for path in folder.glob("*.dcm") if path.name != "masks.dcm"]
-    return sorted(paths, key=lambda path: float(dcmread(path).ImagePositionPatient[2]))
-
-
-def edit(path, **values):
-    """Sets attributes of a file; None deletes one."""
-    dataset = dcmread(path)
-    for name, value in values.items():
-        if value is None:
-            delattr(dataset, name)
-        else:
-            setattr(dataset, name, value)
-    dcmwrite(path, dataset)
-
-
-def same(case, made, *, masks=True):
-    """Whether what was read, lowest slice first, is what was made, highest first."""
-    targets = made.masks if masks else ()
-    return np.array_equal(case.images, made.images[::-1]) and all(
-        np.array_equal(case.masks[target], made.masks[target][::-1]) for target in targets
-    )
-
-
-@pytest.fixture
-def one(tmp_path):
-    """The folder of one case."""
-    return write(tmp_path / "data", tiny())[0]
+from tests.pipelines.dicom_folders import SHAPE, SPACING, edit, same, slice_paths, tiny, write
 
 
 def test_phantom_comes_back_as_it_was(tmp_path):
@@ -300,148 +226,6 @@ def test_unlabelled(one):
     (case,) = source.cases()
     assert (source.targets, case.masks) == ((), {})
     assert same(case, tiny(), masks=False)
-
-
-def array_and_affine(mask):
-    """A mask of `tiny` as (column, row, slice), slices from the feet up, and where it lies, RAS+."""
-    frame = frame_of_stack(SHAPE, SPACING)
-    affine = frame.affine @ np.array([[0, 0, -1, 4], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1.0]])
-    return np.ascontiguousarray(mask[::-1].transpose(2, 1, 0).astype(np.uint8)), affine
-
-
-def turned(array, affine, axes, signs):
-    """The same volume stored with other axes."""
-    orientation = np.array([[axis, sign] for axis, sign in zip(axes, signs, strict=True)])
-    back = nibabel.orientations.inv_ornt_aff(orientation, array.shape)
-    return np.ascontiguousarray(nibabel.orientations.apply_orientation(array, orientation)), affine @ back
-
-
-def write_nrrd(path, array, affine, space="left-posterior-superior", **fields):
-    affine = LPS @ affine if space[0] == "l" else affine
-    directions = affine[:3, :3].T
-    if array.ndim == 4:
-        directions = np.vstack([np.full(3, np.nan), directions])
-    kinds = (["list"] if array.ndim == 4 else []) + ["domain"] * 3
-    header = {"space": space, "space directions": directions, "space origin": affine[:3, 3], "kinds": kinds, **fields}
-    nrrd.write(str(path), array, header)
-
-
-def nifti(path, array, affine):
-    nibabel.Nifti1Image(array, affine).to_filename(path)
-
-
-def label_map(masks):
-    return masks["liver"].astype(np.uint8) + masks["lesion"]
-
-
-def as_label_map(folder, masks):
-    nifti(folder / "labels.nii.gz", *turned(*array_and_affine(label_map(masks)), (2, 0, 1), (-1, 1, -1)))
-
-
-def as_msd(folder, masks):
-    nifti(folder / "liver_0.nii", *array_and_affine(label_map(masks)))
-
-
-def as_livertumour(folder, masks):
-    write_nrrd(folder / "livertumor.nrrd", *array_and_affine(label_map(masks)))
-
-
-def as_two_nifti(folder, masks):
-    for target, name in (("liver", "Liver.nii.gz"), ("lesion", "liver_TUMOUR.nii")):
-        array, affine = turned(*array_and_affine(masks[target]), (1, 0, 2), (1, -1, -1))
-        nifti(folder / name, array.astype(np.float32) * 255, affine)
-
-
-def as_two_nrrd(folder, masks):
-    for target, space in (("liver", "right-anterior-superior"), ("lesion", "left-posterior-superior")):
-        array, affine = turned(*array_and_affine(masks[target]), (0, 1, 2), (1, 1, -1))
-        write_nrrd(folder / f"{target}_seg.nrrd", array, affine, space)
-
-
-def as_slicer(folder, masks):
-    """One layer: the lesion's label lies over the liver's."""
-    names = {"Segment0_Name": "Hepatic lesion", "Segment0_LabelValue": "7", "Segment1_Name": "the Liver"}
-    names |= {"Segment1_LabelValue": "3", "Segment2_Name": "spleen", "Segment2_LabelValue": "4"}
-    array, affine = array_and_affine(masks["liver"] * 3 + masks["lesion"] * 4)
-    array[0, 0, 0] = 4
-    write_nrrd(folder / "Segmentation.seg.nrrd", array, affine, **names)
-
-
-def as_slicer_layers(folder, masks):
-    names = {"Segment0_Name": "Tumor", "Segment0_LabelValue": "1", "Segment0_Layer": "1"}
-    names |= {"Segment1_Name": "LIVER", "Segment1_LabelValue": "1", "Segment1_Layer": "0"}
-    arrays = [array_and_affine(masks[target]) for target in ("liver", "lesion")]
-    write_nrrd(folder / "a.seg.nrrd", np.stack([array for array, _ in arrays]), arrays[0][1], **names)
-
-
-def as_seg_by_property(folder, masks):
-    segmentation = dcmread(folder / "removed")
-    for item, label in zip(segmentation.SegmentSequence, ("Liver", "Segment_2"), strict=True):
-        item.SegmentLabel = label
-    dcmwrite(folder / "seg", segmentation)
-
-
-def as_label_seg(folder, masks):
-    """A LABELMAP, in which a voxel has one segment."""
-    old = dcmread(folder / "removed")
-    segmentation = highdicom.seg.Segmentation(
-        source_images=[dcmread(path) for path in slice_paths(folder)],
-        pixel_array=label_map(masks)[::-1],
-        segmentation_type="LABELMAP",
-        segment_descriptions=[highdicom.seg.SegmentDescription.from_dataset(item) for item in old.SegmentSequence],
-        series_instance_uid="1.2.3",
-        series_number=2,
-        sop_instance_uid="1.2.3.4",
-        instance_number=1,
-        manufacturer="test",
-        manufacturer_model_name="test",
-        software_versions="1",
-        device_serial_number="1",
-    )
-    segmentation.save_as(folder / "labels.dcm")
-
-
-FORMS = [
-    as_label_map,
-    as_msd,
-    as_livertumour,
-    as_two_nifti,
-    as_two_nrrd,
-    as_slicer,
-    as_slicer_layers,
-    as_seg_by_property,
-    as_label_seg,
-]
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_masks_of_every_form_are_the_same(one, form):
-    (one / "masks.dcm").rename(one / "removed")
-    form(one, tiny().masks)
-    (one / "removed").unlink()
-    source = Dicom(one)
-    assert source.targets == ("liver", "lesion")
-    assert same(next(source.cases()), tiny())
-
-
-def test_targets_are_what_the_masks_show(tmp_path):
-    folders = write(tmp_path / "data", *(tiny(k) for k in range(3)))
-    for folder, case in zip(folders, Made([tiny(k) for k in range(3)]).cases(), strict=True):
-        (folder / "masks.dcm").unlink()
-        nifti(folder / "seg.nii", *array_and_affine(case.masks["liver"]))
-    assert Dicom(tmp_path / "data").targets == ("liver",)
-    nifti(folders[1] / "seg.nii", *array_and_affine(label_map(tiny(1).masks)))
-    source = Dicom(tmp_path / "data")
-    assert source.targets == ("liver", "lesion")
-    assert [bool(case.masks["lesion"].any()) for case in source.cases()] == [False, True, False]
-
-
-def test_liver_includes_lesions_drawn_apart(one):
-    masks = tiny().masks
-    (one / "masks.dcm").unlink()
-    nifti(one / "liver.nii", *array_and_affine(masks["liver"] & ~masks["lesion"]))
-    nifti(one / "lesion.nii", *array_and_affine(masks["lesion"]))
-    assert same(next(Dicom(one).cases()), tiny())
 
 
 def test_real_slices(shared):

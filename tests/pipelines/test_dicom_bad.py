@@ -7,7 +7,7 @@ from pydicom import dcmread, dcmwrite
 
 from pipelines.errors import DataError
 from pipelines.sources.dicom import Dicom, read_series
-from tests.pipelines.test_dicom import (
+from tests.pipelines.dicom_folders import (
     array_and_affine,
     edit,
     label_map,

@@ -6,16 +6,11 @@ from PIL import Image
 
 from pipelines.errors import DataError
 from pipelines.sources.lits_png import LitsPng, read_csv
-from tests.pipelines.test_lits_png import HEADER, INNER, STUDIES, kaggle, line, lines, save
+from tests.pipelines.lits_png_folders import HEADER, INNER, STUDIES, line, lines, save
 
 LEVELS = np.arange(35, dtype=np.uint8).reshape(5, 7)
 RED = np.zeros((5, 7, 3), np.uint8) + np.array([1, 0, 0], np.uint8)
 IMAGE, LIVER, LESION = "volume-10_9.png", "segmentation-10_livermask_9.png", "segmentation-10_lesionmask_9.png"
-
-
-@pytest.fixture
-def root(tmp_path):
-    return kaggle(tmp_path / "lits-png")
 
 
 def table(name, text):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.order import batch_indices, epoch_order, sample_keys, sampled_batch
+from pipelines.order import batch_indices, epoch_order, sample_keys, sampled_batch, uniform_draws
 
 seeds = st.integers(0, 2**64 - 1)
 epochs = st.integers(0, 10_000)
@@ -33,7 +33,7 @@ def test_every_slice_stands_everywhere_equally_often():
 def test_order_is_that_of_the_first_release():
     # Pinned: a change here changes what resumed runs see.
     assert epoch_order(8, seed=7, epoch=2).tolist() == [6, 0, 5, 3, 7, 1, 2, 4]
-    assert sample_keys(2, np.array([0, 5]), 7).tolist() == [[-1441009777, 1141090160], [1105122650, 1607204948]]
+    assert sample_keys(2, np.array([0, 5]), 7).tolist() == [4900944921841364879, 6902892690734503258]
 
 
 def test_order_cannot_be_spoilt_by_its_reader():
@@ -67,18 +67,19 @@ def test_batch_size_out_of_range(batch_size):
 
 
 @given(seeds, epochs)
-def test_keys_are_int32_pairs_that_go_with_their_slice(seed, epoch):
+def test_keys_go_with_their_slice(seed, epoch):
     keys = sample_keys(epoch, np.arange(64), seed)
-    assert keys.dtype == np.int32
-    assert keys.shape == (64, 2)
+    assert keys.dtype == np.uint64
+    assert keys.shape == (64,)
     picked = np.array([5, 63, 0])
     assert np.array_equal(sample_keys(epoch, picked, seed), keys[picked])
 
 
 def test_keys_never_meet_over_seeds_and_epochs():
     keys = np.concatenate([sample_keys(epoch, np.arange(500), seed) for seed in range(10) for epoch in range(10)])
-    assert len(np.unique(keys, axis=0)) == len(keys)
-    assert len(np.unique(keys[:, 0])) > 0.999 * len(keys)
+    assert len(np.unique(keys)) == len(keys)
+    for half in (keys.astype(np.uint32), keys >> np.uint64(32)):
+        assert len(np.unique(half)) > 0.999 * len(keys)
 
 
 @pytest.mark.parametrize("neighbour", [(1, 0, 0), (0, 1, 0), (0, 0, 1)])
@@ -86,8 +87,25 @@ def test_neighbouring_inputs_share_half_their_bits(neighbour):
     seed, epoch, index = neighbour
     here = sample_keys(4, np.arange(0, 8000, 2), 8)
     there = sample_keys(4 + epoch, np.arange(0, 8000, 2) + index, 8 + seed)
-    bits = np.unpackbits((here ^ there).view(np.uint8), axis=-1)
+    bits = np.unpackbits((here ^ there)[:, None].view(np.uint8), axis=-1)
     assert np.abs(bits.mean(axis=0) - 0.5).max() < 0.04
+
+
+@given(seeds, st.integers(1, 12))
+def test_draws_have_their_places(seed, count):
+    keys = sample_keys(0, np.arange(50), seed)
+    draws = uniform_draws(keys, 12)
+    assert draws.shape == (50, 12)
+    assert ((draws >= 0) & (draws < 1)).all()
+    assert np.array_equal(uniform_draws(keys[7:9], count), draws[7:9, :count])
+
+
+def test_draws_are_uniform_and_know_nothing_of_each_other():
+    draws = uniform_draws(sample_keys(3, np.arange(20_000), 5), 11)
+    np.testing.assert_allclose(
+        np.quantile(draws, [0.1, 0.5, 0.9], axis=0), [[0.1] * 11, [0.5] * 11, [0.9] * 11], atol=0.02
+    )
+    assert np.abs(np.corrcoef(draws.T) - np.eye(11)).max() < 0.04
 
 
 @given(st.integers(2, 60), st.floats(0.01, 0.99), st.data())

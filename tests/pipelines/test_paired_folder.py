@@ -132,6 +132,16 @@ def test_fingerprint_follows_names_and_contents(folder):
     assert all(len(digest) == 64 for digest in prints)
 
 
+def test_only_the_patient_at_hand_is_read(folder):
+    (folder / "images" / "b_1.png").write_bytes(b"no PNG")
+    source = PairedFolder(folder, target="liver", size=4)
+    assert len(source.notes) == 2
+    assert source.case("a").slice_names == ("a_2_f", "a_9_m", "a_10_f")
+    assert source.notes[2] == "size: 3 of 6 slices resized to 4x4"
+    with pytest.raises(DataError, match=r"b_1\.png: not a PNG"):
+        source.case("b")
+
+
 def test_open_source_finds_the_reader(folder):
     assert isinstance(open_source(folder, target="lesion", size=8), PairedFolder)
     assert open_source("phantom", target="both", size=64).layout == "phantom"

@@ -12,7 +12,7 @@ from pipelines.prepare import prepare
 from pipelines.sources import find_layout
 from pipelines.sources.phantom import Phantom
 from pipelines.sources.prepared import Prepared
-from tests.cli import fails, run
+from tests.cli import run
 
 SOURCE = Phantom(cases=4, slices=3, size=64)
 
@@ -175,6 +175,10 @@ def test_from_the_command_line_and_into_fit(tmp_path):
     sampled, train = card["data"]["sampled_per_epoch"], card["data"]["split"]["train"]
     assert sampled["slices"] == train["slices"] // 4 * 4
     assert sampled["lesion"] == sampled["slices"] // 2 <= sampled["liver"]
-    # Three channels like any other network, but of other slices.
-    assert "--context" in fails("export", tmp_path / "run", "--out", tmp_path / "served")
-    assert not (tmp_path / "served").exists()
+    # Three channels like any other network, but of other slices, and served as such.
+    exported = run("export", tmp_path / "run", "--out", tmp_path / "served", "--json")
+    assert exported.code == 0, exported
+    assert exported.json["largest_difference"] < 1e-5
+    assert exported.json["endpoints"]["serve_slices"]["slices"].startswith(
+        "uint8 (batch, H, W, 3), grey, each slice am"
+    )

@@ -7,6 +7,7 @@ from pipelines import open_source
 from pipelines.case import Case
 from pipelines.errors import DataError
 from pipelines.slices import foreground_counts, load_slices
+from pipelines.stack import StackInFile, StackInMemory
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 HOUNSFIELD = np.array([-3000, -201, -200, -199, 25, 249, 250, 251, 3000], np.int16)
@@ -170,3 +171,14 @@ def test_slices_in_a_file_are_those_in_memory(context, tmp_path, monkeypatch):
 def test_cache_unknown():
     with pytest.raises(DataError, match="--cache disk: unknown; give ram or none"):
         load_slices(Scans(), target="liver", size=9, cache="disk")
+
+
+@pytest.mark.parametrize("stack", [StackInMemory, StackInFile])
+@pytest.mark.parametrize("lengths", [(), (0,), (3,), (1,) * 40, (2, 0, 30, 1, 4)])
+def test_stacks_are_their_pieces(stack, lengths, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    pieces = [np.random.default_rng(n).integers(0, 256, (length, 3, 2), np.uint8) for n, length in enumerate(lengths)]
+    grown = stack(3, 2)
+    for piece in pieces:
+        grown.append(piece)
+    assert np.array_equal(grown.join(), np.concatenate([np.empty((0, 3, 2), np.uint8), *pieces]))

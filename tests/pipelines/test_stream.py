@@ -1,9 +1,11 @@
+import hashlib
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from pipelines.augment import augment
 from pipelines.augmentation import Augmentation
 from pipelines.errors import DataError
 from pipelines.order import batch_indices, sample_keys
@@ -74,6 +76,38 @@ def test_resuming_gives_the_same_bits(start):
     assert len({images.tobytes() for images, _ in whole}) == 10
 
 
+# Two epochs of an augmented stream, from a step on, with so many threads; prints a digest of every batch.
+ELSEWHERE = """
+import hashlib, sys
+start, threads = map(int, sys.argv[1:])
+import tensorflow as tf
+tf.config.threading.set_intra_op_parallelism_threads(threads)
+tf.config.threading.set_inter_op_parallelism_threads(threads)
+from tests.pipelines.test_stream import two_epochs
+options = tf.data.Options()
+options.threading.private_threadpool_size = threads
+options.autotune.enabled = threads > 1
+for batch in two_epochs(start).with_options(options).as_numpy_iterator():
+    print(hashlib.sha256(b"".join(part.tobytes() for part in batch)).hexdigest())
+"""
+
+
+def two_epochs(start_step=0):
+    data = slices(12, shape=(32, 32))
+    sampling = {"seed": 2, "augmentation": EVERYTHING, "foreground_fraction": 0.5}
+    data.masks[:7, ..., -1] = 0
+    return training_stream(data, batch_size=3, steps=8, start_step=start_step, **sampling)
+
+
+@pytest.mark.parametrize(("start", "threads"), [(0, 1), (5, 4)])
+def test_other_processes_with_other_threads_give_the_same_bits_from_any_step_on(start, threads):
+    command = [sys.executable, "-c", ELSEWHERE, str(start), str(threads)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    here = [hashlib.sha256(b"".join(part.tobytes() for part in batch)).hexdigest() for batch in batches(two_epochs())]
+    assert len(set(here)) == 8
+    assert answer.stdout.split() == here[start:]
+
+
 @pytest.mark.parametrize("threads", [1, 5])
 def test_the_number_of_threads_changes_nothing(threads):
     import tensorflow as tf
@@ -81,8 +115,7 @@ def test_the_number_of_threads_changes_nothing(threads):
     options = tf.data.Options()
     options.threading.private_threadpool_size = threads
     options.threading.max_intra_op_parallelism = threads
-    stream = training_stream(slices(shape=(32, 32)), batch_size=3, steps=6, seed=2, augmentation=EVERYTHING)
-    for expected, got in zip(batches(stream), batches(stream.with_options(options)), strict=True):
+    for expected, got in zip(batches(two_epochs()), batches(two_epochs().with_options(options)), strict=True):
         assert [part.tobytes() for part in expected] == [part.tobytes() for part in got]
 
 
@@ -95,23 +128,19 @@ def test_seed_changes_order_and_augmentation():
     assert len(images) == 6  # one slice: each epoch and seed augments it in its own way
 
 
-def test_a_slice_is_augmented_by_its_own_key_wherever_it_stands():
-    import tensorflow as tf
-
-    from pipelines.augment import augment
-
+@pytest.mark.parametrize("options", [Augmentation(flip=True, quarter_turns=True), EVERYTHING])
+def test_a_slice_is_augmented_by_its_own_key_wherever_it_stands(options):
     data = slices(shape=(32, 32))
-    options = Augmentation(flip=True, quarter_turns=True)
     for step, (images, targets) in enumerate(
         batches(training_stream(data, batch_size=4, steps=5, seed=3, augmentation=options))
     ):
         epoch, indices = batch_indices(step, count=11, batch_size=4, seed=3)
         keys = sample_keys(epoch, indices, 3)
-        for image, target, index, key in zip(images, targets, indices, keys, strict=True):
-            mask = tf.constant(data.masks[index], tf.float32)
-            expected = augment(tf.constant(data.images[index][..., None] / np.float32(255)), mask, key, options)
-            assert np.array_equal(image[..., :1], expected[0])
-            assert np.array_equal(target, expected[1])
+        for row, index in enumerate(indices):
+            alone = slice(index, index + 1)
+            expected = augment(data.images[alone][..., None], data.masks[alone], keys[row : row + 1], options)
+            assert np.array_equal(images[row][..., :1], expected[0][0])
+            assert np.array_equal(targets[row], expected[1][0])
 
 
 def test_augmented_values_stay_in_range():

@@ -1,0 +1,68 @@
+"""What is chosen on validation cases, never on test cases: a threshold, and steps of post-processing."""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from cafct_keras.errors import UserError
+from cafct_keras.evaluation.calibration import RULES, Calibration, Sweep
+from cafct_keras.evaluation.overlap import count, unit_scores
+from cafct_keras.evaluation.postprocess import PostProcessing
+
+THRESHOLD_RULE = "pooled_dice"  # it sees false positives on every slice, as per_slice_positive does not
+POSTPROCESSING_RULE = "per_case_lits"  # Dice: a spurious structure in a case without any costs all of it
+SMALLEST_LESIONS = (0.0, 10.0, 30.0, 100.0, 300.0)  # mm^3, mm^2 or voxels, as `without_small` counts
+
+
+def best_threshold(calibrations: Sequence[Calibration]) -> float:
+    """The threshold with the highest pooled Dice, in the mean over targets.
+
+    Args:
+        calibrations: one a target, of the validation cases.
+
+    Raises:
+        UserError: no case shows a target.
+    """
+    sweeps = [calibration.sweep() for calibration in calibrations]
+    shown = [sweep for sweep in sweeps if not np.isnan(sweep.per_slice_positive_dice).any()]
+    if not shown:
+        raise UserError("--threshold auto: no validation slice shows the target; give a number")
+    mean = {rule: np.mean([getattr(sweep, rule) for sweep in shown], axis=0) for rule in RULES}
+    return Sweep(thresholds=shown[0].thresholds, **mean).best_threshold(THRESHOLD_RULE)
+
+
+class PostProcessingChoice:
+    """Tries every combination of steps on cases that stream by, and keeps nothing but their Dice.
+
+    Args:
+        targets: what is predicted.
+    """
+
+    def __init__(self, targets: Sequence[str]):
+        liver, lesion = "liver" in targets, "lesion" in targets
+        combinations = itertools.product(
+            (False, True) if liver else (False,),
+            (False, True) if liver and lesion else (False,),
+            SMALLEST_LESIONS if lesion else (0.0,),
+        )
+        self._dice = {
+            PostProcessing(largest_liver=largest, lesions_inside_liver=inside, smallest_lesion=smallest): []
+            for largest, inside, smallest in combinations
+        }
+
+    def add(self, prediction: dict, reference: dict, *, spacing, contiguous: bool) -> None:
+        """Adds a case; arguments are those of `PostProcessing`."""
+        for steps, dice in self._dice.items():
+            masks = steps(prediction, spacing=spacing, contiguous=contiguous)
+            dice.append([_case_dice(masks[target], reference[target]) for target in reference])
+
+    def best(self) -> PostProcessing:
+        """The steps with the highest mean Dice over cases and targets; of equals the ones that do the least."""
+        return max(self._dice, key=lambda steps: np.mean(self._dice[steps]))
+
+
+def _case_dice(prediction: np.ndarray, reference: np.ndarray) -> float:
+    counts = count(prediction, reference)
+    whole = counts.grouped(np.zeros(len(counts), int), 1)
+    return float(unit_scores(POSTPROCESSING_RULE, "dice", whole)[0])

@@ -1,0 +1,167 @@
+"""An evaluation in twenty lines, coloured where there is a terminal."""
+
+from collections.abc import Iterator
+
+from rich.text import Text
+
+from cafct_keras.evaluation.overlap import RULES
+
+WORSE, BETTER = "red", "green"
+COMPARED = ("dice_per_slice_positive", "dice_per_case_lits", "hd95", "nsd_2", "lesion_recall", "false_positives")
+_STEPS = {
+    "largest_liver": "largest component of the liver",
+    "lesions_inside_liver": "lesions inside the liver",
+    "smallest_lesion": "lesions of at least",
+}
+
+
+def summary(document: dict) -> Text:
+    """The figures of an evaluation, each with its rule, its interval and what predicting nothing scores by it.
+
+    What is no better than predicting nothing is red.
+
+    Args:
+        document: what `evaluation.json` holds.
+    """
+    columns = _columns(document)
+    rows = [_header(columns), *_rows(columns)]
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    lines = [_headline(document)]
+    for row in rows:
+        padded = (cell + Text(" " * (width - len(cell))) for cell, width in zip(row, widths, strict=True))
+        lines.append(Text("  ").join(padded))
+        lines[-1].rstrip()
+    return Text("\n").join([*lines, *_footer(document)])
+
+
+def comparison(document: dict) -> Text:
+    """How this run differs from the one it is compared with, metric by metric; what is certain is coloured."""
+    found = document["comparison"]
+    first, second = found["runs"]
+    title = f"{second} minus {first}, {found['result']}, with 95 % intervals over patients and Wilcoxon's p"
+    lines = [Text(title, "bold")]
+    for target, metrics in found["targets"].items():
+        for name, metric in metrics.items():
+            if name.startswith(COMPARED) and not name.endswith("_all") and metric["difference"] is not None:
+                lines.append(_difference(f"{target} {name}", metric))
+    return Text("\n").join(lines)
+
+
+def _difference(name: str, metric: dict) -> Text:
+    text = Text.assemble((f"{name:40s}", "cyan"), f"  {metric['difference']:+8.3f}")
+    if metric["low"] is not None:
+        if metric["low"] * metric["high"] > 0:
+            better = (metric["difference"] > 0) == metric["higher_is_better"]
+            text.stylize(BETTER if better else WORSE, 40)
+        text.append(f"  {metric['low']:+.3f} to {metric['high']:+.3f}")
+    if metric["p"] is not None:
+        text.append(f"  p {metric['p']:.3f}")
+    return text.append(f"  {metric['patients']} patients", "dim")
+
+
+def _headline(document: dict) -> Text:
+    overall, threshold, failures = document["results"][0]["summary"], document["threshold"], document["failures"]
+    text = Text(document["title"], "bold")
+    text.append(": " + ", ".join(f"{overall[what]} {what}" for what in ("cases", "patients", "slices")), "not bold")
+    if threshold is not None:
+        chosen = f", chosen on {threshold['chosen_on']} by {threshold['rule']}" if threshold["rule"] else ""
+        text.append(f"; threshold {threshold['value']:g}{chosen}", "not bold")
+    if failures:
+        text.append(f"; {len(failures)} could not be scored", WORSE)
+    return text
+
+
+def _columns(document: dict) -> list[tuple[str, str, dict]]:
+    """Title, measure and the target's summary of each column: Dice, and IoU where there is room."""
+    results = document["results"]
+    targets = list(results[0]["summary"]["targets"])
+    measures = {"dice": "Dice", "iou": "IoU"} if len(results) * len(targets) == 1 else {"dice": "Dice"}
+    return [
+        (
+            f"{target} {shown}" + (f", {result['name']}" if len(results) > 1 else ""),
+            measure,
+            result["summary"]["targets"][target],
+        )
+        for target in targets
+        for measure, shown in measures.items()
+        for result in results
+    ]
+
+
+def _header(columns) -> list[Text]:
+    explained = Text("value low-high (of predicting nothing)", "dim")
+    return [explained, *(Text(title, "bold") for title, _, _ in columns)]
+
+
+def _rows(columns) -> Iterator[list[Text]]:
+    for rule in RULES:
+        yield [
+            Text(rule, "cyan"),
+            *(_cell(_figure(target, "overlap", rule, measure)) for _, measure, target in columns),
+        ]
+    surface = columns[0][2]["surface"]
+    unit, length = surface["unit"], surface["length"]
+    further = [
+        (f"hd95_{length}", f"mean over {unit}s with it", ("surface", "positive", f"hd95_{length}"), True),
+        (f"nsd_2_{length}", f"mean over {unit}s with it", ("surface", "positive", f"nsd_2_{length}"), False),
+    ]
+    if lesions := next((target["lesions"] for _, _, target in columns if target["lesions"]), None):
+        per_unit = ("lesions", "false_positives_per_unit")
+        further += [
+            ("lesion recall", "IoU over 0", ("lesions", "iou_over_0", "recall"), False),
+            ("false positives", f"components a {lesions['unit']}", per_unit, True),
+        ]
+    for name, words, path, error in further:
+        yield [
+            Text.assemble((name, "cyan"), (f", {words}", "dim")),
+            *(
+                _cell(_figure(target, *path), error=error) if measure == "dice" else Text()
+                for _, measure, target in columns
+            ),
+        ]
+
+
+def _figure(target: dict, *path: str) -> dict | None:
+    for name in path:
+        target = target and target.get(name)
+    return target
+
+
+def _cell(figure: dict | None, *, error: bool = False) -> Text:
+    """One figure; of an `error` the least is best, and no error is no worse than that of predicting nothing."""
+    if figure is None or figure["value"] is None:
+        return Text("-", "dim")
+    value, nothing = figure["value"], figure["predict_nothing"]
+    poor = nothing is not None and value != (0 if error else 1) and (value >= nothing if error else value <= nothing)
+    text = Text(_number(value), WORSE if poor else "bold")
+    if figure["low"] is not None:
+        text.append(f" {_number(figure['low'])}-{_number(figure['high'])}", "not bold")
+    if nothing is not None:
+        text.append(f" ({_number(nothing)})", "dim not bold")
+    return text
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if value < 10 else f"{value:.1f}"
+
+
+def _footer(document: dict) -> Iterator[Text]:
+    last = document["results"][-1]
+    if burden := last["summary"]["burden"]:
+        error = _cell(burden["absolute_error"], error=True)
+        yield Text.assemble(("tumour burden", "cyan"), (", mean absolute error", "dim"), "  ", error)
+    if steps := last["postprocessing"]:
+        taken = ", ".join(
+            words if steps[name] is True else f"{words} {steps[name]:g}"
+            for name, words in _STEPS.items()
+            if steps[name]
+        )
+        chosen = f"chosen on {steps['chosen_on']} by {steps['rule']}" if steps["rule"] else "as asked for"
+        yield Text(f"post-processing: {taken}; {chosen}")
+    for row in document["paper"] or ():
+        if row["system"] == "CAFCT-Net" and row["table"] in (2, 3):
+            rules = ", ".join(row["rules"])
+            yield Text(
+                f"the paper's CAFCT-Net, {row['target']}: Dice {row['dice'] / 100:.4f}, IoU {row['iou'] / 100:.4f} "
+                f"(Table {row['table']}; no rule is stated, possible are {rules})"
+            )

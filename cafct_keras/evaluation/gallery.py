@@ -1,0 +1,142 @@
+"""Which slices a report shows: chosen while cases stream by, with no more than a few of them in memory."""
+
+import bisect
+import dataclasses
+import operator
+from collections.abc import Callable
+
+import numpy as np
+
+from cafct_keras.evaluation.overlap import Counts, unit_scores
+from cafct_keras.evaluation.report import Picture
+from cafct_keras.evaluation.scores import CaseScore
+
+CASES = 4  # the worst, and as many about the median
+STRUCTURES = 8  # false positives, and as many missed lesions
+OF_ONE_CASE = 2  # of those, so that one bad case does not fill the page
+NEAR_MEDIAN = 12  # candidates: the median moves while cases come
+
+
+class Gallery:
+    """Chooses, for each target, cases with the lowest and with the median Dice, large false positives and misses.
+
+    A case is shown by one slice: a poor one by that with the most wrong pixels, a middling one by that with the most
+    foreground. A case's Dice is that of all its slices together; cases empty in both masks are passed over.
+    """
+
+    def __init__(self):
+        self._shelves: dict[str, _Shelf] = {}
+
+    def offer(
+        self,
+        scored: CaseScore,
+        prediction: dict[str, np.ndarray],
+        reference: dict[str, np.ndarray],
+        images: np.ndarray | None,
+    ) -> None:
+        """Looks at a case, and copies what is worth keeping.
+
+        Args:
+            scored: its scores.
+            prediction: target to bool `(slices, H, W)`.
+            reference: likewise.
+            images: uint8 `(slices, H, W)`, or None.
+        """
+        for name in scored.targets:
+
+            def picture(kind: str, index: int, caption: str = "", name: str = name) -> Picture:
+                return Picture(
+                    kind=kind,
+                    case=scored.case,
+                    slice_name=scored.slice_names[index],
+                    target=name,
+                    caption=caption,
+                    image=None if images is None else images[index].copy(),
+                    reference=reference[name][index].copy(),
+                    prediction=prediction[name][index].copy(),
+                )
+
+            self._shelves.setdefault(name, _Shelf()).offer(scored, name, picture)
+
+    def pictures(self) -> list[Picture]:
+        """What was chosen, with captions."""
+        return [picture for shelf in self._shelves.values() for picture in shelf.pictures()]
+
+
+class _Best:
+    """The few candidates with the lowest keys."""
+
+    def __init__(self, most: int):
+        self._most = most
+        self.kept: list[tuple[float, Picture]] = []
+
+    def offer(self, key: float, make: Callable[[], Picture]) -> None:
+        if len(self.kept) < self._most or key < self.kept[-1][0]:
+            bisect.insort(self.kept, (key, make()), key=operator.itemgetter(0))
+            del self.kept[self._most :]
+
+
+class _Shelf:
+    """One target's candidates."""
+
+    def __init__(self):
+        self._dice: list[float] = []  # of all cases, rising
+        self._worst = _Best(CASES)
+        self._median: list[tuple[float, Picture]] = []
+        self._structures = {"false_positive": _Best(STRUCTURES), "missed_lesion": _Best(STRUCTURES)}
+
+    def offer(self, scored: CaseScore, name: str, picture: Callable[..., Picture]) -> None:
+        target = scored.targets[name]
+        counts = target.counts
+        (dice,) = unit_scores("per_case_nnunet", "dice", counts.grouped(np.zeros(len(counts), int), 1))
+        if not np.isnan(dice):
+            bisect.insort(self._dice, float(dice))
+            self._worst.offer(dice, lambda: picture("worst", _telling(counts)))
+            self._offer_median(
+                float(dice), lambda: picture("median", int((counts.tp + counts.fp + counts.fn).argmax()))
+            )
+        if target.lesions is None:
+            return
+        missed = [lesion for lesion in target.lesions.lesions if not lesion.found()]
+        for kind, found in (("false_positive", target.lesions.false_positives), ("missed_lesion", missed)):
+            largest = sorted(found, key=lambda component: -component.voxels)[:OF_ONE_CASE]
+            for component in largest:
+                self._structures[kind].offer(
+                    -component.voxels,
+                    lambda kind=kind, component=component: picture(kind, component.slice, _described(component)),
+                )
+
+    def _offer_median(self, dice: float, make: Callable[[], Picture]) -> None:
+        middle = self._dice[len(self._dice) // 2]
+        farthest = max((abs(each - middle) for each, _ in self._median), default=0)
+        if len(self._median) < NEAR_MEDIAN or abs(dice - middle) < farthest:
+            self._median.append((dice, make()))
+            self._median.sort(key=lambda one: abs(one[0] - middle))
+            del self._median[NEAR_MEDIAN:]
+
+    def pictures(self) -> list[Picture]:
+        ranked = self._dice
+        worst = self._worst.kept[: min(CASES, (len(ranked) + 1) // 2)]
+        shown = {picture.case for _, picture in worst}
+        middle = ranked[len(ranked) // 2] if ranked else 0
+        others = sorted((one for one in self._median if one[1].case not in shown), key=lambda one: abs(one[0] - middle))
+        cases = [*worst, *sorted(others[:CASES], key=operator.itemgetter(0))]
+        captioned = [
+            dataclasses.replace(picture, caption=f"Dice {dice:.3f}, {self._rank(dice)}") for dice, picture in cases
+        ]
+        return captioned + [picture for best in self._structures.values() for _, picture in best.kept]
+
+    def _rank(self, dice: float) -> str:
+        return f"number {bisect.bisect_left(self._dice, dice) + 1} of {len(self._dice)} from the lowest"
+
+
+def _telling(counts: Counts) -> int:
+    """The slice with the most wrong pixels, or with the most foreground if none is wrong."""
+    wrong = counts.fp + counts.fn
+    return int((wrong if wrong.any() else counts.tp).argmax())
+
+
+def _described(component) -> str:
+    if component.diameter is None:
+        return f"{component.voxels} pixels"
+    return f"{component.voxels} pixels, as large as a ball of {component.diameter:.0f} mm"

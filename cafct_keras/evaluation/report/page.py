@@ -1,0 +1,98 @@
+"""From a document and pictures to a page."""
+
+import json
+import pathlib
+from collections.abc import Sequence
+
+import jinja2
+import markupsafe
+
+from cafct_keras.evaluation.overlap import MEASURES, RULES
+from cafct_keras.evaluation.report import wording
+from cafct_keras.evaluation.report.absent import left_out
+from cafct_keras.evaluation.report.agreement_charts import burden_agreement, volume_agreement
+from cafct_keras.evaluation.report.calibration_charts import reliability, threshold_sweep
+from cafct_keras.evaluation.report.comparison_charts import overlap_differences
+from cafct_keras.evaluation.report.overlap_charts import dice_by_rule, dice_by_size, dice_of_cases
+from cafct_keras.evaluation.report.picture import Picture
+from cafct_keras.evaluation.report.series import page_id
+
+
+def write_report(document: dict, pictures: Sequence[Picture], path: str | pathlib.Path) -> None:
+    """Writes one self-contained HTML file: no network, no server, no script.
+
+    Args:
+        document: what `evaluation.json` holds. A figure that is None or NaN is a dash on the page.
+        pictures: slices to show, those of one kind in the order in which they come.
+        path: of the file; one that is there already is replaced.
+    """
+    page = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            document=document,
+            pictures=pictures,
+            paper=_paper_tables(document),
+            left_out=left_out(document, pictures),
+        )
+    )
+    pathlib.Path(path).write_text(page, encoding="utf-8")
+
+
+def _paper_tables(document: dict) -> list[dict]:
+    """The paper's rows by table and target, for targets that are scored.
+
+    `rules` holds the rules that may have produced some of them, each with the systems whose rows it has not.
+    """
+    tables = {}
+    for row in document["paper"] or ():
+        if row["target"] in document["results"][0]["summary"]["targets"]:
+            tables.setdefault((row["table"], row["target"]), []).append(row)
+    return [
+        {
+            "table": table,
+            "target": target,
+            "rows": rows,
+            "rules": {
+                rule: [row["system"] for row in rows if rule not in row["rules"]]
+                for rule in RULES
+                if any(rule in row["rules"] for row in rows)
+            },
+        }
+        for (table, target), rows in tables.items()
+    ]
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(__package__),
+        autoescape=True,  # whatever a case, a path or a message is called
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "fixed": wording.fixed,
+        "interval": wording.interval,
+        "counted": wording.counted,
+        "probability": wording.probability,
+        "scaled": wording.scaled,
+        "breakable": lambda name: markupsafe.Markup("_<wbr>").join(name.split("_")),
+        "pretty": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
+        "plain": wording.plain,
+        "id": page_id,
+    }
+    environment.tests["known"] = wording.is_known
+    environment.globals |= {
+        "MEASURES": MEASURES,
+        "RULES": RULES,
+        "burden_agreement": burden_agreement,
+        "dice_by_rule": dice_by_rule,
+        "dice_by_size": dice_by_size,
+        "dice_of_cases": dice_of_cases,
+        "overlap_differences": overlap_differences,
+        "reliability": reliability,
+        "threshold_sweep": threshold_sweep,
+        "volume_agreement": volume_agreement,
+    }
+    return environment

@@ -1,0 +1,61 @@
+"""How values are written: with true minus signs, grouped thousands, and a dash for what cannot be said."""
+
+DASH = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+
+
+def is_known(value: float | None) -> bool:
+    """Whether there is a value: not None, not NaN."""
+    return value is not None and value == value
+
+
+def fixed(value: float | None, digits: int = 3) -> str:
+    """With so many decimals."""
+    return _minus(f"{value:,.{digits}f}") if is_known(value) else DASH
+
+
+def short(value: float) -> str:
+    """As short as it can be, to four digits."""
+    return _minus(f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}")
+
+
+def interval(figure: dict, digits: int = 3) -> str:
+    """The ends of a figure's interval; empty where it has none."""
+    if not (is_known(figure["low"]) and is_known(figure["high"])):
+        return ""
+    between = " to " if figure["low"] < 0 else DASH
+    return fixed(figure["low"], digits) + between + fixed(figure["high"], digits)
+
+
+def scaled(value: dict | float | None, scale: float) -> dict | float | None:
+    """A value, or a figure with its interval, in another unit."""
+    if isinstance(value, dict):
+        return value | {key: scaled(value[key], scale) for key in ("value", "low", "high", "predict_nothing")}
+    return value * scale if is_known(value) else None
+
+
+def counted(count: int, unit: str) -> str:
+    """A number of units, such as "1 case", "2 batches"."""
+    plural = unit + ("es" if unit.endswith("ch") else "s")
+    return f"{count:,} {unit if count == 1 else plural}"
+
+
+def plain(value) -> str:
+    """An option or a note, as people would write it; the items of a list line by line."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return "\n".join(map(plain, value)) or DASH
+    if isinstance(value, dict):
+        return "\n".join(f"{name} {plain(each)}" for name, each in value.items()) or DASH
+    return DASH if value is None else str(value)
+
+
+def probability(p: float | None) -> str:
+    """A p-value."""
+    return "< 0.001" if is_known(p) and p < 0.001 else fixed(p)
+
+
+def _minus(text: str) -> str:
+    negative = text.startswith("-") and text.strip("-0.,")
+    return MINUS + text[1:] if negative else text.lstrip("-")

@@ -1,0 +1,179 @@
+"""A trained network with the card of its run, and cases shown to it as it saw slices in training."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from cafct_keras.errors import UserError
+from cafct_keras.models import load_model
+from cafct_keras.models.saving import RUN_FILE, read_run
+from cafct_keras.prediction.cases import predict_cases
+from pipelines import Case, DataError, Source, open_source
+from pipelines.ahead import map_ahead, read_ahead
+from pipelines.sources.lits_png_writer import stretch
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """A trained network and what is known of it.
+
+    Attributes:
+        path: of the run folder, or of a `.keras` file in it.
+        card: see `read_run`.
+    """
+
+    path: pathlib.Path
+    card: dict
+
+    @classmethod
+    def open(cls, path: str | pathlib.Path) -> "Run":
+        """Finds the card of a run folder, or of a `.keras` file that lies in one.
+
+        Raises:
+            UserError: there is none: without, nobody knows which slices the network is to be shown.
+        """
+        path = folder = pathlib.Path(path)
+        if path.suffix == ".keras" and path.is_file():
+            folder = next((each for each in path.resolve().parents[:2] if (each / RUN_FILE).is_file()), None)
+            if folder is None:
+                raise UserError(
+                    f"{path}: no {RUN_FILE} beside it, which says for what size, window and target it was trained; "
+                    "give the folder of its run"
+                )
+        return cls(path=path, card=read_run(folder))
+
+    @property
+    def name(self) -> str:
+        """What it is called in reports: its folder's name."""
+        path = self.path.resolve()
+        return f"{path.parent.name}/{path.name}" if path.is_file() else path.name
+
+    @property
+    def options(self) -> dict:
+        """See `FitOptions`."""
+        return self.card["options"]
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What its channels show, in order."""
+        return tuple(self.card["data"]["targets"])
+
+    def open_data(
+        self, data: str | pathlib.Path | None = None, *, layout: str | None = None, patient_pattern: str | None = None
+    ) -> Source:
+        """Opens data for it.
+
+        Args:
+            data: see `open_source`, likewise the others; None for what it was trained on.
+            layout: of the folder.
+            patient_pattern: of a paired folder.
+
+        Raises:
+            UserError: what it was trained on is gone.
+            DataError: see `open_source`; or there are no masks of a target.
+        """
+        options = self.options
+        if data is None:
+            data, layout = options["data"], layout or options["layout"]
+            patient_pattern = patient_pattern or options["patient_pattern"]
+            if data != "phantom" and not pathlib.Path(data).is_dir():
+                raise UserError(f"{self.path}: {data}, which it was trained on, is not here; give --data DIR")
+        source = open_source(
+            data, target=options["target"], size=options["size"], layout=layout, patient_pattern=patient_pattern
+        )
+        if missing := [target for target in self.targets if target not in source.targets]:
+            raise DataError(
+                f"{data}: no {missing[0]} masks, which {self.path} predicts, only {', '.join(source.targets)}; "
+                "give other --data"
+            )
+        return source
+
+
+class Predictor:
+    """Shows a run's network cases, and hands on what it says.
+
+    While it looks at one case, one thread reads the next and another works on the one before: no more than a handful is
+    in memory, however many there are.
+
+    Args:
+        run: the run.
+        source: of the cases, see `Run.open_data`.
+
+    Raises:
+        UserError: see `load_model`.
+    """
+
+    def __init__(self, run: Run, source: Source):
+        self.run, self.source = run, source
+        self._model = load_model(run.path)
+        self._stretched = run.card["data"]["intensity"] == "minmax" and source.intensity == "hu"
+
+    def names(self, split: str) -> list[str]:
+        """The cases of a part of the split, or `"all"`.
+
+        Raises:
+            DataError: there are none.
+        """
+        names = [name for name, part in self.source.parts.items() if split in (part, "all")]
+        if not names:
+            raise DataError(f"{self.source.layout}: no {split} cases; give another --split, or --split all")
+        return names
+
+    def each(self, work: Callable[[dict], None], split: str, failures: list[dict] | None = None) -> Iterator[None]:
+        """Predicts the cases of a part, in order, and yields after `work` is done with one.
+
+        Args:
+            work: takes a dict of `case`, `patient`, `slice_names`, `contiguous`, `spacing`, `reference` (the masks),
+                `probability` and `images`, see `CaseProbability`. Runs in a thread, never twice at a time.
+            split: see `names`.
+            failures: see `read_ahead`.
+
+        Raises:
+            DataError: there are no cases, the network needs neighbours and they have none, or one cannot be read and
+                there is no list for it.
+        """
+        yield from map_ahead(work, self._predicted(split, failures), workers=1)
+
+    def _predicted(self, split: str, failures: list[dict] | None) -> Iterator[dict]:
+        options = self.run.options
+        predicted = predict_cases(
+            self._model,
+            self._read(split, failures),
+            targets=self.run.targets,
+            size=options["size"],
+            window=options["window"],
+            context=options["context"],
+            batch_size=options["batch_size"],
+        )
+        for one in predicted:
+            # Without the case as it was read, whose slices may be four times as large.
+            yield {
+                "case": one.case.name,
+                "patient": one.case.patient,
+                "slice_names": one.case.slice_names,
+                "contiguous": one.case.contiguous,
+                "spacing": one.spacing,
+                "reference": one.masks,
+                "probability": one.probability,
+                "images": one.images,
+            }
+
+    def _read(self, split: str, failures: list[dict] | None) -> Iterator[Case]:
+        context = self.run.options["context"]
+        # Some sources read fast only from one end to the other, which ends where a case fails.
+        cases = self.source.cases(None if split == "all" else split)
+        read = (lambda _: next(cases)) if failures is None else self.source.case
+        for case in read_ahead(read, self.names(split), failures=failures):
+            if context and not case.contiguous:
+                raise DataError(
+                    f"{case.name}: its slices are no neighbours, of which this network sees {context} on either side; "
+                    "give data of whole scans"
+                )
+            yield dataclasses.replace(case, images=stretch(case.images)) if self._stretched else case
+
+
+def above(probability: dict[str, np.ndarray], threshold: float) -> dict[str, np.ndarray]:
+    """Target to where its probability exceeds the threshold, compared in float64 as `Calibration` does."""
+    return {target: values > np.float64(threshold) for target, values in probability.items()}

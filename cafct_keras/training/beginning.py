@@ -1,0 +1,33 @@
+"""What a run begins with: random weights, those of another run, or encoders from elsewhere."""
+
+import pathlib
+
+from cafct_keras.errors import UserError
+from cafct_keras.models import load_model, load_weights
+from cafct_keras.models.saving import MODEL_FILE
+from cafct_keras.weights.readers import sha256
+
+
+def begin(model, options):
+    """Gives a network the weights that a run begins with.
+
+    Args:
+        model: as it was built, with random weights.
+        options: the run's `FitOptions`; `init` and `weights` count.
+
+    Returns:
+        For the run card, a list of dictionaries, one a file: its name, SHA-256 and what it filled, see `load_weights`;
+        empty where the weights stay random.
+
+    Raises:
+        UserError: for a file that cannot be read or does not fit.
+    """
+    if options.init is None:
+        return load_weights(model, options.weights)
+    source = load_model(options.init)
+    if [w.shape for w in source.weights] != [w.shape for w in model.weights]:
+        raise UserError(f"--init {options.init}: another network; give the --model, --preset and --target it has")
+    model.set_weights(source.get_weights())
+    path = pathlib.Path(options.init)
+    file = path / MODEL_FILE if path.is_dir() else path
+    return [{"file": str(file), "sha256": sha256(file), "filled": ["all"]}]

@@ -1,0 +1,95 @@
+"""What a run has been through: its position, its epochs, its best network. Tables and events are written from it."""
+
+import csv
+import dataclasses
+import os
+import pathlib
+import shutil
+import time
+
+import keras
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+
+@dataclasses.dataclass
+class History:
+    """Where a run stands; goes into every checkpoint.
+
+    Attributes:
+        epoch: of the next step, from 0.
+        batch: of the next step within its epoch, from 0; equal to the steps of an epoch where only the validation is
+            outstanding.
+        rows: an epoch each: its number `epoch`, `ended` in seconds since 1970, and `logs`, a number by name.
+        best: highest value of the metric that counts.
+        best_epoch: its epoch.
+        seconds: that the run has taken.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    rows: list = dataclasses.field(default_factory=list)
+    best: float | None = None
+    best_epoch: int | None = None
+    seconds: float = 0.0
+
+    def by_name(self):
+        """Metric name to its values, one an epoch; None where an epoch lacks it."""
+        names = sorted({name for row in self.rows for name in row["logs"]})
+        return {name: [row["logs"].get(name) for row in self.rows] for name in names}
+
+    def write_csv(self, path):
+        """Writes the epochs as a table, aside first, so that no reader finds half of it."""
+        path = pathlib.Path(path)
+        columns = self.by_name()
+        aside = path.with_name(f".{path.name}")
+        with aside.open("w", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(["epoch", *columns])
+            for index, row in enumerate(self.rows):
+                table.writerow([row["epoch"], *(column[index] for column in columns.values())])
+        os.replace(aside, path)
+
+
+class HistoryFiles(keras.callbacks.Callback):
+    """Adds every epoch to the history, to `history.csv` and to the TensorBoard events.
+
+    Both are written anew from the history when training begins, so that a continued run has neither gap nor double.
+    Stands after the callbacks that add to an epoch's logs.
+
+    Args:
+        history: of the run; added to.
+        folder: of the run.
+    """
+
+    def __init__(self, history, folder):
+        super().__init__()
+        self._history = history
+        self._table = pathlib.Path(folder) / "history.csv"
+        events = pathlib.Path(folder) / "events"
+        shutil.rmtree(events, ignore_errors=True)
+        self._writers = {name: EventFileWriter(str(events / name)) for name in ("train", "validation")}
+        for row in history.rows:
+            self._add_events(row)
+        if history.rows:
+            history.write_csv(self._table)
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"epoch": epoch, "ended": time.time(), "logs": dict(logs)}
+        self._history.rows.append(row)
+        self._history.write_csv(self._table)
+        self._add_events(row)
+
+    def close(self):
+        """Ends the event files; needed where training ended with an exception too."""
+        for writer in self._writers.values():
+            writer.close()
+
+    def _add_events(self, row):
+        for name, value in row["logs"].items():
+            writer = self._writers["validation" if name.startswith("val_") else "train"]
+            summary = scalar_pb(name.removeprefix("val_"), value)
+            writer.add_event(Event(wall_time=row["ended"], step=row["epoch"] + 1, summary=summary))
+        for writer in self._writers.values():
+            writer.flush()

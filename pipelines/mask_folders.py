@@ -1,0 +1,212 @@
+"""Two folders of masks, from any tool: file against file of the same name."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.errors import DataError
+from pipelines.geometry import Frame, same_place
+from pipelines.mask_labels import MaskLabels
+from pipelines.natural import consecutive, natural
+from pipelines.sources.folder_index import find_patients
+from pipelines.sources.lits_png_listing import read_bytes
+from pipelines.sources.nifti_volume import open_volume, read_label_values
+from pipelines.sources.png import decode_image
+
+SIDES = ("prediction", "reference")
+_SUFFIXES = {".nii.gz": "NIfTI", ".nii": "NIfTI", ".png": "PNG"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MaskPair:
+    """The masks of one case.
+
+    Attributes:
+        case: its name.
+        patient: whose it is.
+        prediction: target to `(slices, H, W)` bool.
+        reference: likewise, of the same shape.
+        slice_names: one a slice.
+        spacing: millimetres along (slice, row, column); None where unknown.
+        contiguous: whether the slices are neighbours in one volume.
+    """
+
+    case: str
+    patient: str
+    prediction: dict[str, np.ndarray]
+    reference: dict[str, np.ndarray]
+    slice_names: tuple[str, ...]
+    spacing: tuple[float, float, float] | None
+    contiguous: bool
+
+
+class MaskFolders:
+    """Reads PNG slices or NIfTI volumes of labels, in pairs of one name; what is no mask by its name is passed over.
+
+    A volume is a case. A PNG slice is a case by itself, but with a `patient_pattern` the slices of one patient are
+    one, in natural order, and where all patients' names end in numbers that rise one by one, they are volumes.
+
+    Args:
+        prediction: folder of the masks to score.
+        reference: folder of the masks to score against.
+        labels: what the labels stand for.
+        patient_pattern: regular expression searched for in each name; its first group is the patient.
+        spacing: millimetres along (slice, row, column) of PNG slices; None where unknown. NIfTI files know theirs.
+
+    Raises:
+        DataError: a folder or its masks are missing, or an option does not fit them.
+
+    Attributes:
+        cases: names of the cases, in natural order.
+        kind: `"PNG"` or `"NIfTI"`.
+        problems: name of case to what is wrong with its files, found by looking at their names.
+    """
+
+    def __init__(
+        self,
+        prediction: str | Path,
+        reference: str | Path,
+        *,
+        labels: MaskLabels,
+        patient_pattern: str | None = None,
+        spacing: tuple[float, float, float] | None = None,
+    ):
+        self._labels, self._spacing = labels, spacing
+        self._folders = dict(zip(SIDES, map(Path, (prediction, reference)), strict=True))
+        listed = {side: _listed(folder) for side, folder in self._folders.items()}
+        stems = sorted({stem for files in listed.values() for stem in files}, key=natural)
+        wrong = {stem: problem for stem in stems if (problem := self._problem(stem, listed))}
+        kinds = {_kind(listed["reference"][stem][0]): stem for stem in stems if stem not in wrong}
+        if len(kinds) > 1:
+            raise DataError(
+                f"{self._folders['reference']}: {kinds['PNG']} is PNG, {kinds['NIfTI']} NIfTI; score each kind alone"
+            )
+        self.kind = next(iter(kinds), "PNG")
+        if self.kind == "NIfTI" and spacing is not None:
+            raise DataError("--spacing: NIfTI files know their own; leave it out")
+        patients = stems if patient_pattern is None else find_patients(stems, {}, patient_pattern)[0]
+        names = patients if self.kind == "PNG" else stems
+        self._slices: dict[str, list[str]] = {}
+        self._patients = dict(zip(names, patients, strict=True))
+        for name, stem in zip(names, stems, strict=True):
+            self._slices.setdefault(name, []).append(stem)
+        self._files = {stem: [listed[side][stem][0] for side in SIDES] for stem in stems if stem not in wrong}
+        self.cases = tuple(self._slices)
+        self.problems = {name: wrong[stem] for name in self.cases for stem in self._slices[name][::-1] if stem in wrong}
+        # One for all, since no mean over volumes and loose slices has a meaning.
+        groups = self._slices.values()
+        self._contiguous = self.kind == "NIfTI" or (max(map(len, groups)) > 1 and all(map(consecutive, groups)))
+
+    def pair(self, name: str) -> MaskPair:
+        """Reads a case.
+
+        Raises:
+            DataError: a file is missing, there twice or damaged, it is no mask, its labels are not known, or prediction
+                and reference do not lie on one grid. One line with the file and the mend.
+        """
+        if name in self.problems:
+            raise DataError(self.problems[name])
+        files = [self._files[stem] for stem in self._slices[name]]
+        if self.kind == "NIfTI":
+            masks, spacing = self._volumes(*files[0])
+            count = len(next(iter(masks["reference"].values())))
+            slice_names = tuple(f"{name}_{k:03d}" for k in range(count))
+        else:
+            masks, spacing = self._stacks(files), self._spacing
+            slice_names = tuple(self._slices[name])
+        return MaskPair(
+            case=name,
+            patient=self._patients[name],
+            **masks,
+            slice_names=slice_names,
+            spacing=spacing,
+            contiguous=self._contiguous,
+        )
+
+    def _problem(self, stem: str, listed: dict[str, dict[str, list[Path]]]) -> str | None:
+        for side in SIDES:
+            if len(files := listed[side].get(stem, ())) > 1:
+                return f"{files[1]}: {files[0].name} has the same name; keep one of them"
+        for side, other in (SIDES, SIDES[::-1]):
+            if stem not in listed[side]:
+                path = listed[other][stem][0]
+                return f"{path}: no {side} of this name in {self._folders[side]}; add it or take this one away"
+        pair = [listed[side][stem][0] for side in SIDES]
+        kinds = [_kind(path) for path in pair]
+        if kinds[0] != kinds[1]:
+            return f"{pair[0]}: {kinds[0]}, but {pair[1]} is {kinds[1]}; save both alike"
+        return None
+
+    def _volumes(self, *paths: Path) -> tuple[dict[str, dict[str, np.ndarray]], tuple[float, float, float]]:
+        """Both sides of a volume, in canonical orientation, and their spacing."""
+        volumes = [open_volume(path) for path in paths]
+        # However each file orders its axes, the slices must be the same ones.
+        frames = [_canonical(volume.frame) for volume in volumes]
+        _check_shapes(paths, [frame.shape for frame in frames])
+        if not same_place(*frames):
+            raise DataError(
+                f"{paths[0]}: lies elsewhere in the patient than {paths[1]} (the affines differ); "
+                "resample it to the reference's grid, or export it with the reference's header"
+            )
+        masks = {}
+        for side, volume in zip(SIDES, volumes, strict=True):
+            found = self._labels.masks(read_label_values(volume), volume.path)
+            masks[side] = {name: np.ascontiguousarray(volume.frame.to_slices(mask)) for name, mask in found.items()}
+        return masks, volumes[1].frame.spacing
+
+    def _stacks(self, files: list[list[Path]]) -> dict[str, dict[str, np.ndarray]]:
+        """Both sides of a case of PNG slices."""
+        planes: dict[str, list[np.ndarray]] = {side: [] for side in SIDES}
+        for paths in files:
+            for side, path in zip(SIDES, paths, strict=True):
+                planes[side].append(np.asarray(decode_image(read_bytes(path), path)))
+            pair = [planes[side][-1].shape for side in SIDES]
+            _check_shapes(paths, pair)
+            _check_shapes((paths[1], files[0][1]), (pair[1], planes["reference"][0].shape))
+        masks = {}
+        for column, (side, arrays) in enumerate(planes.items()):
+            found = [
+                self._labels.masks(array[..., None], paths[column]) for array, paths in zip(arrays, files, strict=True)
+            ]
+            masks[side] = {name: np.stack([each[name][..., 0] for each in found]) for name in self._labels.targets}
+        return masks
+
+
+def _listed(folder: Path) -> dict[str, list[Path]]:
+    """Stem to the files that have it; one, if all is well."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; give one with masks, as PNG or NIfTI")
+    files: dict[str, list[Path]] = {}
+    for path, stem in _masks_in(folder):
+        files.setdefault(stem, []).append(path)
+    if not files:
+        raise DataError(f"{folder}: no PNG and no NIfTI in it; give the folder that holds the masks themselves")
+    return files
+
+
+def _masks_in(folder: Path) -> Iterator[tuple[Path, str]]:
+    for path in sorted(folder.iterdir()):
+        for suffix in _SUFFIXES:
+            # Names with a leading dot are what macOS strews about on foreign disks.
+            if path.name.lower().endswith(suffix) and path.name[0] != "." and path.is_file():
+                yield path, path.name[: -len(suffix)]
+                break
+
+
+def _kind(path: Path) -> str:
+    return next(kind for suffix, kind in _SUFFIXES.items() if path.name.lower().endswith(suffix))
+
+
+def _canonical(frame: Frame) -> Frame:
+    """Where the slices lie."""
+    affine = frame.slices_affine
+    order = np.abs(np.linalg.inv(frame.affine) @ affine)[:3, :3].argmax(axis=0)
+    return Frame(shape=tuple(frame.shape[axis] for axis in order), affine=affine)
+
+
+def _check_shapes(paths, shapes) -> None:
+    if shapes[0] != shapes[1]:
+        sizes = " against ".join("x".join(map(str, shape)) for shape in shapes)
+        raise DataError(f"{paths[0]}: shape differs from that of {paths[1]}, {sizes}; bring both to one grid")

@@ -1,0 +1,85 @@
+"""Scans and networks for the tests of `evaluate`: every grey value is known, and a network is two thresholds."""
+
+import dataclasses
+import json
+
+import keras
+import nibabel
+import numpy as np
+
+from cafct_keras.models.saving import RUN_FORMAT
+from cafct_keras.training import FitOptions
+from pipelines import open_source
+
+SIZE, SLICES = 32, 6
+SPACING = (5.0, 0.8, 0.8)
+BACKGROUND, LIVER, LESION = -100, 100, 200  # HU
+PARTS = ("train", "validation", "test", "test", "validation", "test")
+
+
+def labels_of(number):
+    """Labels `(slices, H, W)` of a scan: a liver box, and in it a lesion, in slices 2 and 3, of its own size."""
+    labels = np.zeros((SLICES, SIZE, SIZE), np.uint8)
+    labels[1:5, 6:26, 5:25] = 1
+    labels[2:4, 10 : 14 + number % 4, 9:14] = 2
+    return labels
+
+
+def hounsfield(labels):
+    """What a scanner without noise makes of labels: `(slices, H, W)` int16."""
+    return np.array([BACKGROUND, LIVER, LESION], np.int16)[labels]
+
+
+def save_nifti(path, slices, *, spacing=SPACING):
+    """Writes `(slices, H, W)` as scans of LiTS lie: columns, rows, slices."""
+    affine = np.diag([-spacing[2], -spacing[1], spacing[0], 1.0])
+    nibabel.save(nibabel.Nifti1Image(np.ascontiguousarray(slices.transpose(2, 1, 0)), affine), path)
+
+
+def write_scans(folder, *, parts=PARTS, spoil=lambda number, hu: None):
+    """Writes LiTS's `volume-N` and `segmentation-N`; `spoil` changes what of a scan the network sees."""
+    folder.mkdir(parents=True)
+    rows = ["id,split"]
+    for number, part in enumerate(parts):
+        labels = labels_of(number)
+        hu = hounsfield(labels)
+        spoil(number, hu)
+        save_nifti(folder / f"volume-{number}.nii.gz", hu)
+        save_nifti(folder / f"segmentation-{number}.nii.gz", labels)
+        rows.append(f"volume-{number},{part}")
+    (folder / "index.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def make_run(folder, data, *, cuts=(0.45, 0.78), target="both", intensity=None, context=0, size=SIZE, **options):
+    """A run folder whose network says what lies above a grey value: 0.45 and 0.78 tell liver and lesion apart."""
+    source = open_source(data, target=target, size=size)
+    targets = {"both": ("liver", "lesion")}.get(target, (target,))
+    channels = 2 * context + 1 if context else 3
+    inputs = keras.Input((None, None, channels))
+    layer = keras.layers.Conv2D(len(targets), 1, activation="sigmoid", name="probability")
+    model = keras.Model(inputs, layer(inputs))
+    kernel = np.zeros((1, 1, channels, len(targets)), np.float32)
+    kernel[:, :, context] = steepness = 40.0
+    layer.set_weights([kernel, -steepness * np.array(cuts[: len(targets)], np.float32)])
+    chosen = FitOptions(data=str(data), target=target, size=size, context=context, out=str(folder), **options)
+    chosen = chosen.resolved()  # checks that the folder is free
+    folder.mkdir(parents=True)
+    model.save(folder / "model.keras")
+    patients = {part: set() for part in ("train", "validation", "test")}
+    for case in source.cases():
+        patients[case.split].add(case.patient)
+    card = {
+        "format": RUN_FORMAT,
+        "status": "finished",
+        "options": dataclasses.asdict(chosen),
+        "data": {
+            "intensity": intensity or source.intensity,
+            "fingerprint": source.fingerprint(),
+            "targets": list(targets),
+            "split": {part: {"patients": sorted(names)} for part, names in patients.items()},
+        },
+        "versions": {},
+    }
+    (folder / "run.json").write_text(json.dumps(card))
+    return folder

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from cafct_keras.errors import UserError
+from cafct_keras.evaluation import Calibration
+from cafct_keras.evaluation.choice import SMALLEST_LESIONS, PostProcessingChoice, best_threshold
+from cafct_keras.evaluation.postprocess import PostProcessing
+
+KNOWN = {"spacing": (5.0, 1.0, 1.0), "contiguous": True}
+
+
+def calibration(low, high, *, shown=True):
+    """Of a slice whose target lies between two probabilities."""
+    truth = np.zeros((1, 8, 8), bool)
+    truth[0, :4] = shown
+    gathered = Calibration()
+    gathered.add(np.where(truth, high, low), truth)
+    return gathered
+
+
+def test_one_threshold_suits_all_targets():
+    assert best_threshold([calibration(0.2, 0.301)]) == 0.3
+    assert best_threshold([calibration(0.2, 0.401), calibration(0.3, 0.9)]) == 0.4
+    # A target that validation does not show says nothing.
+    assert best_threshold([calibration(0.2, 0.301), calibration(0.8, 1, shown=False)]) == 0.3
+    with pytest.raises(UserError, match="--threshold auto: no validation slice shows"):
+        best_threshold([calibration(0.2, 0.3, shown=False)])
+
+
+def liver(*specks):
+    mask = np.zeros((2, 12, 12), bool)
+    mask[:, :6, :6] = True
+    for place in specks:
+        mask[place] = True
+    return mask
+
+
+def test_the_steps_that_help_are_chosen_and_no_more():
+    choice = PostProcessingChoice(["liver"])
+    choice.add({"liver": liver()}, {"liver": liver()}, **KNOWN)
+    assert choice.best() == PostProcessing()
+    choice.add({"liver": liver((0, 9, 9))}, {"liver": liver()}, **KNOWN)
+    assert choice.best() == PostProcessing(largest_liver=True)
+
+
+def test_sizes_are_tried_for_lesions():
+    def lesion(length):
+        mask = np.zeros((2, 12, 12), bool)
+        mask[0, 0, :length] = True
+        return mask
+
+    # 6 voxels of 5 mm^3 are a lesion, 4 are none.
+    choice = PostProcessingChoice(["lesion"])
+    choice.add({"lesion": lesion(6)}, {"lesion": lesion(6)}, **KNOWN)
+    choice.add({"lesion": lesion(4)}, {"lesion": lesion(0)}, **KNOWN)
+    assert choice.best() == PostProcessing(smallest_lesion=30.0)
+    assert 30.0 in SMALLEST_LESIONS
+
+
+def test_lesions_outside_the_liver():
+    lesion = np.zeros((2, 12, 12), bool)
+    lesion[:, 2:5, 2:5] = True
+    spurious = lesion.copy()
+    spurious[:, 8:, 8:] = True
+    choice = PostProcessingChoice(["liver", "lesion"])
+    choice.add({"liver": liver(), "lesion": spurious}, {"liver": liver(), "lesion": lesion}, **KNOWN)
+    # As large as the lesion, so size does not tell it.
+    assert choice.best() == PostProcessing(lesions_inside_liver=True)

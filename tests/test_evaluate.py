@@ -1,0 +1,346 @@
+"""`cafct-keras evaluate` from the outside."""
+
+import csv
+import json
+import shutil
+import weakref
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from cafct_keras.evaluation.console import summary
+from pipelines.sources.lits_png_writer import write_lits_png
+from pipelines.sources.nifti import Nifti
+from pipelines.sources.phantom import Phantom
+from tests.cli import fails, run
+from tests.evaluating import LESION, SIZE, SLICES, make_run, write_scans
+from tests.evaluation.drawn import figures, higher_is_better
+
+FILES = {"report.html", "evaluation.json", "cases.csv", "slices.csv"}
+
+
+def specks(number, hu):
+    """Bright specks outside the liver, in every scan: false positives of liver and lesion."""
+    hu[1, 1:3, 1:3] = LESION
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory):
+    return write_scans(tmp_path_factory.mktemp("scans") / "clean")
+
+
+@pytest.fixture(scope="module")
+def speckled(tmp_path_factory):
+    return write_scans(tmp_path_factory.mktemp("scans") / "speckled", spoil=specks)
+
+
+@pytest.fixture(scope="module")
+def perfect(scans, tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("runs") / "perfect", scans)
+
+
+@pytest.fixture(scope="module")
+def blind(scans, tmp_path_factory):
+    """Predicts nothing at all."""
+    return make_run(tmp_path_factory.mktemp("runs") / "blind", scans, cuts=(2.0, 2.0))
+
+
+def evaluated(*arguments, code=0):
+    result = run("evaluate", *arguments, "--json")
+    assert result.code == code, result
+    return result
+
+
+def test_a_perfect_network(perfect, tmp_path):
+    result = evaluated(perfect, "--out", tmp_path / "out")
+    document = result.json
+    assert json.loads((tmp_path / "out" / "evaluation.json").read_text()) == document
+    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
+    assert (document["format"], document["failures"], document["paper"], document["comparison"]) == (1, [], None, None)
+    assert document["threshold"] == {"value": 0.5, "chosen_on": "given", "rule": None}
+    assert document["data"]["warnings"] == []
+    assert document["run"] == json.loads((perfect / "run.json").read_text())
+    (found,) = document["results"]
+    summary = found["summary"]
+    assert (summary["cases"], summary["patients"], summary["slices"]) == (3, 3, 18)
+    assert set(summary["targets"]) == {"liver", "lesion"}
+    for path, figure in figures(summary):
+        assert figure["value"] in (None, 1.0 if higher_is_better(path) else 0.0), path
+    rows = list(csv.DictReader((tmp_path / "out" / "cases.csv").open()))
+    assert [(row["result"], row["case"], row["target"], row["dice"]) for row in rows][:2] == [
+        ("as predicted", "volume-2", "liver", "1.0"),
+        ("as predicted", "volume-2", "lesion", "1.0"),
+    ]
+    assert len(list(csv.DictReader((tmp_path / "out" / "slices.csv").open()))) == 2 * 18
+    lines = result.out.strip().splitlines()[:-1]  # the last is the JSON
+    shown = lines[[line.startswith("perfect: ") for line in lines].index(True) :]
+    assert len(shown) <= 20
+    assert sum(line.startswith(("per_", "pooled", "batch_", "two_")) for line in shown) == 9
+    assert shown[-1].startswith(f"{tmp_path / 'out'}: report.html")
+
+
+def test_a_network_that_predicts_nothing(blind):
+    summary = evaluated(blind).json["results"][0]["summary"]
+    for path, figure in figures(summary["targets"]):
+        if path[-1] != "precision" or "lesions" not in path:
+            assert figure["value"] == pytest.approx(figure["predict_nothing"]), path
+    assert summary["targets"]["lesion"]["surface"]["missed"] == 3
+
+
+def test_calibration_is_that_of_the_probabilities(blind):
+    document = evaluated(blind).json
+    assert set(document["calibration"]) == {"liver", "lesion"}
+    lesion = document["calibration"]["lesion"]
+    assert sum(lesion["reliability"]["pixels"]) == 3 * SLICES * SIZE**2
+    assert lesion["reliability"]["confidence"][1:] == [None] * 9
+    truth = sum(row["fn"] for row in document["results"][0]["cases"] if row["target"] == "lesion")
+    assert lesion["expected_error"] == pytest.approx(truth / (3 * SLICES * SIZE**2), abs=1e-3)
+    assert lesion["sweep"]["per_slice_positive_dice"][500] == 0
+
+
+@pytest.mark.backends
+def test_scores_are_those_of_training(trained):
+    """A network that was trained, on loose slices some of whose patients have but one piece."""
+    folder, fitted = trained
+    document = evaluated(folder).json
+    overlap = document["results"][0]["summary"]["targets"]["liver"]["overlap"]
+    card = fitted.json
+    assert overlap["pooled"]["dice"]["value"] == pytest.approx(card["test"]["dice_pooled"], abs=1e-4)
+    assert overlap["pooled"]["iou"]["value"] == pytest.approx(card["test"]["iou_pooled"], abs=1e-4)
+    positive = card["test"]["dice_per_slice_positive"]
+    assert overlap["per_slice_positive"]["dice"]["value"] == pytest.approx(positive, abs=1e-4)
+    assert document["data"]["warnings"] == []
+
+
+def test_the_threshold_is_chosen_on_validation_alone(scans, tmp_path, monkeypatch):
+    """Cuts that are too low: the best threshold is higher than 0.5, and no test case is read to find it."""
+    network = make_run(tmp_path / "run", scans, cuts=(0.2, 0.64))
+    read = []
+    case = Nifti.case
+    monkeypatch.setattr(Nifti, "case", lambda self, name: read.append(self.parts[name]) or case(self, name))
+    document = evaluated(network, "--threshold", "auto").json
+    assert read == ["validation"] * 2 + ["test"] * 3
+    threshold = document["threshold"]
+    assert threshold["value"] > 0.7
+    assert (threshold["chosen_on"], threshold["rule"]) == ("validation", "pooled_dice")
+    dice = document["results"][0]["summary"]["targets"]["lesion"]["overlap"]["pooled"]["dice"]["value"]
+    assert (
+        dice
+        > evaluated(network).json["results"][0]["summary"]["targets"]["lesion"]["overlap"]["pooled"]["dice"]["value"]
+    )
+    # Other test cases, the same threshold.
+    other = write_scans(tmp_path / "other", spoil=lambda number, hu: hu.__imul__(-1) if number in (2, 3, 5) else None)
+    document = evaluated(network, "--data", other, "--threshold", "auto").json
+    assert document["threshold"] == threshold
+    for option in ("--threshold", "--postprocess"):
+        for part in ("validation", "all"):
+            message = fails("evaluate", network, option, "auto", "--split", part)
+            assert "validation part" in message
+            assert option in message
+
+
+def test_post_processing_is_reported_with_and_without(speckled, tmp_path):
+    network = make_run(tmp_path / "run", speckled)
+    document = evaluated(network, "--largest-liver", "--lesions-inside-liver", "--out", tmp_path / "out").json
+    before, after = document["results"]
+    assert (before["name"], before["postprocessing"]) == ("as predicted", None)
+    assert after["name"] == "post-processed"
+    assert after["postprocessing"] == {
+        "largest_liver": True,
+        "lesions_inside_liver": True,
+        "smallest_lesion": 0,
+        "chosen_on": "given",
+        "rule": None,
+    }
+    assert before["summary"]["targets"]["lesion"]["lesions"]["false_positives"] == 3
+    for path, figure in figures(after["summary"]):
+        assert figure["value"] in (None, 1.0 if higher_is_better(path) else 0.0), path
+    rows = list(csv.DictReader((tmp_path / "out" / "cases.csv").open()))
+    assert [row["result"] for row in rows] == ["as predicted"] * 6 + ["post-processed"] * 6
+    volume = 2 * 2 * np.prod([5.0, 0.8, 0.8])
+    for least, kept in ((volume - 0.1, 3), (volume + 0.1, 0)):
+        document = evaluated(network, "--smallest-lesion", least).json
+        assert document["results"][1]["summary"]["targets"]["lesion"]["lesions"]["false_positives"] == kept
+
+
+def test_post_processing_is_chosen_on_validation(speckled, perfect, tmp_path):
+    network = make_run(tmp_path / "run", speckled)
+    chosen = evaluated(network, "--postprocess", "auto").json["results"][1]["postprocessing"]
+    # The largest liver puts the specks of the lesion outside the liver too; size need not be looked at.
+    assert chosen == {
+        "largest_liver": True,
+        "lesions_inside_liver": False,
+        "smallest_lesion": 30,
+        "chosen_on": "validation",
+        "rule": "per_case_lits",
+    }
+    # Specks in test cases alone are nothing that validation would show.
+    late = write_scans(tmp_path / "late", spoil=lambda number, hu: specks(number, hu) if number == 2 else None)
+    document = evaluated(perfect, "--data", late, "--postprocess", "auto").json
+    assert len(document["results"]) == 1
+    assert any("no step improves" in warning for warning in document["data"]["warnings"])
+
+
+def test_options_that_do_not_fit(perfect, trained, tmp_path):
+    both = fails("evaluate", perfect, "--postprocess", "auto", "--largest-liver", code=2)
+    assert "--postprocess auto: chooses the steps" in both
+    assert "--smallest-lesion: needs lesion" in fails("evaluate", trained[0], "--smallest-lesion", 10)
+    assert "--lesions-inside-liver: needs liver and lesion" in fails("evaluate", trained[0], "--lesions-inside-liver")
+    assert "--split best: unknown" in fails("evaluate", perfect, "--split", "best")
+    assert "--threshold 1.5" in fails("evaluate", perfect, "--threshold", 1.5)
+    assert "'high' is not a valid float" in fails("evaluate", perfect, "--threshold", "high", code=2)
+    assert "no such data folder" in fails("evaluate", perfect, "--data", tmp_path / "absent")
+    assert "no run.json here" in fails("evaluate", tmp_path)
+    (tmp_path / "taken").mkdir()
+    assert "exists already" in fails("evaluate", perfect, "--out", tmp_path / "taken")
+    assert not [path for path in tmp_path.iterdir() if path.name != "taken"]
+
+
+def test_networks_outside_a_run_are_refused(perfect, tmp_path):
+    shutil.copy(perfect / "model.keras", tmp_path / "alone.keras")
+    assert "alone.keras: no run.json beside it" in fails("evaluate", tmp_path / "alone.keras")
+    document = evaluated(perfect / "model.keras").json
+    assert document["title"].startswith("perfect/model.keras")
+
+
+def test_data_that_changed_or_went(scans, tmp_path):
+    folder = tmp_path / "scans"
+    shutil.copytree(scans, folder)
+    network = make_run(tmp_path / "run", folder)
+    (folder / "index.csv").write_text((folder / "index.csv").read_text().replace("volume-0,train", "volume-0,test"))
+    result = evaluated(network)
+    assert "warning: data: not those that the run was trained on" in result.error
+    assert "warning: patients: 1 of 4 have names of patients that the run was trained on" in result.error
+    shutil.rmtree(folder)
+    assert "is not here; give --data DIR" in fails("evaluate", network)
+    assert evaluated(network, "--data", scans, "--split", "all").json["results"][0]["summary"]["cases"] == 6
+
+
+def test_data_without_the_target_or_the_part(perfect, scans, tmp_path):
+    folder = tmp_path / "some"
+    write_scans(folder, parts=("test", "test"))
+    assert evaluated(perfect, "--data", folder).json["results"][0]["summary"]["cases"] == 2
+    assert "no train cases" in fails("evaluate", perfect, "--data", folder, "--split", "train")
+    assert "no validation cases" in fails("evaluate", perfect, "--data", folder, "--threshold", "auto")
+
+
+def test_a_damaged_case(perfect, tmp_path):
+    folder = write_scans(tmp_path / "scans")
+    (folder / "volume-3.nii.gz").write_bytes((folder / "volume-3.nii.gz").read_bytes()[:200])
+    out = tmp_path / "out"
+    message = fails("evaluate", perfect, "--data", folder, "--out", out)
+    assert "volume-3.nii.gz: " in message
+    assert not out.exists()
+    result = evaluated(perfect, "--data", folder, "--out", out, "--keep-going", code=1)
+    document = json.loads((out / "evaluation.json").read_text())
+    assert [failure["case"] for failure in document["failures"]] == ["volume-3"]
+    assert document["failures"][0]["message"] == message.removeprefix("cafct-keras: ")
+    assert [row["case"] for row in document["results"][0]["cases"]][::2] == ["volume-2", "volume-5"]
+    assert "not scored: " in result.error
+    assert "1 could not be scored" in result.out
+    for number in (2, 5):
+        (folder / f"segmentation-{number}.nii.gz").write_bytes(b"")
+    message = fails("evaluate", perfect, "--data", folder, "--keep-going", "--out", tmp_path / "other")
+    assert "nothing could be scored: " in message
+    assert not (tmp_path / "other").exists()
+
+
+def test_runs_are_compared_with_the_first(perfect, blind, tmp_path):
+    result = evaluated(perfect, blind, perfect, "--out", tmp_path / "out")
+    first, second, third = result.json
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"perfect (1)", "blind", "perfect (2)"}
+    assert all({file.name for file in path.iterdir()} == FILES for path in (tmp_path / "out").iterdir())
+    assert first["comparison"] is None
+    assert second["comparison"]["runs"] == ["perfect (1)", "blind"]
+    assert second["comparison"]["result"] == "as predicted"
+    dice = second["comparison"]["targets"]["liver"]["dice_per_case_lits"]
+    assert (dice["a"], dice["b"], dice["difference"], dice["patients"]) == (1, 0, -1, 3)
+    assert all(
+        metric["difference"] in (None, 0)
+        for metrics in third["comparison"]["targets"].values()
+        for metric in metrics.values()
+    )
+    assert "blind minus perfect (1)" in result.out
+
+
+def test_runs_of_other_kinds_are_not_compared(perfect, scans, tmp_path):
+    liver = make_run(tmp_path / "liver", scans, target="liver")
+    assert f"{liver}: another target" in fails("evaluate", perfect, liver)
+    large = make_run(tmp_path / "large", scans, size=64)
+    assert f"{large}: another size" in fails("evaluate", perfect, large)
+
+
+@pytest.mark.parametrize("count", [8, 24])
+def test_memory_does_not_grow_with_the_number_of_cases(perfect, count, tmp_path, monkeypatch):
+    folder = write_scans(tmp_path / "scans", parts=("validation",) * count)
+    alive, most = set(), []
+    case = Nifti.case
+
+    def counted(self, name):
+        made = case(self, name)
+        alive.add(name)
+        weakref.finalize(made.images, alive.discard, name)  # what takes the memory
+        most.append(len(alive))
+        return made
+
+    monkeypatch.setattr(Nifti, "case", counted)
+    evaluated(perfect, "--data", folder, "--split", "validation")
+    assert len(most) == count
+    assert max(most) <= 6
+
+
+def test_the_paper_stands_beside_lits_png(tmp_path):
+    write_lits_png(Phantom(cases=3, slices=2, size=SIZE), tmp_path / "lits")
+    network = make_run(tmp_path / "run", tmp_path / "lits")
+    result = evaluated(network, "--out", tmp_path / "out")
+    document = result.json
+    assert document["data"]["layout"] == "lits_png"
+    rows = {(row["table"], row["system"]): row for row in document["paper"]}
+    assert len(rows) == 15
+    assert (rows[2, "CAFCT-Net"]["iou"], rows[2, "CAFCT-Net"]["dice"]) == (76.54, 84.29)
+    assert "per_slice_positive" in rows[2, "CAFCT-Net"]["rules"]
+    assert "states no rule" in document["paper_note"]
+    assert "the paper's CAFCT-Net, lesion: Dice 0.8429, IoU 0.7654 (Table 2; no rule is stated" in result.out
+    # Trained on stretched slices, a network is shown scans stretched too: the brightest of each slice is white, so the
+    # liver is taken for a lesion where there is none.
+    scans = write_scans(tmp_path / "scans")
+    rows = evaluated(network, "--data", scans).json["results"][0]["cases"]
+    assert {row["fp"] for row in rows if row["target"] == "lesion"} == {2 * 20 * 20}
+
+
+def test_slices_without_a_scan(tmp_path):
+    """Patients whose slices are neighbours beside one whose slices are not: all are scored slice by slice."""
+    for folder in ("images", "masks"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+    rows = ["id,patient,split"]
+    for number, part in enumerate(("test", "test", "train", "validation")):
+        for index in (1, 2) if number else (1, 5):
+            mask = np.zeros((SIZE, SIZE), np.uint8)
+            mask[4:9, 4:9] = 255
+            name = f"p{number}_{index}"
+            for folder in ("images", "masks"):
+                Image.fromarray(mask).save(tmp_path / "data" / folder / f"{name}.png")
+            rows.append(f"{name},p{number},{part}")
+    (tmp_path / "data" / "index.csv").write_text("\n".join(rows) + "\n")
+    network = make_run(tmp_path / "run", tmp_path / "data", target="lesion", cuts=(0.5,))
+    lesions = evaluated(network).json["results"][0]["summary"]["targets"]["lesion"]["lesions"]
+    assert (lesions["unit"], lesions["lesions"]) == ("slice", 4)
+    lesions = evaluated(network, "--split", "train").json["results"][0]["summary"]["targets"]["lesion"]["lesions"]
+    assert (lesions["unit"], lesions["lesions"]) == ("volume", 1)
+    neighbours = make_run(tmp_path / "context", tmp_path / "data", target="lesion", cuts=(0.5,), context=1)
+    assert "p0: its slices are no neighbours" in fails("evaluate", neighbours)
+
+
+def test_other_intensities_are_told(perfect, scans, tmp_path):
+    network = make_run(tmp_path / "run", scans, intensity="grey")
+    assert "warning: intensity: hu, but the run was trained on grey" in evaluated(network).error
+
+
+def test_worse_than_nothing_is_red(blind):
+    text = summary(evaluated(blind).json)
+    console = Console(force_terminal=True, width=200, color_system="standard")
+    with console.capture() as capture:
+        console.print(text)
+    assert "\x1b[31m0.000" in capture.get()

@@ -1,0 +1,286 @@
+"""`cafct-keras score` from the outside: two folders of masks, good and bad ones."""
+
+import csv
+import json
+
+import nibabel
+import numpy as np
+import pytest
+from PIL import Image
+
+from cafct_keras import evaluation
+from tests.cli import fails, run
+from tests.evaluating import SPACING, labels_of, save_nifti
+from tests.evaluation.drawn import figures, higher_is_better
+
+NAMES = ("liver_1", "liver_2", "liver_10")
+LABELS = ("--label", "liver=1,2", "--label", "lesion=2")
+
+
+def save_png(path, mask):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(mask, np.uint8)).save(path)
+
+
+@pytest.fixture
+def volumes(tmp_path):
+    """Predictions and references of three scans; the predictions miss the lesion's last row."""
+    for side in ("prediction", "reference"):
+        (tmp_path / side).mkdir()
+        for number, name in enumerate(NAMES):
+            labels = labels_of(number)
+            if side == "prediction":
+                labels[:, 13 + number % 4, 9:14][labels[:, 13 + number % 4, 9:14] == 2] = 1
+            save_nifti(tmp_path / side / f"{name}.nii.gz", labels)
+    return tmp_path
+
+
+@pytest.fixture
+def slices(tmp_path):
+    """Three slices each of two patients, 0 and 255 in one folder and 0 and 1 in the other."""
+    for patient in "ab":
+        for index in (9, 10, 11):
+            mask = np.zeros((24, 30), np.uint8)
+            mask[5:10, 6 : index + 3] = 1
+            save_png(tmp_path / "reference" / f"{patient}_{index}.png", mask)
+            save_png(tmp_path / "prediction" / f"{patient}_{index}.png", np.roll(mask, 1, axis=0) * 255)
+    return tmp_path
+
+
+def folders(root):
+    return ("--prediction", root / "prediction", "--reference", root / "reference")
+
+
+def scored(*arguments, code=0):
+    result = run("score", *arguments, "--json")
+    assert result.code == code, result
+    return result.json
+
+
+def test_volumes_are_scored_as_the_library_scores_them(volumes):
+    document = scored(*folders(volumes), *LABELS, "--out", volumes / "out")
+    assert json.loads((volumes / "out" / "evaluation.json").read_text()) == document
+    assert {path.name for path in (volumes / "out").iterdir()} == {
+        "report.html",
+        "evaluation.json",
+        "cases.csv",
+        "slices.csv",
+    }
+    assert (document["threshold"], document["calibration"], document["run"]) == (None, None, None)
+    assert document["data"]["layout"] == "NIfTI masks"
+    assert document["data"]["labels"] == {"liver": [1, 2], "lesion": [2]}
+    cases = []
+    for number, name in enumerate(NAMES):
+        truth = labels_of(number)
+        guess = truth.copy()
+        guess[2:4, 13 + number % 4, 9:14] = 1
+        # Canonical slices have their rows from front to back: as these have, whose second axis runs to the back.
+        masks = [{"liver": labels > 0, "lesion": labels == 2} for labels in (guess, truth)]
+        cases.append(evaluation.score(*masks, case=name, spacing=SPACING))
+    expected = evaluation.summarize(cases)
+    found = document["results"][0]["summary"]
+    for target in ("liver", "lesion"):
+        for (path, figure), (other, wanted) in zip(
+            figures(found["targets"][target]), figures(expected["targets"][target]), strict=True
+        ):
+            assert path == other
+            assert figure == pytest.approx(wanted, abs=1e-6), path
+    assert [row["case"] for row in document["results"][0]["cases"]][::2] == list(NAMES)  # in natural order
+    assert found["burden"]["absolute_error"]["value"] == pytest.approx(expected["burden"]["absolute_error"]["value"])
+
+
+def test_a_volume_may_lie_in_its_file_the_other_way_round(volumes):
+    """Axes swapped and turned round, header and all: the same place in the patient."""
+    before = scored(*folders(volumes), *LABELS)
+    path = volumes / "prediction" / "liver_1.nii.gz"
+    image = nibabel.load(path)
+    nibabel.save(image.as_reoriented(np.array([[2, 1], [0, -1], [1, 1]])), volumes / "prediction" / "liver_1.nii")
+    path.unlink()
+    after = scored(*folders(volumes), *LABELS)
+    assert after["results"] == before["results"]
+
+
+def test_slices_alone(slices):
+    document = scored(*folders(slices))
+    summary = document["results"][0]["summary"]
+    assert (summary["cases"], summary["patients"], list(summary["targets"])) == (6, 6, ["foreground"])
+    target = summary["targets"]["foreground"]
+    assert (target["surface"]["unit"], target["surface"]["length"]) == ("slice", "px")
+    assert target["overlap"]["pooled"]["dice"]["value"] == pytest.approx(0.8)
+    assert target["surface"]["positive"]["hd95_px"]["value"] == 1
+
+
+def test_slices_by_patient(slices):
+    document = scored(*folders(slices), "--patient-pattern", "^([^_]+)_", "--label", "lesion=1,255")
+    summary = document["results"][0]["summary"]
+    assert (summary["cases"], summary["patients"], summary["slices"]) == (2, 2, 6)
+    assert summary["targets"]["lesion"]["lesions"]["unit"] == "volume"
+    document = scored(*folders(slices), "--patient-pattern", "^([^_]+)_", "--spacing", 3, 0.5, 0.5)
+    surface = document["results"][0]["summary"]["targets"]["foreground"]["surface"]
+    assert (surface["unit"], surface["length"]) == ("volume", "mm")
+    assert surface["positive"]["hd95_mm"]["value"] == 0.5
+    # A hole in one patient makes all of them loose slices.
+    for side in ("prediction", "reference"):
+        (slices / side / "a_10.png").unlink()
+    document = scored(*folders(slices), "--patient-pattern", "^([^_]+)_", "--out", slices / "out")
+    summary = document["results"][0]["summary"]
+    assert (summary["cases"], summary["targets"]["foreground"]["lesions"]["unit"]) == (2, "slice")
+    rows = list(csv.DictReader((slices / "out" / "slices.csv").open()))
+    assert [row["slice"] for row in rows] == ["a_9", "a_11", "b_9", "b_10", "b_11"]
+
+
+def test_perfect_masks(volumes):
+    document = scored("--prediction", volumes / "reference", "--reference", volumes / "reference", *LABELS)
+    for path, figure in figures(document["results"][0]["summary"]):
+        assert figure["value"] in (None, 1.0 if higher_is_better(path) else 0.0), path
+
+
+def test_console_takes_no_more_than_twenty_lines(volumes):
+    result = run("score", *folders(volumes), *LABELS, "--out", volumes / "out", "--quiet")
+    lines = [line for line in result.out.strip().splitlines() if not line.startswith("scoring: ")]
+    assert lines[0].startswith("prediction against reference: 3 cases, 3 patients, 18 slices")
+    assert len(lines) <= 20
+    assert any(line.startswith("per_case_lits") for line in lines)
+
+
+def nothing(*names):
+    return lambda root: [(root / name).unlink() for name in names]
+
+
+def array(name, change, dtype=None, affine=None):
+    """Rewrites a volume with other values or another affine."""
+
+    def act(root):
+        image = nibabel.load(root / name)
+        values = change(np.asarray(image.dataobj).astype(dtype or np.uint8))
+        nibabel.save(nibabel.Nifti1Image(values, image.affine if affine is None else affine(image.affine)), root / name)
+
+    return act
+
+
+def same(values):
+    return values
+
+
+def with_value(value):
+    def change(values):
+        values[0, 0, 0] = value
+        return values
+
+    return change
+
+
+def shift(affine):
+    affine = affine.copy()
+    affine[0, 3] += 2
+    return affine
+
+
+VOLUME = "prediction/liver_2.nii.gz"
+BAD_VOLUMES = {
+    "no prediction": (nothing(VOLUME), "reference/liver_2.nii.gz: no prediction of this name"),
+    "no reference": (nothing("reference/liver_2.nii.gz"), "prediction/liver_2.nii.gz: no reference of this name"),
+    "shape": (array(VOLUME, lambda values: values[:-1]), "prediction/liver_2.nii.gz: shape differs"),
+    "affine": (array(VOLUME, same, affine=shift), "prediction/liver_2.nii.gz: lies elsewhere"),
+    "spacing": (array(VOLUME, same, affine=lambda a: a * [[1.01], [1], [1], [1]]), "lies elsewhere"),
+    "label": (array(VOLUME, with_value(3)), "prediction/liver_2.nii.gz: label 3 belongs to no --label"),
+    "probabilities": (
+        array(VOLUME, lambda values: values / 3, np.float32),
+        "prediction/liver_2.nii.gz: labels 0.333333; a mask has whole numbers of 0 to 255: threshold",
+    ),
+    "NaN": (array(VOLUME, with_value(np.nan), np.float32), "prediction/liver_2.nii.gz: labels nan"),
+    "negative": (array(VOLUME, with_value(-1), np.int16), "prediction/liver_2.nii.gz: labels -1"),
+    "damaged": (lambda root: (root / VOLUME).write_bytes(b"\0" * 99), "prediction/liver_2.nii.gz: not a NIfTI file"),
+    "twice": (
+        lambda root: save_png(root / "prediction" / "liver_2.png", np.zeros((4, 4))),
+        "prediction/liver_2.png: liver_2.nii.gz has the same name; keep one",
+    ),
+    "other kind": (
+        lambda root: (nothing(VOLUME)(root), save_png(root / "prediction" / "liver_2.png", np.zeros((4, 4)))),
+        "prediction/liver_2.png: PNG, but ",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_VOLUMES)
+def test_bad_volumes(name, volumes):
+    spoil, told = BAD_VOLUMES[name]
+    spoil(volumes)
+    message = fails("score", *folders(volumes), *LABELS, "--out", volumes / "out")
+    assert told in message
+    assert not (volumes / "out").exists()
+    assert not list(volumes.glob(".out-*"))
+    result = run("score", *folders(volumes), *LABELS, "--out", volumes / "out", "--keep-going")
+    assert result.code == 1
+    document = json.loads((volumes / "out" / "evaluation.json").read_text())
+    assert [failure["case"] for failure in document["failures"]] == ["liver_2"]
+    assert told in document["failures"][0]["message"]
+    assert {row["case"] for row in document["results"][0]["cases"]} == {"liver_1", "liver_10"}
+    assert f"not scored: {document['failures'][0]['message']}" in result.error
+
+
+SLICE = "prediction/a_10.png"
+GRADED = np.arange(24 * 30).reshape(24, 30) % 200
+BAD_SLICES = {
+    "no prediction": (nothing(SLICE), "reference/a_10.png: no prediction of this name"),
+    "shape": (lambda root: save_png(root / SLICE, np.zeros((24, 31))), "a_10.png: shape differs"),
+    "probabilities": (lambda root: save_png(root / SLICE, GRADED), "a_10.png: 200 levels, so probabilities"),
+    "labels": (lambda root: save_png(root / SLICE, GRADED % 3), "a_10.png: labels 0, 1, 2, not 0 and 1 or 0 and 255"),
+    "damaged": (lambda root: (root / SLICE).write_bytes(b"no"), "a_10.png: not a PNG"),
+    "twice": (
+        lambda root: save_nifti(root / "prediction" / "a_10.nii.gz", np.zeros((2, 4, 4), np.uint8)),
+        "a_10.png: a_10.nii.gz has the same name",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_SLICES)
+@pytest.mark.parametrize("pattern", [None, "^(.)_"])
+def test_bad_slices(name, pattern, slices):
+    spoil, told = BAD_SLICES[name]
+    spoil(slices)
+    options = () if pattern is None else ("--patient-pattern", pattern)
+    assert told in fails("score", *folders(slices), *options)
+    document = scored(*folders(slices), *options, "--keep-going", code=1)
+    assert [failure["case"] for failure in document["failures"]] == ["a_10" if pattern is None else "a"]
+    assert document["results"][0]["summary"]["cases"] == (5 if pattern is None else 1)
+
+
+def test_folders_and_options_that_do_not_fit(volumes, slices, tmp_path):
+    root = tmp_path / "more"
+    (root / "empty").mkdir(parents=True)
+    (root / "empty" / "notes.txt").touch()
+    assert "no such folder" in fails("score", "--prediction", root / "absent", "--reference", volumes / "reference")
+    assert "no PNG and no NIfTI" in fails("score", "--prediction", root / "empty", "--reference", volumes / "reference")
+    for label, told in {"liver": "give NAME=LABEL", "liver=0": "labels of 1 to 255", "x=a": "labels of 1"}.items():
+        assert told in fails("score", *folders(volumes), "--label", label)
+    assert "named twice" in fails("score", *folders(volumes), "--label", "liver=1", "--label", "liver=2")
+
+
+def test_spacing_of_volumes_is_their_own(volumes):
+    assert "--spacing: NIfTI files know" in fails("score", *folders(volumes), *LABELS, "--spacing", 1, 1, 1)
+    assert "labels 0, 1, 2, not 0 and 1" in fails("score", *folders(volumes))
+    assert "finds no patient in liver_1" in fails("score", *folders(volumes), "--patient-pattern", "(case)")
+
+
+def test_patients_of_volumes(volumes):
+    summary = scored(*folders(volumes), *LABELS, "--patient-pattern", r"_(\d)")["results"][0]["summary"]
+    assert (summary["cases"], summary["patients"]) == (3, 2)  # liver_1 and liver_10 are one's
+
+
+def test_kinds_are_scored_apart(volumes):
+    for side in ("prediction", "reference"):
+        save_png(volumes / side / "one.png", np.zeros((4, 4)))
+    assert "one is PNG, " in fails("score", *folders(volumes), *LABELS)
+
+
+def test_nothing_left_to_score(slices):
+    for path in (slices / "prediction").iterdir():
+        path.rename(path.with_name(f"pred-{path.name}"))
+    message = fails("score", *folders(slices), "--keep-going")
+    assert "nothing could be scored" in message
+    assert "no reference of this name" in message or "no prediction of this name" in message
+
+
+def test_output_folder_that_is_there(slices):
+    assert "exists already" in fails("score", *folders(slices), "--out", slices / "reference")

@@ -1,0 +1,21 @@
+"""A network of 500 weights that draws random numbers: for tests of what surrounds a network, where compiling is all."""
+
+import keras
+from keras import layers
+
+from cafct_keras.layers import StochasticDepth
+from cafct_keras.models.registry import register
+
+
+def micro(*, input_shape, classes, prior, width=8, name="micro"):
+    """A residual block with stochastic depth (seeded by name) and dropout (whose generator Keras numbers)."""
+    image = keras.Input(input_shape, name="image")
+    x = layers.Conv2D(width, 3, padding="same", name="stem")(image)
+    branch = layers.BatchNormalization(name="norm")(layers.Conv2D(width, 1, name="branch")(x))
+    x = layers.Add(name="add")([x, StochasticDepth(rate=0.5, name="depth")(branch)])
+    x = layers.Dropout(0.2, name="dropout")(layers.ReLU(name="relu")(x))
+    logits = layers.Conv2D(classes, 1, bias_initializer=keras.initializers.Constant(prior), name="logits")(x)
+    return keras.Model(image, layers.Activation("sigmoid", dtype="float32", name="probability")(logits), name=name)
+
+
+register("micro", micro, presets={"only": {}}, default="only")

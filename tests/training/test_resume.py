@@ -1,0 +1,233 @@
+"""Runs that are cut off and go on: they end with the bits of one that was left alone."""
+
+import contextlib
+import csv
+import json
+import os
+import random
+import shutil
+import signal
+from unittest import mock
+
+import keras
+import numpy as np
+import pytest
+
+from cafct_keras.models import registry
+from cafct_keras.training.progress import TrainingProgress
+from cafct_keras.training.resume import held
+from tests.cli import fails, run
+from tests.runs import write_folder
+from tests.training import micro
+
+RECIPE = ("--target", "liver", "--model", "micro", "--size", 32, "--batch-size", 4, "--epochs", 2)
+# All that is random in training: the network's own draws, order, augmentation.
+RANDOM = ("--optimizer", "adamw", "--flip", "--rotation", 20)
+MOMENTS = 12 if keras.backend.backend() == "jax" else 3
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("data") / "slices", cases=5, slices=4, size=32)
+
+
+@pytest.fixture(scope="module")
+def whole(folder, tmp_path_factory):
+    """A run that was left alone, and copies of its folder at moments at which it might have been killed.
+
+    What a killed process leaves is what was on the disk, so a copy is as good as a kill, and costs no process.
+    """
+    root = tmp_path_factory.mktemp("runs")
+    out = root / "whole"
+    copies, calls = [], 0
+    # A checkpoint at each of the 6 steps with some 6 flushes, beside those of networks and cards.
+    chosen = set(random.Random(0).sample(range(5, 40), MOMENTS))
+    fsync = os.fsync
+
+    def flush(handle):
+        nonlocal calls
+        calls += 1
+        if calls in chosen:
+            copies.append(root / f"copy{calls}")
+            with contextlib.suppress(shutil.Error):  # the other thread may have renamed something meanwhile
+                shutil.copytree(out, copies[-1])
+        fsync(handle)
+
+    with mock.patch.object(os, "fsync", flush):
+        result = run("fit", "--data", folder, *RECIPE, *RANDOM, "--checkpoint-every", 1, "--out", out, "--json")
+    assert result.code == 0, result
+    assert len(copies) == MOMENTS
+    return out, copies
+
+
+def end_of(out):
+    """All arrays of the last checkpoint, its weights, generators and optimiser."""
+    last = max((out / "checkpoints").glob("step-*"))
+    with np.load(last / "state.npz") as state:
+        return {name: state[name] for name in state if not name.startswith("metrics/")}
+
+
+def history_of(out):
+    rows = list(csv.DictReader((out / "history.csv").open()))
+    return [{name: value for name, value in row.items() if name != "data_wait"} for row in rows]
+
+
+def assert_same(out, whole):
+    for name, value in end_of(whole).items():
+        np.testing.assert_array_equal(end_of(out)[name], value, err_msg=name)
+    assert history_of(out) == history_of(whole)
+    cards = [json.loads((each / "run.json").read_text()) for each in (out, whole)]
+    for name in ("status", "validation", "test", "best_epoch"):
+        assert cards[0][name] == cards[1][name]
+    for part in ("train", "validation"):
+        assert len(list((out / "events" / part).iterdir())) == 1
+
+
+def copied(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("moment", range(MOMENTS))
+def test_killed_at_any_moment(whole, tmp_path, moment):
+    copy = copied(whole[1][moment], tmp_path)
+    result = run("fit", "--resume", "--out", copy)
+    assert result.code == 0, result
+    assert_same(copy, whole[0])
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("step", [2, 3], ids=["in mid-epoch", "before the validation"])
+def test_sigterm_then_resume(whole, folder, tmp_path, step):
+    out = tmp_path / "run"
+
+    def interrupted(self, batch, logs=None):
+        if batch == step - 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with mock.patch.object(TrainingProgress, "on_train_batch_begin", interrupted):
+        message = fails("fit", "--data", folder, *RECIPE, *RANDOM, "--out", out, code=75)
+    assert f"stopped by SIGTERM after {step} steps of epoch 1 of 2" in message
+    assert f"cafct-keras fit --resume --out {out}" in message
+    assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
+    result = run("fit", "--resume", "--out", out)
+    assert result.code == 0, result
+    assert_same(out, whole[0])
+
+
+def test_fit_again_says_what_is_there(whole, folder):
+    out, _ = whole
+    message = fails("fit", "--data", folder, *RECIPE, *RANDOM, "--out", out)
+    assert f"--out {out}: exists already, a run of 2 epochs begun 20" in message
+    assert "(finished); add --resume to go on with it, or give another name" in message
+
+
+def test_resume_of_a_finished_run_leaves_it_alone(whole, folder):
+    out, _ = whole
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    result = run("fit", "--data", folder, *RECIPE, *RANDOM, "--out", out, "--resume", "--json")
+    assert result.code == 0, result
+    assert "finished already; give more --epochs" in result.out
+    assert result.json["status"] == "finished"
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+
+
+def test_resume_where_there_is_nothing(whole, folder, tmp_path):
+    out = tmp_path / "new"
+    assert f"--out {out}: no run here to resume" in fails("fit", "--resume", "--out", out)
+    assert "--resume: give --out" in fails("fit", "--resume")
+    out.mkdir()
+    assert "no run.json here" in fails("fit", "--data", folder, *RECIPE, *RANDOM, "--out", out, "--resume")
+    out.rmdir()
+    # One command for a scheduler that may start it any number of times.
+    result = run("fit", "--data", folder, *RECIPE, *RANDOM, "--out", out, "--resume")
+    assert result.code == 0, result
+    assert_same(out, whole[0])
+
+
+def test_more_epochs_follow_the_ones_that_were(whole, tmp_path):
+    """The learning rate's schedule is the run's: the first epochs are what they were, more come at its last rate."""
+    grown = copied(whole[0], tmp_path)
+    result = run("fit", "--resume", "--out", grown, "--epochs", 3, "--json")
+    assert result.code == 0, result
+    assert history_of(grown)[:2] == history_of(whole[0])
+    assert len(history_of(grown)) == 3
+    assert result.json["options"]["epochs"] == 3
+    again = copied(whole[1][0], tmp_path / "again")
+    assert run("fit", "--resume", "--out", again, "--epochs", 3).code == 0
+    assert_same(again, grown)
+    assert "--epochs 2: the run" in fails("fit", "--resume", "--out", grown, "--epochs", 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--learning-rate", 0.5), "--learning-rate 0.5: the run in"),
+        (("--seed", 1), "--seed 1: the run in"),
+        (("--noise", 0.5), "augmentation noise=0.5: the run in"),
+        (("--model-option", "width=4"), "--model-option width=4: the run in"),
+        (("--checkpoint-every", "often"), "--checkpoint-every often: give"),
+        (("--time-limit", "0h"), "--time-limit 0h: give"),
+    ],
+)
+def test_another_recipe_is_refused(whole, options, words):
+    assert words in fails("fit", "--resume", "--out", whole[1][0], *options)
+
+
+def test_other_data_are_refused(whole, folder, tmp_path):
+    copy = copied(whole[1][-1], tmp_path)
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    # Elsewhere, but the same.
+    first = sorted((other / "images").iterdir())[0]
+    content = first.read_bytes()
+    first.write_bytes(sorted((other / "images").iterdir())[1].read_bytes())
+    assert "other: not the data that the run was begun with" in fails("fit", "--resume", "--out", copy, "--data", other)
+    first.write_bytes(content)
+    assert run("fit", "--resume", "--out", copy, "--data", other).code == 0
+    assert_same(copy, whole[0])
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["by its configuration", "by its variables"])
+def test_another_network_is_refused(whole, tmp_path, known):
+    copy = copied(whole[1][-1], tmp_path)
+    if not known:
+        card = json.loads((copy / "run.json").read_text())
+        card["versions"]["keras"] = "2.0"
+        (copy / "run.json").write_text(json.dumps(card))
+    with mock.patch.dict(registry._ENTRIES):
+        registry.register("micro", micro.micro, presets={"only": {"width": 4}}, default="only")
+        message = fails("fit", "--resume", "--out", copy)
+    assert ("the network is not the one" if known else "the checkpoint is of another network") in message
+
+
+def test_another_backend_is_refused(whole, tmp_path):
+    copy = copied(whole[1][-1], tmp_path)
+    card = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps({**card, "backend": "theano"}))
+    assert "set KERAS_BACKEND=theano" in fails("fit", "--resume", "--out", copy)
+
+
+def test_damaged_checkpoint_falls_back_to_the_one_before(whole, tmp_path):
+    copy = copied(whole[1][-1], tmp_path)
+    last = max((copy / "checkpoints").glob("step-*"))
+    (last / "state.npz").write_bytes((last / "state.npz").read_bytes()[:-1])
+    result = run("fit", "--resume", "--out", copy)
+    assert result.code == 0, result
+    assert f"{last.name}: damaged" in result.out
+    assert_same(copy, whole[0])
+
+
+def test_two_processes_on_one_run(whole, tmp_path):
+    copy = copied(whole[1][-1], tmp_path)
+    with held(copy):
+        assert "another process is at work on this run" in fails("fit", "--resume", "--out", copy)
+
+
+def test_time_limit(whole, folder, tmp_path):
+    out = tmp_path / "run"
+    message = fails("fit", "--data", folder, *RECIPE, *RANDOM, "--out", out, "--time-limit", "1s", code=75)
+    assert "stopped by its time limit after 0 steps of epoch 1" in message
+    assert run("fit", "--resume", "--out", out, "--time-limit", "9h").code == 0
+    assert_same(out, whole[0])
