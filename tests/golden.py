@@ -46,8 +46,10 @@ def cbr(pattern, name):
     return [(rf"{pattern}/conv", f"{name}.0"), (rf"{pattern}/norm", f"{name}.1")]
 
 
-RESIDUAL_UPSAMPLING = [*cbr("conv1", "r1.conv"), ("conv2/conv", "r1.conv.3"), ("conv2/norm", "r1.conv.4")]
-RESIDUAL_UPSAMPLING += cbr("shortcut", "r1.shortcut")
+RESIDUAL_UPSAMPLING = [
+    *[("conv1", "r1.conv.0"), ("norm1", "r1.conv.1"), ("conv2", "r1.conv.3"), ("norm2", "r1.conv.4")],
+    *[("shortcut", "r1.shortcut.0"), ("shortcut_norm", "r1.shortcut.1")],
+]
 
 CAFCT = [
     *pvt_rules("transformer", "tr.m."),

@@ -53,6 +53,15 @@ class GlorotUniform(_Drawn):
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
+class FanInUniform(_Drawn):
+    """Uniform within 1 / sqrt(fan-in): PyTorch's own choice, where a network's authors left it at that."""
+
+    def draw(self, generator, shape):
+        limit = 1 / math.sqrt(math.prod(shape[:-1]))
+        return generator.uniform(-limit, limit, shape)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
 class Normal(_Drawn):
     """Normal with a given standard deviation, not truncated: dense layers of PVTv2 (0.02).
 

@@ -3,8 +3,8 @@
 import keras
 from keras import layers, ops
 
-from cafct_keras.layers.conv import ConvBNReLU, build_chain
-from cafct_keras.layers.initializers import PACKAGE
+from cafct_keras.layers.conv import build_chain, make_batch_norm, make_conv
+from cafct_keras.layers.initializers import PACKAGE, FanInUniform
 from cafct_keras.layers.resize import BilinearUpsampling
 
 
@@ -28,27 +28,30 @@ class ResidualUpsampling(layers.Layer):
         self.factor = factor
 
     def build(self, input_shape):
-        def conv(name, **options):
-            return ConvBNReLU(filters=self.filters, use_bias=True, dtype=self.dtype_policy, name=name, **options)
+        def conv(name, kernel_size):
+            # Not the fan-out rule: where channels are reduced it enlarges what comes in, here from block to block.
+            options = {"padding": "same", "use_bias": True, "kernel_initializer": FanInUniform(), "name": name}
+            return make_conv(self, self.filters, kernel_size, **options)
 
         self.upsample = BilinearUpsampling(
             factor=self.factor, align_corners=True, dtype=self.dtype_policy, name="upsample"
         )
-        self.convs = [conv("conv1"), conv("conv2", activation=None)]
-        self.shortcut = conv("shortcut", kernel_size=1, activation=None)
+        self.conv1, self.norm1 = conv("conv1", 3), make_batch_norm(self, "norm1")
+        self.conv2, self.norm2 = conv("conv2", 3), make_batch_norm(self, "norm2")
+        self.shortcut, self.shortcut_norm = conv("shortcut", 1), make_batch_norm(self, "shortcut_norm")
         shape, *skips = _as_list(input_shape)
         self.upsample.build(shape)
         *enlarged, channels = self.upsample.compute_output_shape(shape)
         joined = (*enlarged, channels + sum(skip[-1] for skip in skips))
-        build_chain(joined, *self.convs)
-        self.shortcut.build(joined)
+        build_chain(joined, self.conv1, self.norm1, self.conv2, self.norm2)
+        build_chain(joined, self.shortcut, self.shortcut_norm)
 
     def call(self, inputs, training=None):
-        x, *skips = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-        x = residual = ops.concatenate([self.upsample(x), *skips], axis=-1)
-        for conv in self.convs:
-            x = conv(x, training=training)
-        return ops.relu(x + self.shortcut(residual, training=training))
+        coarse, *skips = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        joined = ops.concatenate([self.upsample(coarse), *skips], axis=-1)
+        x = ops.relu(self.norm1(self.conv1(joined), training=training))
+        x = self.norm2(self.conv2(x), training=training)
+        return ops.relu(x + self.shortcut_norm(self.shortcut(joined), training=training))
 
     def compute_output_shape(self, input_shape):
         shape = BilinearUpsampling(factor=self.factor).compute_output_shape(_as_list(input_shape)[0])
