@@ -38,6 +38,9 @@ class Scans(Source):
         masks = {"liver": liver, "lesion": lesion}
         return Case(name=name, patient=name, split=self.parts[name], images=images, masks=masks, slice_names=stems)
 
+    def fingerprint(self):
+        return "made up"
+
 
 @pytest.mark.parametrize("original", [Phantom(cases=3, slices=3, size=32), Scans()], ids=["phantom", "scans"])
 def test_what_is_written_is_read_back(tmp_path, original):

@@ -1,3 +1,4 @@
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -166,6 +167,22 @@ def test_slices_in_a_file_are_those_in_memory(context, tmp_path, monkeypatch):
     indices = np.array([5, 0, 3])
     assert np.array_equal(read["train"].gather_images(indices), kept["train"].gather_images(indices))
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]  # without a name, gone with the process
+
+
+@pytest.mark.parametrize(("cache", "least", "most"), [("ram", 1.0, 1.25), ("none", 0.0, 0.2)])
+def test_slices_are_in_memory_once_or_not_at_all(cache, least, most, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    source = Scans(shape=(256, 256), parts=("train",) * 20 + ("validation",))
+    tracemalloc.start()
+    try:
+        parts = load_slices(source, target="both", size=256, cache=cache)
+        assert all(part.foreground.any() for part in parts.values() if part.names)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    whole = sum(part.images.nbytes + part.masks.nbytes for part in parts.values())
+    assert whole == 21 * 2 * 4 * 3 * 256**2
+    assert least <= peak / whole < most
 
 
 def test_cache_unknown():
