@@ -17,6 +17,7 @@ from pipelines.sources.phantom import Phantom
 from tests.cli import fails, run
 from tests.evaluating import LESION, SIZE, SLICES, make_run, write_scans
 from tests.evaluation.drawn import figures, higher_is_better
+from tests.evaluation.report.browser import find_browser, measure
 
 FILES = {"report.html", "evaluation.json", "cases.csv", "slices.csv"}
 
@@ -268,7 +269,7 @@ def test_runs_are_compared_with_the_first(perfect, blind, tmp_path):
         for metric in metrics.values()
     )
     assert "blind minus perfect (1), as predicted" in result.out
-    (line,) = (line for line in result.out.splitlines() if line.startswith("liver dice_per_case_lits"))
+    line = next(line for line in result.out.splitlines() if line.startswith("liver dice_per_case_lits"))
     assert line.split()[2:] == ["-1.000", "-1.000", "to", "-1.000", "p", "0.250", "3", "patients"]
 
 
@@ -351,3 +352,18 @@ def test_worse_than_nothing_is_red(blind):
     with console.capture() as capture:
         console.print(text)
     assert "\x1b[31m0.000" in capture.get()
+
+
+def test_the_pages_open_in_a_browser(speckled, tmp_path):
+    find_browser()
+    runs = [make_run(tmp_path / name, speckled, cuts=cuts) for name, cuts in (("a", (0.5, 0.9)), ("b", (0.45, 0.78)))]
+    evaluated(*runs, "--lesions-inside-liver", "--largest-liver", "--out", tmp_path / "out")
+    (tmp_path / "browser").mkdir()
+    pages = [tmp_path / "out" / name / "report.html" for name in "ab"]
+    views, console = measure(pages, (390, 1400), tmp_path / "browser")
+    assert len(console) == 1, console  # what the test itself says
+    for view in views:
+        assert not view["wide"]
+        assert len(view["images"]) > 4
+        shown = {figure["name"] for figure in view["figures"]}
+        assert {"dice-by-rule-lesion", "reliability-liver", "thresholds-lesion", "dice-by-size-lesion"} <= shown

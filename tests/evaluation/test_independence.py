@@ -8,8 +8,13 @@ import cafct_keras
 CODE = """
 import sys, types
 
-for name in ("keras", "jax", "tensorflow", "torch"):
-    sys.modules[name] = None  # as if it were not installed
+class Absent:
+    def find_spec(name, path=None, target=None):
+        if name in ("keras", "jax", "tensorflow", "torch"):
+            raise ModuleNotFoundError(name)
+
+
+sys.meta_path.insert(0, Absent)
 package = types.ModuleType("cafct_keras")  # without what the package brings along for networks
 package.__path__ = [sys.argv[1]]
 sys.modules["cafct_keras"] = package
