@@ -11,9 +11,8 @@ from pipelines.geometry import Frame, same_place
 from pipelines.mask_labels import MaskLabels
 from pipelines.natural import consecutive, natural
 from pipelines.sources.folder_index import find_patients
-from pipelines.sources.lits_png_listing import read_bytes
 from pipelines.sources.nifti_volume import open_volume, read_label_values
-from pipelines.sources.png import decode_image
+from pipelines.sources.png import decode_image, read_bytes
 
 SIDES = ("prediction", "reference")
 _SUFFIXES = {".nii.gz": "NIfTI", ".nii": "NIfTI", ".png": "PNG"}

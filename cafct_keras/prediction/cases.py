@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from pipelines.case import Case
-from pipelines.slices import neighbours, network_slices
+from pipelines.slices import neighbours, network_images, network_slices
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,8 @@ def predict_cases(
     def predict() -> None:
         batch = np.stack([pixels for _, _, pixels in pending])
         filled = np.concatenate([batch, np.repeat(batch[:1], batch_size - len(batch), axis=0)])
-        probabilities = np.asarray(model.predict_on_batch(filled))[: len(batch)]
+        images = network_images(filled, context=context)
+        probabilities = np.asarray(model.predict_on_batch(images))[: len(batch)]
         for (one, row, _), probability in zip(pending, probabilities, strict=True):
             one.probability[row] = probability
             one.left -= 1
@@ -72,8 +73,8 @@ def predict_cases(
         images, masks = network_slices(case, targets=targets, size=size, window=window)
         one = _Waiting(case, images, masks.astype(bool), np.empty(masks.shape, np.float32), len(images))
         waiting.append(one)
-        for row, pixels in enumerate(_inputs(images, context)):
-            pending.append((one, row, pixels))
+        for row, nearby in enumerate(neighbours(np.arange(len(images)), np.zeros(len(images)), context)):
+            pending.append((one, row, np.moveaxis(images[nearby], 0, -1)))
             if len(pending) == batch_size:
                 predict()
         while waiting and not waiting[0].left:
@@ -107,11 +108,3 @@ class _Waiting:
             probability={name: self.probability[..., channel] for channel, name in enumerate(targets)},
             spacing=spacing,
         )
-
-
-def _inputs(images: np.ndarray, context: int) -> Iterator[np.ndarray]:
-    """Each slice as the network takes it: float32 `(H, W, K)` in [0, 1], grey three times or among its neighbours."""
-    nearby = neighbours(np.arange(len(images)), np.zeros(len(images)), context)
-    for rows in nearby:
-        pixels = np.moveaxis(images[rows], 0, -1).astype(np.float32) / np.float32(255)
-        yield pixels if context else np.repeat(pixels, 3, axis=-1)

@@ -21,7 +21,7 @@ from cafct_keras.training.stopping import RunStoppedError
 from cafct_keras.training.training import Training
 from pipelines import open_source
 from pipelines.errors import DataError
-from pipelines.slices import load_slices
+from pipelines.slices import load_slices, network_images
 from pipelines.stream import batch_names
 
 SPLIT_FILE = "split.csv"
@@ -167,8 +167,7 @@ def _plot_samples(model, slices, path):
     shown = np.flatnonzero(slices.masks[..., -1].any(axis=(1, 2)))
     chosen = shown if len(shown) else np.arange(len(slices.names))
     chosen = chosen[np.linspace(0, len(chosen) - 1, min(SAMPLES, len(chosen))).round().astype(int)]
-    images = slices.gather_images(chosen) / np.float32(255)
-    images = images if slices.context else np.repeat(images, 3, axis=-1)
+    images = network_images(slices.gather_images(chosen), context=slices.context)
     probabilities = model.predict(images, verbose=0)
     names = [slices.names[index] for index in chosen]
     figures.plot_samples(
