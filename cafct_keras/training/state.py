@@ -19,7 +19,8 @@ def build_state(model, *, classes):
     """
     model.optimizer.build(model.trainable_variables)
     nothing = np.zeros((1, 1, 1, classes), "float32")
-    model.compute_metrics(None, nothing, nothing)
+    outputs = [nothing] * len(model.outputs)
+    model.compute_metrics(None, nothing, outputs if len(outputs) > 1 else nothing)
     model.reset_metrics()
 
 
