@@ -17,7 +17,7 @@ from cafct_keras.layers import (
 )
 from cafct_keras.layers.initializers import HeNormal, Normal
 from cafct_keras.layers.swin import EPSILON
-from cafct_keras.models.inputs import image_input
+from cafct_keras.models.inputs import image_input, normalized
 from cafct_keras.models.outputs import segmentation_model
 from cafct_keras.models.registry import register
 from cafct_keras.models.resnet import resnet_stages
@@ -34,6 +34,7 @@ def CTCNet(  # noqa: N802
     num_heads=(3, 6, 12, 24),
     window_size=8,
     drop_path_rate=0.2,
+    normalization=None,
     prior=0.5,
     classes=1,
     classifier_activation="sigmoid",
@@ -58,6 +59,7 @@ def CTCNet(  # noqa: N802
         num_heads: attention heads a stage.
         window_size: side of the attention's windows.
         drop_path_rate: stochastic depth of the encoder's last block.
+        normalization: `"imagenet"` where the CNN begins with weights trained on it, see `ImageNetNormalization`.
         prior: the share of foreground that the untrained network predicts, see `SegmentationHead`.
         classes: output channels.
         classifier_activation: `"sigmoid"`, or None for logits.
@@ -82,8 +84,9 @@ def CTCNet(  # noqa: N802
             name=f"{prefix}{level + 1}",
         )
 
-    cnn_maps = resnet_stages(image, cnn, name="cnn", levels=3)
-    x = PatchEmbedding(filters=width, name="embed")(image)
+    x = normalized(image, normalization)
+    cnn_maps = resnet_stages(x, cnn, name="cnn", levels=3)
+    x = PatchEmbedding(filters=width, name="embed")(x)
     skips = []
     for level, cnn_map in enumerate(cnn_maps):
         cnn_map = layers.Conv2D(width * 2**level, 1, kernel_initializer=HeNormal(), name=f"reduce{level + 1}")(cnn_map)

@@ -6,7 +6,7 @@ Jha et al., "CT liver segmentation via PVT-based encoding and refined decoding",
 from keras import layers
 
 from cafct_keras.layers import ConvBNReLU, ResidualUpsampling, SegmentationHead
-from cafct_keras.models.inputs import image_input
+from cafct_keras.models.inputs import image_input, normalized
 from cafct_keras.models.outputs import segmentation_model
 from cafct_keras.models.pvt_v2 import pvt_stages
 from cafct_keras.models.registry import register
@@ -20,6 +20,7 @@ def PVTFormer(  # noqa: N802
     variant="b3",
     width=64,
     drop_path_rate=0.1,
+    normalization=None,
     prior=0.5,
     classes=1,
     classifier_activation="sigmoid",
@@ -30,13 +31,14 @@ def PVTFormer(  # noqa: N802
     The released code works out the encoder's fourth stage and then uses it nowhere. It is left out here, which changes
     no output: of the 45,512,705 parameters of the release 34,516,993 remain, the other 10,995,712 never learn. Its
     stochastic depth still rises over the depth of all four stages, as it does there. The release begins with encoder
-    weights from ImageNet, this network with random ones.
+    weights from ImageNet, this network with random ones unless others are given, see `load_weights`.
 
     Args:
         input_shape: `(H, W, channels)`; H and W multiples of 32, square or not, or None.
         variant: the encoder, see `PVTv2`.
         width: channels of the decoder.
         drop_path_rate: stochastic depth of the encoder's last block; 0.1 in the release, whatever the variant.
+        normalization: `"imagenet"` where the encoder begins with weights trained on it, see `ImageNetNormalization`.
         prior: the share of foreground that the untrained network predicts, see `SegmentationHead`.
         classes: output channels.
         classifier_activation: `"sigmoid"`, or None for logits.
@@ -50,7 +52,8 @@ def PVTFormer(  # noqa: N802
         ValueError: for an unknown variant or a size that is no multiple of 32.
     """
     image = image_input(input_shape)
-    maps = pvt_stages(image, variant, name="transformer", drop_path_rate=drop_path_rate, levels=len(LEVELS))
+    x = normalized(image, normalization)
+    maps = pvt_stages(x, variant, name="transformer", drop_path_rate=drop_path_rate, levels=len(LEVELS))
     maps = [
         ConvBNReLU(filters=width, kernel_size=1, use_bias=True, name=f"reduce{level}")(x)
         for level, x in zip(LEVELS, maps, strict=True)
