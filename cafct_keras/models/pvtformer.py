@@ -31,7 +31,7 @@ def PVTFormer(  # noqa: N802
     The released code works out the encoder's fourth stage and then uses it nowhere. It is left out here, which changes
     no output: of the 45,512,705 parameters of the release 34,516,993 remain, the other 10,995,712 never learn. Its
     stochastic depth still rises over the depth of all four stages, as it does there. The release begins with encoder
-    weights from ImageNet, this network with random ones.
+    weights from ImageNet, this network with random ones unless others are given, see `load_weights`.
 
     Args:
         input_shape: `(H, W, channels)`; H and W multiples of 32, square or not, or None.

@@ -186,13 +186,17 @@ def test_normalization_is_that_of_imagenet(pvt_file, tmp_path):
         PVTv2("tiny", normalization="mri")
 
 
-def test_a_network_of_fewer_levels_leaves_the_rest_out(pvt_file):
-    whole = PVTv2("tiny")
-    model = keras.Model(whole.input, whole.outputs[:2])
+def test_networks_of_fewer_levels_leave_the_rest_out(pvt_file, resnet_file):
+    size = {"preset": "tiny", "input_shape": (32, 32, 3), "normalization": "imagenet"}
+    model = cafct_keras.create_model("pvtformer", **size)
     (entry,) = load_weights(model, pvt_file)
     assert "norm4.weight" in entry["left_out"]
-    assert "norm2.weight" not in entry["left_out"]
-    np.testing.assert_array_equal(model.get_layer("stage2").norm.gamma, pvt(**PVT_TINY)["norm2.weight"])
+    assert "norm3.weight" not in entry["left_out"]
+    np.testing.assert_array_equal(model.get_layer("transformer3").norm.gamma, pvt(**PVT_TINY)["norm3.weight"])
+    model = cafct_keras.create_model("ctc_net", **size)
+    (entry,) = load_weights(model, resnet_file)
+    assert entry["filled"] == ["cnn"]
+    assert {name.split(".")[0] for name in entry["left_out"]} == {"fc", "layer4"}
 
 
 def refused(state, tmp_path, *arguments, name="file.safetensors"):
