@@ -3,10 +3,11 @@
 import keras
 from keras import layers, ops
 
+from cafct_keras.layers.conv3d import SliceConv3D
 from cafct_keras.layers.initializers import PACKAGE, HeNormal
 from cafct_keras.layers.pooling import max_pool
 
-CONVOLUTIONS = {2: layers.Conv2D, 3: layers.Conv3D}
+CONVOLUTIONS = {2: layers.Conv2D, 3: SliceConv3D}
 RESIDUAL_EXPANSION = {"basic": 1, "bottleneck": 4}
 
 

@@ -6,6 +6,7 @@ from keras import layers as keras_layers
 from keras import ops
 
 from cafct_keras import layers
+from cafct_keras.layers.conv3d import SliceConv3D
 from tests import golden
 
 pytestmark = pytest.mark.backends
@@ -32,6 +33,16 @@ def test_max_pooling_is_keras_own():
         padded = np.pad(x, [(0, 0), *[(size // 3, 0)] * 3, (0, 0)])
         expected = golden.predict(keras_layers.MaxPooling3D(size, strides=2), padded)
         np.testing.assert_array_equal(golden.predict(layers.MaxPooling(size=size), x), expected)
+
+
+@pytest.mark.parametrize("options", [{"kernel_size": 3, "padding": "same"}, {"kernel_size": 7, "strides": 2}])
+def test_convolution_by_slices_is_keras_own(options):
+    x = np.random.default_rng(0).normal(size=(2, 8, 9, 12, 3)).astype("float32")
+    reference, ours = (layer(4, **options) for layer in (keras_layers.Conv3D, SliceConv3D))
+    reference.build(x.shape)
+    ours.build(x.shape)
+    ours.set_weights(reference.get_weights())
+    np.testing.assert_allclose(golden.predict(ours, x), golden.predict(reference, x), atol=1e-5)
 
 
 def test_dropout_keeps_the_mean_and_rests_in_prediction():
