@@ -70,6 +70,10 @@ def continued(options, card, given):
     Raises:
         UserError: something else that was asked for is not what the run began with, or there are to be fewer epochs.
     """
+    if "schedule_epochs" not in card:
+        raise UserError(
+            f"{options.out}: of a version that kept no checkpoints; begin another run with --init {options.out}"
+        )
     try:
         begun = _recorded(card["options"])
     except (TypeError, KeyError) as error:
@@ -103,9 +107,7 @@ def refuse_changes(card, now, *, data):
     if card["backend"] != now["backend"]:
         raise UserError(f"the run was begun under {card['backend']}; set KERAS_BACKEND={card['backend']}")
     if card["data"]["fingerprint"] != now["data"]["fingerprint"]:
-        raise UserError(
-            f"{data}: these are not the data that the run was begun with; restore them or begin another run"
-        )
+        raise UserError(f"{data}: not the data that the run was begun with; restore them or begin another run")
     # Another version may write the same network in another way; its variables are compared in any case.
     same_versions = card["versions"] == now["versions"]
     if same_versions and card.get("network", now["network"]) != now["network"]:
@@ -144,7 +146,7 @@ def held(folder):
 
 
 def _recorded(options):
-    tuples = {name: tuple(options[name]) for name in ("window", "weights")}
+    tuples = {name: tuple(options.get(name, ())) for name in ("window", "weights")}
     return FitOptions(**{**options, **tuples, "augmentation": Augmentation(**options["augmentation"])})
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from cafct_keras.backend import cache_compilations
 from cafct_keras.errors import UserError
 from cafct_keras.models import load_model
+from cafct_keras.optimizers import make_optimizer
 from cafct_keras.training import figures
 from cafct_keras.training.beginning import begin
 from cafct_keras.training.card import headline, new_card, session, summary, write_card, write_split
@@ -73,6 +74,7 @@ def fit(options, *, resume=False, given=None, console=None, quiet=False, started
     keras.config.set_dtype_policy(options.precision)
     source, parts = _load(options)
     model = make_model(options, channels=parts["train"].channels, classes=len(parts["train"].targets))
+    make_optimizer(options.optimizer, learning_rate=options.learning_rate)  # or an error, before anything is written
     now = new_card(options, source, parts, model)
     if card is None:
         card = {**now, "began_with": begin(model, options)}

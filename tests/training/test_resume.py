@@ -227,7 +227,7 @@ def test_two_processes_on_one_run(whole, tmp_path):
 
 def test_time_limit(whole, folder, tmp_path):
     out = tmp_path / "run"
-    message = fails("fit", "--data", folder, *RECIPE, *RANDOM, "--out", out, "--time-limit", "1s", code=75)
+    message = fails("fit", "--data", folder, *RECIPE, *RANDOM, "--out", out, "--time-limit", "0.1s", code=75)
     assert "stopped by its time limit after 0 steps of epoch 1" in message
     assert run("fit", "--resume", "--out", out, "--time-limit", "9h").code == 0
     assert_same(out, whole[0])
