@@ -180,7 +180,8 @@ class DenseTransition(layers.Layer):
     def call(self, inputs, training=None):
         x = self.conv(self.norm(inputs, training=training))
         window = (2, 2) if len(x.shape) == 4 else (1, 2, 2)
-        return ops.average_pool(x, window, strides=window)
+        # In float32, for PyTorch pools volumes on CPUs in nothing less.
+        return ops.cast(ops.average_pool(ops.cast(x, "float32"), window, strides=window), x.dtype)
 
     def compute_output_shape(self, input_shape):
         *outer, height, width, channels = input_shape
