@@ -180,7 +180,7 @@ class DenseTransition(layers.Layer):
     def call(self, inputs, training=None):
         x = self.conv(self.norm(inputs, training=training))
         window = (2, 2) if len(x.shape) == 4 else (1, 2, 2)
-        # In float32, for PyTorch pools volumes on CPUs in nothing less.
+        # In float32: on CPUs PyTorch pools no volumes in bfloat16, and TensorFlow none in float16.
         return ops.cast(ops.average_pool(ops.cast(x, "float32"), window, strides=window), x.dtype)
 
     def compute_output_shape(self, input_shape):
