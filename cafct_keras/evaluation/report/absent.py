@@ -52,7 +52,7 @@ def _pictures(document: dict, pictures: Sequence[Picture]) -> Iterator[tuple[str
 def _rest(document: dict) -> Iterator[tuple[str, str]]:
     for key, what, why in (
         ("paper", "The paper's figures", "they stand beside scores of the slices that the paper used."),
-        ("comparison", "A comparison", "one run was scored."),
+        ("comparison", "A comparison", "there is nothing to compare with."),
         ("failures", "Failures", "every case was scored."),
         ("run", "The run card", "it is not known what made these predictions."),
     ):

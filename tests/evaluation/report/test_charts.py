@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cafct_keras.evaluation.report.agreement_charts import burden_agreement, volume_agreement
@@ -30,6 +30,7 @@ def assert_holds(axis, values):
     assert 2 <= len(axis.ticks) <= 12
 
 
+@settings(deadline=None)
 @given(VALUES, st.booleans())
 def test_linear_axes_hold_their_values(values, symmetric):
     axis = linear_axis("", values, symmetric=symmetric)
@@ -38,6 +39,7 @@ def test_linear_axes_hold_their_values(values, symmetric):
         assert axis.place(0) == pytest.approx(0.5)
 
 
+@settings(deadline=None)
 @given(SIZES)
 def test_log_axes_hold_their_values(values):
     axis = log_axis("", values)
@@ -45,6 +47,7 @@ def test_log_axes_hold_their_values(values):
     assert axis.place(math.sqrt(axis.low * axis.high)) == pytest.approx(0.5)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5000))
 def test_rank_axes_have_whole_numbers(count):
     axis = rank_axis("", count)
@@ -53,6 +56,7 @@ def test_rank_axes_have_whole_numbers(count):
     assert len({text for _, text in axis.ticks}) == len(axis.ticks) <= 8
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1))
 def test_score_axes_start_closer_where_all_are_good(scores):
     axis = score_axis("", scores)

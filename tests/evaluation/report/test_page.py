@@ -171,7 +171,7 @@ def test_what_is_not_there_is_said_in_words(tmp_path):
         "Reliability and other thresholds they need probabilities",
         "Pictures of the worst and the median cases none were made.",
         "Failures every case was scored.",
-        "A comparison one run was scored.",
+        "A comparison there is nothing to compare with.",
         "The paper's figures",
         "The run card",
     ):
