@@ -12,8 +12,9 @@
                     "validation"), `rule` (None, or by which it was chosen)
     results         one or two of
                         name             "as predicted" or "post-processed"
-                        postprocessing   None, or `largest_liver`, `lesions_inside_liver` (bool), `smallest_lesion`
-                                         (mm^3; mm^2 for loose slices, voxels without spacing), `chosen_on`, `rule`
+                        postprocessing   None, or `largest_liver`, `lesions_inside_liver` (bool), `smallest_lesion` and
+                                         its `unit` ("mm3"; "mm2" for loose slices, "pixels" without spacing),
+                                         `chosen_on`, `rule`
                         summary          see `summarize`: every figure with its units, interval and predict-nothing
                         cases            see `case_rows`
     calibration     None for masks, else target to
@@ -113,7 +114,7 @@ def make_evaluation(
         "results": [
             {
                 "name": name,
-                "postprocessing": steps and {**dataclasses.asdict(steps), **(chosen or {})},
+                "postprocessing": steps and {**dataclasses.asdict(steps), "unit": _unit(cases[0]), **(chosen or {})},
                 "summary": summaries[name],
                 "cases": case_rows(cases),
             }
@@ -133,6 +134,11 @@ def make_evaluation(
         scores={name: cases for name, _, cases in results},
         pictures=gathering.pictures,
     )
+
+
+def _unit(case: CaseScore) -> str:
+    """In which the smallest lesion is given."""
+    return "pixels" if case.spacing is None else "mm3" if case.contiguous else "mm2"
 
 
 def _calibration(calibration: Calibration) -> dict:
