@@ -32,9 +32,9 @@ SAMPLES = 6
 def fit(options, *, resume=False, given=None, console=None, quiet=False, started=None):
     """Trains a network and writes a run folder.
 
-    A run that was killed at any moment and continued ends with the bits of one that was not, on the same machine. Not so
-    under PyTorch, where it goes on from the same state but parts by more than rounding. The learning rate follows the
-    schedule that the run began with; epochs beyond it are trained at its last rate.
+    A run that was killed at any moment and continued ends with the bits of one that was not, on the same machine. That
+    does not hold under PyTorch, where it goes on from the same state but parts by more than rounding. The learning rate
+    follows the schedule that the run began with; epochs beyond it are trained at its last rate.
 
     Args:
         options: a `FitOptions`.
