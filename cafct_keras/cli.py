@@ -116,6 +116,11 @@ def _model_options(ctx, parameter, values):
 @click.option("--resume", is_flag=True, help="Go on with the run in --out, by its own options; begin it if it is new.")
 @click.option("--checkpoint-every", default="5m", show_default=True, help="Steps, or a time such as 90s, 30m, 2h.")
 @click.option("--time-limit", metavar="TIME", help="Stop after 90s, 30m or 2h as at a signal, to be resumed.")
+@click.option("--deterministic", is_flag=True, help="The same bits in every run on GPUs too, at some cost of speed.")
+@click.option("--devices", type=int, default=1, show_default=True, help="Share every batch, in every process.")
+@click.option("--coordinator", metavar="HOST:PORT", help="Of several processes: where the first one listens.")
+@click.option("--processes", type=int, help="Of several processes: how many.  [default: by SLURM, Open MPI]")
+@click.option("--process-id", type=int, help="Of several processes: which one, from 0.  [default: by SLURM, Open MPI]")
 @click.option("--quiet", is_flag=True, help="Plain lines instead of a bar.")
 @click.option("--json", "as_json", is_flag=True, help="The run card as JSON on the last line.")
 @click.pass_obj

@@ -23,6 +23,7 @@ def training_stream(
     augmentation: Augmentation | None = None,
     foreground_fraction: float | None = None,
     start_step: int = 0,
+    share: tuple[int, int] = (0, 1),
 ):
     """Streams the global steps `start_step`..`steps` - 1.
 
@@ -37,14 +38,15 @@ def training_stream(
         augmentation: random changes; None for none.
         foreground_fraction: share of slices that show the (last) target, see `sampled_batch`; None for as they come.
         start_step: global step to start at, 0..`steps`.
+        share: which of how many equal parts of every batch is streamed, where processes share the batches.
 
     Returns:
         `tf.data.Dataset` of `steps - start_step` pairs: images `(B, H, W, K)` float32 in 0..1, grey three times or
-        the slice among its neighbours; targets `(B, H, W, C)` float32, 0 or 1.
+        the slice among its neighbours; targets `(B, H, W, C)` float32, 0 or 1. B is the part's share of `batch_size`.
 
     Raises:
         DataError: `batch_size` is not in 1..number of slices, or `foreground_fraction` cannot be had.
-        ValueError: `start_step` is not in 0..`steps`.
+        ValueError: `start_step` is not in 0..`steps`, or the batch has no such part.
     """
     count = len(slices.names)
     if not 1 <= batch_size <= count:
@@ -52,6 +54,7 @@ def training_stream(
     if not 0 <= start_step <= steps:
         raise ValueError(f"start_step={start_step} must be in 0..{steps}")
     draw = _drawing(slices, batch_size=batch_size, seed=seed, foreground_fraction=foreground_fraction)
+    part = _part(batch_size, share)
     tf = _tensorflow()
     from pipelines.augment import augment
 
@@ -59,14 +62,15 @@ def training_stream(
 
     def gather(step):
         epoch, indices, rounds = draw(step)
+        indices, rounds = indices[part], rounds[part]
         # A slice that comes again in an epoch is changed in another way.
         keys = sample_keys(epoch, indices + count * rounds, seed)
         return slices.gather_images(indices), slices.masks[indices], keys
 
     def load(step):
         images, masks, keys = tf.numpy_function(gather, [step], (tf.uint8, tf.uint8, tf.int32), stateful=False)
-        keys.set_shape((batch_size, 2))
-        return *_shaped(images, masks, slices, batch_size), keys
+        keys.set_shape((len(part), 2))
+        return *_shaped(images, masks, slices, len(part)), keys
 
     def convert(images, masks, _):
         images, masks = _to_float(images, masks)
@@ -81,11 +85,11 @@ def training_stream(
     if augmentation == Augmentation():
         dataset = dataset.map(convert, **in_order)
     else:
-        dataset = dataset.unbatch().map(change, **in_order).batch(batch_size, drop_remainder=True)
+        dataset = dataset.unbatch().map(change, **in_order).batch(len(part), drop_remainder=True)
     return dataset.apply(tf.data.experimental.assert_cardinality(steps - start_step)).prefetch(_PREFETCHED)
 
 
-def evaluation_stream(slices: Slices, *, batch_size: int):
+def evaluation_stream(slices: Slices, *, batch_size: int, share: tuple[int, int] = (0, 1)):
     """Streams every slice once, in order.
 
     The last batch is filled up with slice 0 at weight 0, so that the network is compiled for one batch size only.
@@ -93,6 +97,7 @@ def evaluation_stream(slices: Slices, *, batch_size: int):
     Args:
         slices: the slices; there may be fewer than `batch_size`.
         batch_size: slices in a batch, 1 or more.
+        share: which of how many equal parts of every batch is streamed, where processes share the batches.
 
     Returns:
         `tf.data.Dataset` of images `(B, H, W, K)` float32 in 0..1, targets `(B, H, W, C)` float32, 0 or 1, and
@@ -106,17 +111,18 @@ def evaluation_stream(slices: Slices, *, batch_size: int):
         raise DataError("no slices to evaluate on; choose a split that has some")
     if batch_size < 1:
         raise DataError(f"--batch-size {batch_size}: give 1 or more")
+    part = _part(batch_size, share)
     tf = _tensorflow()
 
     def gather(batch):
-        positions = batch * batch_size + np.arange(batch_size)
+        positions = batch * batch_size + part
         indices = np.where(positions < count, positions, 0)
         return slices.gather_images(indices), slices.masks[indices], (positions < count).astype(np.float32)
 
     def load(batch):
         images, masks, weights = tf.numpy_function(gather, [batch], (tf.uint8, tf.uint8, tf.float32), stateful=False)
-        weights.set_shape((batch_size,))
-        images, masks = _to_float(*_shaped(images, masks, slices, batch_size))
+        weights.set_shape((len(part),))
+        images, masks = _to_float(*_shaped(images, masks, slices, len(part)))
         return _to_channels(images, slices), masks, weights
 
     return tf.data.Dataset.range(-(-count // batch_size)).map(load).prefetch(_PREFETCHED)
@@ -162,6 +168,14 @@ def _drawing(slices: Slices, *, batch_size: int, seed: int, foreground_fraction:
     return functools.partial(
         sampled_batch, foreground=foreground, fraction=foreground_fraction, batch_size=batch_size, seed=seed
     )
+
+
+def _part(batch_size: int, share: tuple[int, int]) -> np.ndarray:
+    """Places of a part within its batch."""
+    index, count = share
+    if not 0 <= index < count or batch_size % count:
+        raise ValueError(f"share={share}: a batch of {batch_size} has no such part")
+    return np.arange(batch_size).reshape(count, -1)[index]
 
 
 def _shaped(images, masks, slices: Slices, batch_size: int):

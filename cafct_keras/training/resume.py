@@ -9,12 +9,15 @@ import shutil
 
 from cafct_keras.errors import UserError
 from cafct_keras.models.saving import MODEL_FILE, RUN_FILE, read_run
+from cafct_keras.training.checkpoints import CHECKPOINTS
 from cafct_keras.training.options import FitOptions
 from pipelines.augmentation import Augmentation
 
 NAMES = {"model_options": "--model-option", "augmentation": "augmentation"}
-# Where and for how long a run goes on; all others say what it is. Data may have moved: their fingerprint counts.
-FREE = {"data", "cache", "epochs", "out", "checkpoint_every", "time_limit"}
+# Where a run goes on and for how long; all others say what it is. Data may have moved: their fingerprint counts.
+FREE = {"data", "cache", "epochs", "out"}
+# Of one process; another one need not do as the one before.
+SESSION = {"checkpoint_every", "time_limit", "devices", "coordinator", "processes", "process_id"}
 
 
 def find_run(options, given):
@@ -32,9 +35,9 @@ def find_run(options, given):
     """
     if options.out is None:
         raise UserError("--resume: give --out RUN, the folder of the run")
-    if pathlib.Path(options.out).exists():
+    if not _is_free(options.out):
         return read_run(options.out)
-    if given is not None and not set(given) - (FREE - {"data"}):
+    if given is not None and not set(given) - SESSION - (FREE - {"data"}):
         raise UserError(f"--out {options.out}: no run here to resume; give the folder of a run")
     return None
 
@@ -45,7 +48,7 @@ def refuse_existing(out):
     Raises:
         UserError: anything is.
     """
-    if not pathlib.Path(out).exists():
+    if _is_free(out):
         return
     if not (pathlib.Path(out) / RUN_FILE).is_file():
         raise UserError(f"--out {out}: exists already; give another name or remove it")
@@ -70,6 +73,10 @@ def continued(options, card, given):
     Raises:
         UserError: something else that was asked for is not what the run began with, or there are to be fewer epochs.
     """
+    if "schedule_epochs" not in card:
+        raise UserError(
+            f"{options.out}: of a version that kept no checkpoints; begin another run with --init {options.out}"
+        )
     try:
         begun = _recorded(card["options"])
     except (TypeError, KeyError) as error:
@@ -77,24 +84,26 @@ def continued(options, card, given):
     asked = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
     asked = {name: value for name, value in asked.items() if (value is not None if given is None else name in given)}
     for name, value in asked.items():
-        if name not in FREE and value != getattr(begun, name):
+        if name not in FREE | SESSION and value != getattr(begun, name):
             raise UserError(
                 f"{NAMES.get(name, '--' + name.replace('_', '-'))} {_shown(value)}: the run in {options.out} was begun "
                 f"with {_shown(getattr(begun, name))}; leave the option out, or begin another run"
             )
-    changed = dataclasses.replace(begun, **{name: value for name, value in asked.items() if name in FREE})
+    changes = {name: value for name, value in asked.items() if name in FREE}
+    changed = dataclasses.replace(begun, **changes, **{name: getattr(options, name) for name in SESSION})
     changed.check_session()
     if changed.epochs < begun.epochs:
         raise UserError(f"--epochs {changed.epochs}: the run in {options.out} was begun for {begun.epochs}; give more")
     return changed
 
 
-def refuse_changes(card, now, *, data):
-    """Compares what the options do not tell: data, network, backend.
+def refuse_changes(card, now, *, folder, data):
+    """Compares what the options do not tell: data, network, backend, and whether there is anything to go on from.
 
     Args:
         card: of the run as it began.
         now: the card that it would have now.
+        folder: of the run.
         data: the data's name.
 
     Raises:
@@ -102,10 +111,10 @@ def refuse_changes(card, now, *, data):
     """
     if card["backend"] != now["backend"]:
         raise UserError(f"the run was begun under {card['backend']}; set KERAS_BACKEND={card['backend']}")
+    if "best_epoch" in card and not any((folder / CHECKPOINTS).glob("step-*")):
+        raise UserError(f"{folder}: finished, and its checkpoints are gone; begin another run with --init {folder}")
     if card["data"]["fingerprint"] != now["data"]["fingerprint"]:
-        raise UserError(
-            f"{data}: these are not the data that the run was begun with; restore them or begin another run"
-        )
+        raise UserError(f"{data}: not the data that the run was begun with; restore them or begin another run")
     # Another version may write the same network in another way; its variables are compared in any case.
     same_versions = card["versions"] == now["versions"]
     if same_versions and card.get("network", now["network"]) != now["network"]:
@@ -141,6 +150,12 @@ def held(folder):
         yield
     finally:
         os.close(handle)
+
+
+def _is_free(out):
+    """Whether there is nothing, or an empty folder, or what a process left that was killed as it made a run folder."""
+    out = pathlib.Path(out)
+    return not out.exists() or (out.is_dir() and all(path.name == f".{RUN_FILE}" for path in out.iterdir()))
 
 
 def _recorded(options):

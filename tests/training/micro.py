@@ -11,7 +11,7 @@ def micro(*, input_shape, classes, prior, width=8, name="micro"):
     """A residual block with stochastic depth (seeded by name) and dropout (whose generator Keras numbers)."""
     image = keras.Input(input_shape, name="image")
     x = layers.Conv2D(width, 3, padding="same", name="stem")(image)
-    branch = layers.BatchNormalization(name="norm")(layers.Conv2D(width, 1, name="branch")(x))
+    branch = layers.BatchNormalization(name="norm")(layers.Conv2D(width, 1, use_bias=False, name="branch")(x))
     x = layers.Add(name="add")([x, StochasticDepth(rate=0.5, name="depth")(branch)])
     x = layers.Dropout(0.2, name="dropout")(layers.ReLU(name="relu")(x))
     logits = layers.Conv2D(classes, 1, bias_initializer=keras.initializers.Constant(prior), name="logits")(x)
