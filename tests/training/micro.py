@@ -3,17 +3,21 @@
 import keras
 from keras import layers
 
-from cafct_keras.layers import StochasticDepth
+from cafct_keras.layers import Dropout, StochasticDepth
 from cafct_keras.models.registry import register
 
 
 def micro(*, input_shape, classes, prior, width=8, name="micro"):
-    """A residual block with stochastic depth (seeded by name) and dropout (whose generator Keras numbers)."""
+    """A residual block with stochastic depth and dropout.
+
+    This project's dropout, as in all of its networks: under PyTorch Keras's own draws from PyTorch's generator, which
+    is no part of the network's state.
+    """
     image = keras.Input(input_shape, name="image")
     x = layers.Conv2D(width, 3, padding="same", name="stem")(image)
     branch = layers.BatchNormalization(name="norm")(layers.Conv2D(width, 1, use_bias=False, name="branch")(x))
     x = layers.Add(name="add")([x, StochasticDepth(rate=0.5, name="depth")(branch)])
-    x = layers.Dropout(0.2, name="dropout")(layers.ReLU(name="relu")(x))
+    x = Dropout(rate=0.2, name="dropout")(layers.ReLU(name="relu")(x))
     logits = layers.Conv2D(classes, 1, bias_initializer=keras.initializers.Constant(prior), name="logits")(x)
     return keras.Model(image, layers.Activation("sigmoid", dtype="float32", name="probability")(logits), name=name)
 

@@ -72,12 +72,6 @@ def history_of(out):
     return [{name: value for name, value in row.items() if name != "data_wait"} for row in rows]
 
 
-# Said to the user, too, see `fit`.
-exact = pytest.mark.skipif(
-    keras.backend.backend() == "torch", reason="under PyTorch a continued run is another one; why is not known yet"
-)
-
-
 def assert_same(out, whole):
     for name, value in end_of(whole).items():
         np.testing.assert_array_equal(end_of(out)[name], value, err_msg=name)
@@ -94,7 +88,6 @@ def copied(folder, tmp_path):
     return tmp_path / "copy"
 
 
-@exact
 @pytest.mark.backends
 @pytest.mark.parametrize("moment", range(MOMENTS))
 def test_killed_at_any_moment(whole, tmp_path, moment):
@@ -104,7 +97,6 @@ def test_killed_at_any_moment(whole, tmp_path, moment):
     assert_same(copy, whole[0])
 
 
-@exact
 @pytest.mark.backends
 @pytest.mark.parametrize("step", [2, 3], ids=["in mid-epoch", "before the validation"])
 def test_sigterm_then_resume(whole, folder, tmp_path, step):
