@@ -100,11 +100,12 @@ class Checkpoints(keras.callbacks.Callback):
         counter: of steps.
         interval: an `Interval`.
         stop: a `StopRequest`.
-        state: what the run continues from; None at its beginning.
+        metrics: those of the epoch that the run continues in; None at its beginning. Not the whole state, which would
+            stay in memory.
         started: `time.perf_counter()` from which the seconds of this process count.
     """
 
-    def __init__(self, *, store, history, folder, counter, interval, stop, state=None, started):
+    def __init__(self, *, store, history, folder, counter, interval, stop, metrics=None, started):
         super().__init__()
         self._store = store
         self._history = history
@@ -112,7 +113,7 @@ class Checkpoints(keras.callbacks.Callback):
         self._counter = counter
         self._interval = interval
         self._stop = stop
-        self._restored = state
+        self._restored = metrics
         self._since = started - history.seconds
 
     def on_epoch_begin(self, epoch, logs=None):

@@ -9,6 +9,7 @@ import shutil
 
 from cafct_keras.errors import UserError
 from cafct_keras.models.saving import MODEL_FILE, RUN_FILE, read_run
+from cafct_keras.training.callbacks import CHECKPOINTS
 from cafct_keras.training.options import FitOptions
 from pipelines.augmentation import Augmentation
 
@@ -93,12 +94,13 @@ def continued(options, card, given):
     return changed
 
 
-def refuse_changes(card, now, *, data):
-    """Compares what the options do not tell: data, network, backend.
+def refuse_changes(card, now, *, folder, data):
+    """Compares what the options do not tell: data, network, backend, and whether there is anything to go on from.
 
     Args:
         card: of the run as it began.
         now: the card that it would have now.
+        folder: of the run.
         data: the data's name.
 
     Raises:
@@ -106,6 +108,9 @@ def refuse_changes(card, now, *, data):
     """
     if card["backend"] != now["backend"]:
         raise UserError(f"the run was begun under {card['backend']}; set KERAS_BACKEND={card['backend']}")
+    if "best_epoch" in card and not any((folder / CHECKPOINTS).glob("step-*")):
+        # Else it would begin anew, and its best network would go first.
+        raise UserError(f"{folder}: finished, and its checkpoints are gone; begin another run with --init {folder}")
     if card["data"]["fingerprint"] != now["data"]["fingerprint"]:
         raise UserError(f"{data}: not the data that the run was begun with; restore them or begin another run")
     # Another version may write the same network in another way; its variables are compared in any case.

@@ -81,7 +81,7 @@ def fit(options, *, resume=False, given=None, console=None, quiet=False, started
         folder.mkdir(parents=True)
         write_split(parts, folder / SPLIT_FILE)
     else:
-        refuse_changes(card, now, data=options.data)
+        refuse_changes(card, now, folder=folder, data=options.data)
         card |= {"status": "running", "options": now["options"]}
         card.setdefault("resumed", []).append(session())
     write_card(folder, card)

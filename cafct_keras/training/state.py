@@ -9,6 +9,8 @@ import numpy as np
 
 from cafct_keras.errors import UserError
 
+METRICS = "metrics"
+
 
 def build_state(model, *, classes):
     """Makes all the variables that Keras would make in the course of the first step.
@@ -67,10 +69,15 @@ def put_state(model, state):
         variable.assign(state[name])
 
 
-def put_metrics(model, state):
-    """The metrics' part of `put_state`."""
+def metrics_of(state):
+    """The metrics' part of a state."""
+    return {name: value for name, value in state.items() if name.startswith(f"{METRICS}/")}
+
+
+def put_metrics(model, metrics):
+    """Gives a network the metrics that `take_metrics` took from one like it."""
     for name, variable in _metrics(model).items():
-        variable.assign(state[name])
+        variable.assign(metrics[name])
 
 
 def _arrays(variables):
@@ -79,7 +86,7 @@ def _arrays(variables):
 
 
 def _metrics(model):
-    return _named("metrics", model.metrics_variables)
+    return _named(METRICS, model.metrics_variables)
 
 
 def _variables(model):

@@ -22,7 +22,7 @@ from cafct_keras.training.history import History, HistoryFiles
 from cafct_keras.training.intervals import Interval, seconds
 from cafct_keras.training.progress import TrainingProgress
 from cafct_keras.training.resume import restore_best
-from cafct_keras.training.state import build_state, put_state
+from cafct_keras.training.state import build_state, metrics_of, put_state
 from cafct_keras.training.stopping import StopRequest
 from pipelines.stream import evaluation_stream, training_stream
 
@@ -78,7 +78,7 @@ class Training:
             counter=counter,
             interval=Interval("--checkpoint-every", options.checkpoint_every),
             stop=self._stop,
-            state=checkpoint and checkpoint.state,
+            metrics=metrics_of(checkpoint.state) if checkpoint else None,
             started=started,
         )
         self.data_wait = DataWait()

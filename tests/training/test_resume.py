@@ -175,6 +175,17 @@ def test_another_recipe_is_refused(whole, options, words):
     assert words in fails("fit", "--resume", "--out", whole[1][0], *options)
 
 
+def test_a_finished_run_without_checkpoints_keeps_its_network(whole, folder, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(whole[0], copy)
+    for checkpoint in (copy / "checkpoints").glob("step-*"):
+        shutil.rmtree(checkpoint)
+    network = (copy / "model.keras").read_bytes()
+    message = fails("fit", "--resume", "--out", copy, "--epochs", 3)
+    assert f"its checkpoints are gone; begin another run with --init {copy}" in message
+    assert (copy / "model.keras").read_bytes() == network
+
+
 def test_other_data_are_refused(whole, folder, tmp_path):
     copy = copied(whole[1][-1], tmp_path)
     other = tmp_path / "other"
