@@ -14,7 +14,7 @@ from cafct_keras.models.registry import register
 from cafct_keras.models.unet import check_levels, encode
 
 
-def AttentionUNet(  # noqa: N802
+def AttentionUNet(
     *,
     input_shape=(256, 256, 3),
     dims=(64, 128, 256, 512, 1024),

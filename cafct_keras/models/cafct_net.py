@@ -26,7 +26,7 @@ ABLATIONS = ("transformer", "aff", "aspp", "gates")
 DEEPLAB_WIDTH = 64
 
 
-def CAFCTNet(  # noqa: N802
+def CAFCTNet(
     *,
     input_shape=(256, 256, 3),
     cnn="resnet34",

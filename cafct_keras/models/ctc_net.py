@@ -25,7 +25,7 @@ from cafct_keras.models.resnet import resnet_stages
 SQUEEZE_RATIOS = (1, 2, 4)
 
 
-def CTCNet(  # noqa: N802
+def CTCNet(
     *,
     input_shape=(256, 256, 3),
     cnn="resnet101",

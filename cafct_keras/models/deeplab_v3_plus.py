@@ -22,7 +22,7 @@ from cafct_keras.models.resnet import resnet_stages
 RATES = {16: (6, 12, 18), 8: (12, 24, 36)}
 
 
-def DeepLabV3Plus(  # noqa: N802
+def DeepLabV3Plus(
     *,
     input_shape=(256, 256, 3),
     cnn="resnet50",

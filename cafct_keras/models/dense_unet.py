@@ -36,7 +36,7 @@ DENSENETS = {
 }
 
 
-def DenseUNet(  # noqa: N802
+def DenseUNet(
     *,
     input_shape=(256, 256, 3),
     cnn="densenet161",

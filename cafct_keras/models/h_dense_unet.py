@@ -27,7 +27,7 @@ VOLUME_DENSENETS = {
 }
 
 
-def HDenseUNet(  # noqa: N802
+def HDenseUNet(
     *,
     input_shape=(256, 256, 7),
     cnn="densenet161",

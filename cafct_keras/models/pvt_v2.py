@@ -74,7 +74,7 @@ def pvt_stages(image, variant, *, name, drop_path_rate=None, levels=4):
     return maps
 
 
-def PVTv2(  # noqa: N802
+def PVTv2(
     variant="b2", *, input_shape=(None, None, 3), normalization=None, drop_path_rate=None, weights=None, name=None
 ):
     """PVTv2 without its classifier.

@@ -14,7 +14,7 @@ from cafct_keras.models.registry import register
 LEVELS = (1, 2, 3)
 
 
-def PVTFormer(  # noqa: N802
+def PVTFormer(
     *,
     input_shape=(256, 256, 3),
     variant="b3",

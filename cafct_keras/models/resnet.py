@@ -61,9 +61,7 @@ def resnet_stages(image, variant, *, name, levels=4, output_stride=32):
     return maps
 
 
-def ResNet(  # noqa: N802
-    variant="resnet34", *, input_shape=(None, None, 3), normalization=None, weights=None, name=None
-):
+def ResNet(variant="resnet34", *, input_shape=(None, None, 3), normalization=None, weights=None, name=None):
     """ResNet without its classifier.
 
     Args:

@@ -10,7 +10,7 @@ from cafct_keras.models.outputs import segmentation_model
 from cafct_keras.models.registry import register
 
 
-def UNet(  # noqa: N802
+def UNet(
     *,
     input_shape=(256, 256, 3),
     dims=(64, 128, 256, 512, 1024),

@@ -11,7 +11,7 @@ from cafct_keras.models.registry import register
 from cafct_keras.models.unet import check_levels
 
 
-def UNetPlusPlus(  # noqa: N802
+def UNetPlusPlus(
     *,
     input_shape=(256, 256, 3),
     dims=(32, 64, 128, 256, 512),
