@@ -1,0 +1,62 @@
+"""What `fit` adds to the bare training step: data, metrics, checkpoints, progress.
+
+Times the bare step, one epoch of `cafct-keras fit` on the phantom and the bare step again, all in this process:
+`GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python benchmarks/fitting.py [PRESET]`; the setting is the one that `cafct-keras`
+starts itself with.
+"""
+
+import itertools
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from unittest import mock
+
+from cafct_keras.benchmark import benchmark
+from cafct_keras.training import FitOptions, fit
+from cafct_keras.training.callbacks import Checkpoints
+from cafct_keras.training.data_wait import DataWait
+
+BATCH, SIZE = 8, 256
+
+
+def bare(preset: str) -> float:
+    """Seconds a step."""
+    return benchmark("train", preset=preset, batch_size=BATCH, size=SIZE, repeats=20)["ms_per_image"] * BATCH / 1000
+
+
+def fitted(preset: str) -> tuple[float, float, float]:
+    """Seconds a step, from the end of one to the end of the next; seconds a checkpoint holds them up, and its MB."""
+    ends, saves = [], []
+    save = Checkpoints.save
+
+    def timed(self, *arguments):
+        start = time.perf_counter()
+        save(self, *arguments)
+        saves.append(time.perf_counter() - start)
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.object(Checkpoints, "save", timed),
+        mock.patch.object(
+            DataWait, "on_train_batch_end", side_effect=lambda *_, **__: ends.append(time.perf_counter())
+        ),
+    ):
+        out = Path(folder) / "run"
+        fit(
+            FitOptions(preset=preset, size=SIZE, batch_size=BATCH, epochs=1, checkpoint_every="20", out=str(out)),
+            quiet=True,
+        )
+        size = max(sum(path.stat().st_size for path in each.iterdir()) for each in out.glob("checkpoints/step-*"))
+    step = statistics.median(after - before for before, after in itertools.pairwise(ends))
+    return step, statistics.median(saves), size / 1e6
+
+
+if __name__ == "__main__":
+    chosen = sys.argv[1] if len(sys.argv) > 1 else "small"
+    before, (within, held, size), after = bare(chosen), fitted(chosen), bare(chosen)
+    print(
+        f"{chosen}: bare step {before:.3f} and {after:.3f} s, in fit {within:.3f} s; "
+        f"a checkpoint of {size:.0f} MB holds training up for {held:.2f} s, {held / 300:.2%} at one in five minutes"
+    )
