@@ -4,6 +4,7 @@ Folders in Kaggle's layout are written from the phantom below FOLDER (3 GB, and 
 than what is measured), and each is prepared in a process of its own: `python benchmarks/preparing.py FOLDER`.
 """
 
+import concurrent.futures
 import os
 import subprocess
 import sys
@@ -36,7 +37,9 @@ def main(root: Path) -> None:
     for cases, slices, written, size in RUNS:
         folder = root / f"{cases}x{slices}-{written}"
         if not folder.exists():
-            write_lits_png(Phantom(cases=cases, slices=slices, size=written), folder)
+            # In another process: what prepares would begin with this one's peak of memory as its own.
+            with concurrent.futures.ProcessPoolExecutor(1) as pool:
+                pool.submit(write_lits_png, Phantom(cases=cases, slices=slices, size=written), folder).result()
         seconds, gigabytes = prepare(folder, size)
         count = cases * slices
         print(
