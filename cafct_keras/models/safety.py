@@ -6,6 +6,7 @@ only compute. Weights must lie in the file as they are: no archive members besid
 compression that a few bytes unfold from, no links to other files.
 """
 
+import io
 import json
 import os
 import re
@@ -57,7 +58,8 @@ def check_model_file(path):
         config = json.loads(archive.read(CONFIG_FILE))
         # How the model was compiled is not looked at where it is loaded for prediction.
         _check_config({name: value for name, value in config.items() if name != "compile_config"})
-        with archive.open(WEIGHTS_FILE) as file, h5py.File(file, "r") as weights:
+        # All at once: HDF5 jumps about, and each jump back in an archive's member reads it anew from its beginning.
+        with h5py.File(io.BytesIO(archive.read(WEIGHTS_FILE)), "r") as weights:
             _check_weights(weights)
 
 
