@@ -54,3 +54,26 @@ def cache_compilations():
     jax.config.update("jax_compilation_cache_dir", str(platformdirs.user_cache_path("cafct-keras") / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def make_deterministic():
+    """Keeps GPUs from adding up in whatever order comes first, at some cost of speed. CPUs are deterministic as it is.
+
+    Under JAX it counts from the first computation on: call it before.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "jax":
+        flags = os.environ.get("XLA_FLAGS", "")
+        if "--xla_gpu_deterministic_ops" not in flags:
+            os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+    elif backend == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    else:
+        import torch
+
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)

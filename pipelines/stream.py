@@ -27,6 +27,7 @@ def training_stream(
     augmentation: Augmentation | None = None,
     foreground_fraction: float | None = None,
     start_step: int = 0,
+    share: tuple[int, int] = (0, 1),
 ):
     """Streams the global steps `start_step`..`steps` - 1.
 
@@ -41,14 +42,15 @@ def training_stream(
         augmentation: random changes; None for none.
         foreground_fraction: share of slices that show the (last) target, see `sampled_batch`; None for as they come.
         start_step: global step to start at, 0..`steps`.
+        share: which of how many equal parts of every batch is streamed, where processes share the batches.
 
     Returns:
         `tf.data.Dataset` of `steps - start_step` pairs: images `(B, H, W, K)` float32 in 0..1, grey three times or
-        the slice among its neighbours; targets `(B, H, W, C)` float32, 0 or 1.
+        the slice among its neighbours; targets `(B, H, W, C)` float32, 0 or 1. B is the part's share of `batch_size`.
 
     Raises:
         DataError: `batch_size` is not in 1..number of slices, or `foreground_fraction` cannot be had.
-        ValueError: `start_step` is not in 0..`steps`.
+        ValueError: `start_step` is not in 0..`steps`, or the batch has no such part.
     """
     count = len(slices.names)
     if not 1 <= batch_size <= count:
@@ -56,9 +58,11 @@ def training_stream(
     if not 0 <= start_step <= steps:
         raise ValueError(f"start_step={start_step} must be in 0..{steps}")
     draw = _drawing(slices, batch_size=batch_size, seed=seed, foreground_fraction=foreground_fraction)
+    part = _part(batch_size, share)
 
     def make(step):
         epoch, indices, rounds = draw(step)
+        indices, rounds = indices[part], rounds[part]
         images, masks = slices.gather_images(indices), slices.masks[indices]
         if augmentation not in (None, Augmentation()):
             # A slice that comes again in an epoch is changed in another way.
@@ -66,10 +70,10 @@ def training_stream(
             images, masks = augment(images, masks, keys, augmentation)
         return network_images(images, context=slices.context), masks.astype(np.float32, copy=False)
 
-    return _stream(make, range(start_step, steps), _batch_shapes(slices, batch_size))
+    return _stream(make, range(start_step, steps), _batch_shapes(slices, len(part)))
 
 
-def evaluation_stream(slices: Slices, *, batch_size: int):
+def evaluation_stream(slices: Slices, *, batch_size: int, share: tuple[int, int] = (0, 1)):
     """Streams every slice once, in order.
 
     The last batch is filled up with slice 0 at weight 0, so that the network is compiled for one batch size only.
@@ -77,6 +81,7 @@ def evaluation_stream(slices: Slices, *, batch_size: int):
     Args:
         slices: the slices; there may be fewer than `batch_size`.
         batch_size: slices in a batch, 1 or more.
+        share: which of how many equal parts of every batch is streamed, where processes share the batches.
 
     Returns:
         `tf.data.Dataset` of images `(B, H, W, K)` float32 in 0..1, targets `(B, H, W, C)` float32, 0 or 1, and
@@ -90,14 +95,15 @@ def evaluation_stream(slices: Slices, *, batch_size: int):
         raise DataError("no slices to evaluate on; choose a split that has some")
     if batch_size < 1:
         raise DataError(f"--batch-size {batch_size}: give 1 or more")
+    part = _part(batch_size, share)
 
     def make(number):
-        positions = number * batch_size + np.arange(batch_size)
+        positions = number * batch_size + part
         indices = np.where(positions < count, positions, 0)
         images = network_images(slices.gather_images(indices), context=slices.context)
         return images, slices.masks[indices].astype(np.float32), (positions < count).astype(np.float32)
 
-    return _stream(make, range(-(-count // batch_size)), (*_batch_shapes(slices, batch_size), (batch_size,)))
+    return _stream(make, range(-(-count // batch_size)), (*_batch_shapes(slices, len(part)), (len(part),)))
 
 
 def batch_names(
@@ -140,6 +146,14 @@ def _drawing(slices: Slices, *, batch_size: int, seed: int, foreground_fraction:
     return functools.partial(
         sampled_batch, foreground=foreground, fraction=foreground_fraction, batch_size=batch_size, seed=seed
     )
+
+
+def _part(batch_size: int, share: tuple[int, int]) -> np.ndarray:
+    """Places of a part within its batch."""
+    index, count = share
+    if not 0 <= index < count or batch_size % count:
+        raise ValueError(f"share={share}: a batch of {batch_size} has no such part")
+    return np.arange(batch_size).reshape(count, -1)[index]
 
 
 def _batch_shapes(slices: Slices, batch_size: int) -> tuple[tuple[int, ...], ...]:

@@ -10,11 +10,10 @@ import time
 import keras
 
 from cafct_keras.models.saving import MODEL_FILE
-from cafct_keras.training.checkpoints import flush
+from cafct_keras.training.checkpoints import CHECKPOINTS, flush
 from cafct_keras.training.state import put_metrics, take_metrics, take_state
 from cafct_keras.training.stopping import RunStoppedError
 
-CHECKPOINTS = "checkpoints"
 LAST_FILE = pathlib.Path(CHECKPOINTS) / "last.keras"
 
 
@@ -94,7 +93,7 @@ class Checkpoints(keras.callbacks.Callback):
     JAX reading `model` there is what brings the variables up to date.
 
     Args:
-        store: a `CheckpointStore`.
+        store: a `CheckpointStore`; None where another process writes.
         history: of the run; its position is kept up to date.
         folder: of the run; its best network is kept with each checkpoint.
         counter: of steps.
@@ -124,7 +123,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         self._history.epoch, self._history.batch = self._epoch, self._counter.batch(self._epoch, batch)
-        reason = self._stop.reason
+        reason = self._stop.reason()
         if reason or self._interval.due(self._counter.step(self._epoch, batch)):
             self.save()
         if reason:
@@ -135,7 +134,7 @@ class Checkpoints(keras.callbacks.Callback):
         self._history.epoch, self._history.batch = epoch, self._counter.steps_per_epoch
 
     def on_test_batch_begin(self, batch, logs=None):
-        if reason := self._stop.reason:
+        if reason := self._stop.reason():
             self.save(self._metrics)
             raise RunStoppedError(reason)
 
@@ -145,6 +144,8 @@ class Checkpoints(keras.callbacks.Callback):
         Args:
             metrics: to save in place of the network's own.
         """
+        if self._store is None:
+            return
         state = {**take_state(self.model), **(metrics or {})}
         if not all(math.isfinite(value.sum()) for value in state.values() if value.dtype.kind == "f"):
             return

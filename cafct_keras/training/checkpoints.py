@@ -18,6 +18,7 @@ import numpy as np
 
 from cafct_keras.errors import UserError
 
+CHECKPOINTS = "checkpoints"
 STATE_FILE = "state.npz"
 PROGRESS_FILE = "progress.json"
 SUMS_FILE = "SHA256SUMS"

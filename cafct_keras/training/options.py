@@ -50,6 +50,10 @@ class FitOptions:
         out: run folder to make; None for `runs/` and a name that is free.
         checkpoint_every: steps between checkpoints, or a length of time such as `"5m"`.
         time_limit: length of time after which the run stops by itself, so that it can go on; None for none.
+        deterministic: whether GPUs are kept from adding up in an order of chance; CPUs never do.
+        devices: that share every batch, of each process.
+        coordinator, processes, process_id: where the first process listens (`HOST:PORT`), how many there are and which
+            this one is; None for one process alone.
     """
 
     data: str = "phantom"
@@ -85,6 +89,11 @@ class FitOptions:
     out: str | None = None
     checkpoint_every: str = "5m"
     time_limit: str | None = None
+    deterministic: bool = False
+    devices: int = 1
+    coordinator: str | None = None
+    processes: int | None = None
+    process_id: int | None = None
 
     def resolved(self):
         """These options with every None decided and everything checked that needs no data.
@@ -152,6 +161,8 @@ class FitOptions:
         Interval("--checkpoint-every", self.checkpoint_every)
         if self.time_limit is not None:
             seconds("--time-limit", self.time_limit)
+        if self.devices < 1:
+            raise UserError(f"--devices {self.devices}: give 1 or more")
 
 
 def _one_of(option, value, known):

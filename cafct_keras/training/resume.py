@@ -9,13 +9,15 @@ import shutil
 
 from cafct_keras.errors import UserError
 from cafct_keras.models.saving import MODEL_FILE, RUN_FILE, read_run
-from cafct_keras.training.callbacks import CHECKPOINTS
+from cafct_keras.training.checkpoints import CHECKPOINTS
 from cafct_keras.training.options import FitOptions
 from pipelines.augmentation import Augmentation
 
 NAMES = {"model_options": "--model-option", "augmentation": "augmentation"}
-# Where and for how long a run goes on; all others say what it is. Data may have moved: their fingerprint counts.
-FREE = {"data", "cache", "epochs", "out", "checkpoint_every", "time_limit"}
+# Where a run goes on and for how long; all others say what it is. Data may have moved: their fingerprint counts.
+FREE = {"data", "cache", "epochs", "out"}
+# Of one process; another one need not do as the one before.
+SESSION = {"checkpoint_every", "time_limit", "devices", "coordinator", "processes", "process_id"}
 
 
 def find_run(options, given):
@@ -33,9 +35,9 @@ def find_run(options, given):
     """
     if options.out is None:
         raise UserError("--resume: give --out RUN, the folder of the run")
-    if pathlib.Path(options.out).exists():
+    if not _is_free(options.out):
         return read_run(options.out)
-    if given is not None and not set(given) - (FREE - {"data"}):
+    if given is not None and not set(given) - SESSION - (FREE - {"data"}):
         raise UserError(f"--out {options.out}: no run here to resume; give the folder of a run")
     return None
 
@@ -46,7 +48,7 @@ def refuse_existing(out):
     Raises:
         UserError: anything is.
     """
-    if not pathlib.Path(out).exists():
+    if _is_free(out):
         return
     if not (pathlib.Path(out) / RUN_FILE).is_file():
         raise UserError(f"--out {out}: exists already; give another name or remove it")
@@ -82,12 +84,13 @@ def continued(options, card, given):
     asked = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
     asked = {name: value for name, value in asked.items() if (value is not None if given is None else name in given)}
     for name, value in asked.items():
-        if name not in FREE and value != getattr(begun, name):
+        if name not in FREE | SESSION and value != getattr(begun, name):
             raise UserError(
                 f"{NAMES.get(name, '--' + name.replace('_', '-'))} {_shown(value)}: the run in {options.out} was begun "
                 f"with {_shown(getattr(begun, name))}; leave the option out, or begin another run"
             )
-    changed = dataclasses.replace(begun, **{name: value for name, value in asked.items() if name in FREE})
+    changes = {name: value for name, value in asked.items() if name in FREE}
+    changed = dataclasses.replace(begun, **changes, **{name: getattr(options, name) for name in SESSION})
     changed.check_session()
     if changed.epochs < begun.epochs:
         raise UserError(f"--epochs {changed.epochs}: the run in {options.out} was begun for {begun.epochs}; give more")
@@ -148,6 +151,12 @@ def held(folder):
         yield
     finally:
         os.close(handle)
+
+
+def _is_free(out):
+    """Whether there is nothing, or an empty folder, or what a process left that was killed as it made a run folder."""
+    out = pathlib.Path(out)
+    return not out.exists() or (out.is_dir() and all(path.name == f".{RUN_FILE}" for path in out.iterdir()))
 
 
 def _recorded(options):

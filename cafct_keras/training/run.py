@@ -1,6 +1,7 @@
 """One training run, from options to a complete run folder, begun or continued."""
 
 import contextlib
+import functools
 import pathlib
 import time
 import warnings
@@ -9,14 +10,14 @@ import keras
 import numpy as np
 from rich.console import Console
 
-from cafct_keras.backend import cache_compilations
+from cafct_keras.backend import cache_compilations, make_deterministic
 from cafct_keras.errors import UserError
-from cafct_keras.models import load_model
-from cafct_keras.optimizers import make_optimizer
 from cafct_keras.training import figures
 from cafct_keras.training.beginning import begin
 from cafct_keras.training.card import headline, new_card, session, summary, write_card, write_split
 from cafct_keras.training.compiling import make_model
+from cafct_keras.training.devices import distributed
+from cafct_keras.training.failures import explained
 from cafct_keras.training.resume import continued, find_run, held, refuse_changes, refuse_existing
 from cafct_keras.training.stopping import RunStoppedError
 from cafct_keras.training.training import Training
@@ -61,35 +62,47 @@ def fit(options, *, resume=False, given=None, console=None, quiet=False, started
         refuse_existing(options.out)
     else:
         options = continued(options, card, given)
-    folder = pathlib.Path(options.out)
-    if card and card["status"] == "finished" and options.epochs == card["options"]["epochs"]:
-        _say(console, f"{folder}: finished already; give more --epochs to train on\n{summary(card, folder)}")
-        return card
-
-    cache_compilations()
+        if card["status"] == "finished" and options.epochs == card["options"]["epochs"]:
+            folder = pathlib.Path(options.out)
+            _say(console, f"{folder}: finished already; give more --epochs to train on\n{summary(card, folder)}")
+            return card
     # What Keras numbers is numbered from the start, so that a process that trains several networks names their state as
     # a fresh one does.
     keras.utils.clear_session(free_memory=False)
+    if options.deterministic:
+        make_deterministic()
+    with explained(options), distributed(options) as team:
+        console = console if team.chief else Console(quiet=True)
+        return _fit(options, card, team=team, console=console, quiet=quiet, started=started)
+
+
+def _fit(options, card, *, team, console, quiet, started):
+    """Loads data and network, and trains; `card` is None for a run that begins."""
+    folder = pathlib.Path(options.out)
+    cache_compilations()
     keras.utils.set_random_seed(options.seed)
     keras.config.set_dtype_policy(options.precision)
     source, parts = _load(options)
     model = make_model(options, channels=parts["train"].channels, classes=len(parts["train"].targets))
-    make_optimizer(options.optimizer, learning_rate=options.learning_rate)  # or an error, before anything is written
     now = new_card(options, source, parts, model)
     if card is None:
         card = {**now, "began_with": begin(model, options)}
-        folder.mkdir(parents=True)
-        write_split(parts, folder / SPLIT_FILE)
     else:
         refuse_changes(card, now, folder=folder, data=options.data)
         card |= {"status": "running", "options": now["options"]}
         card.setdefault("resumed", []).append(session())
-    write_card(folder, card)
-    for note in source.notes:
-        _say(console, note)
-    _say(console, headline(options, card, folder))
-    with held(folder), _quiet_keras():
-        return _train(options, card, parts, model, console=console, quiet=quiet, started=started)
+    training = Training(model, options, parts, schedule_epochs=card["schedule_epochs"], team=team)
+    train = functools.partial(_train, training, options, card, parts, team=team)
+    if not team.chief:
+        return train(console=console, quiet=quiet, started=started)
+    folder.mkdir(parents=True, exist_ok=True)
+    with held(folder):
+        write_card(folder, card)
+        write_split(parts, folder / SPLIT_FILE)
+        for note in source.notes:
+            _say(console, note)
+        _say(console, headline(options, card, folder))
+        return train(console=console, quiet=quiet, started=started)
 
 
 def _load(options):
@@ -114,24 +127,16 @@ def _load(options):
     return source, parts
 
 
-def _train(options, card, parts, model, *, console, quiet, started):
+def _train(training, options, card, parts, *, team, console, quiet, started):
     """Trains, scores the best network and draws it; returns the card."""
     folder = pathlib.Path(options.out)
-    training = Training(
-        model,
-        options,
-        parts,
-        schedule_epochs=card.get("schedule_epochs", options.epochs),
-        folder=folder,
-        console=console,
-        quiet=quiet,
-        started=started,
-    )
+    training.prepare(console=console, quiet=quiet, started=started)
     history = training.history
     since = started - history.seconds
     card["status"] = "stopped"
     try:
-        training.run()
+        with _quiet_keras():
+            training.run()
     except RunStoppedError as stopped:
         card["status"] = "interrupted"
         raise RunStoppedError(
@@ -140,21 +145,25 @@ def _train(options, card, parts, model, *, console, quiet, started):
         ) from None
     finally:
         card["seconds"] = {"first_step": training.progress.first_step_s, "total": time.perf_counter() - since}
-        write_card(folder, card)
+        if team.chief:
+            with contextlib.suppress(OSError):  # of a full disk, which is told already
+                write_card(folder, card)
     if training.bad_step is not None:
         raise _non_finite(training.bad_step, options, parts["train"], history, folder)
+    if not team.chief:
+        return card
 
-    # From here on the best network, not the last.
-    model.set_weights(load_model(folder).get_weights())
-    card["best_epoch"] = history.best_epoch + 1
-    card["validation"] = training.evaluate("validation")
-    if parts["test"].names:
-        card["test"] = training.evaluate("test")
+    with _quiet_keras():
+        best = training.take_best()
+        card["best_epoch"] = history.best_epoch + 1
+        card["validation"] = training.evaluate("validation")
+        if parts["test"].names:
+            card["test"] = training.evaluate("test")
+        figures.plot_curves(history.by_name(), folder / "curves.png", dice=training.dice)
+        _plot_samples(best, parts["test"] if parts["test"].names else parts["validation"], folder / "samples.png")
     card["status"] = "finished"
     card["data_wait"] = training.data_wait.share
     card["seconds"]["total"] = time.perf_counter() - since
-    figures.plot_curves(history.by_name(), folder / "curves.png", dice=training.dice)
-    _plot_samples(model, parts["test"] if parts["test"].names else parts["validation"], folder / "samples.png")
     write_card(folder, card)
     _say(console, summary(card, folder))
     return card

@@ -39,6 +39,11 @@ def take_state(model):
     return _arrays(_variables(model))
 
 
+def metrics_of(state):
+    """The metrics' part of a state."""
+    return {name: value for name, value in state.items() if name.startswith(f"{METRICS}/")}
+
+
 def take_metrics(model):
     """The metrics' part of `take_state`."""
     return _arrays(_metrics(model))
@@ -67,11 +72,6 @@ def put_state(model, state):
         raise UserError(f"the checkpoint is of another network or optimiser: it {differences[0]}{more}")
     for name, variable in variables.items():
         variable.assign(state[name])
-
-
-def metrics_of(state):
-    """The metrics' part of a state."""
-    return {name: value for name, value in state.items() if name.startswith(f"{METRICS}/")}
 
 
 def put_metrics(model, metrics):

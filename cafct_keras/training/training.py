@@ -5,19 +5,19 @@ import pathlib
 
 import keras
 
-from cafct_keras.models import logits_model
+from cafct_keras.models import load_model, logits_model
 from cafct_keras.training.beginning import begin
 from cafct_keras.training.callbacks import (
-    CHECKPOINTS,
     Checkpoints,
     KeptNetworks,
     NonFiniteGuard,
     StepCounter,
     Validation,
 )
-from cafct_keras.training.checkpoints import CheckpointStore
+from cafct_keras.training.checkpoints import CHECKPOINTS, CheckpointStore
 from cafct_keras.training.compiling import compile_for_training
 from cafct_keras.training.data_wait import DataWait
+from cafct_keras.training.devices import Team
 from cafct_keras.training.history import History, HistoryFiles
 from cafct_keras.training.intervals import Interval, seconds
 from cafct_keras.training.progress import TrainingProgress
@@ -28,53 +28,60 @@ from pipelines.stream import evaluation_stream, training_stream
 
 
 class Training:
-    """Trains a network, beginning with the newest checkpoint in the run folder where there is one.
+    """Trains a network.
 
     Args:
         model: the network, ending in a sigmoid.
         options: of the run.
         parts: slices by part.
         schedule_epochs: see `compile_for_training`.
-        folder: of the run.
-        console: a `rich.console.Console`.
-        quiet: plain lines even on a terminal.
-        started: `time.perf_counter()` at the start of the command.
+        team: the processes that train together; only the chief writes.
 
     Attributes:
         trained: the same network to logits, compiled.
         dice: name of the metric that counts.
-        history: of the run so far.
-        data_wait: of this process.
-        progress: of this process.
+        history, data_wait, progress: of the run and of this process, once it is prepared.
+
+    Raises:
+        UserError: the optimiser cannot be made.
     """
 
-    def __init__(self, model, options, parts, *, schedule_epochs, folder, console, quiet, started):
+    def __init__(self, model, options, parts, *, schedule_epochs, team):
+        self._model = model
         self._options = options
+        self._folder = pathlib.Path(options.out)
+        self._schedule_epochs = schedule_epochs
         self._parts = parts
+        self._team = team
         self._slices = parts["train"]
         self._steps_per_epoch = len(self._slices.names) // options.batch_size
-        self.trained = logits_model(model)
-        self.dice = compile_for_training(
-            self.trained,
-            options,
-            targets=self._slices.targets,
-            steps_per_epoch=self._steps_per_epoch,
-            schedule_epochs=schedule_epochs,
-        )
-        self._store = CheckpointStore(pathlib.Path(folder) / CHECKPOINTS)
-        checkpoint = self._restore(model, folder, console)
+        self._compile()
+
+    def prepare(self, *, console, quiet, started):
+        """Goes to the newest checkpoint in the run folder, where there is one.
+
+        Args:
+            console: a `rich.console.Console`.
+            quiet: plain lines even on a terminal.
+            started: `time.perf_counter()` at the start of the command.
+
+        Raises:
+            UserError: the checkpoint is of another network, or all are damaged.
+        """
+        options, team = self._options, self._team
+        checkpoint = self._restore(console)
         counter = StepCounter(
             steps_per_epoch=self._steps_per_epoch,
             first_epoch=self.history.epoch,
             first_batch=self.history.batch,
         )
         limit = options.time_limit and seconds("--time-limit", options.time_limit)
-        self._stop = StopRequest(time_limit=limit, started=started)
+        self._stop = StopRequest(team=team, time_limit=limit, started=started)
         self._guard = NonFiniteGuard(self.trained, counter=counter)
         self._checkpoints = Checkpoints(
-            store=self._store,
+            store=self._store if team.chief else None,
             history=self.history,
-            folder=folder,
+            folder=self._folder,
             counter=counter,
             interval=Interval("--checkpoint-every", options.checkpoint_every),
             stop=self._stop,
@@ -85,21 +92,19 @@ class Training:
         self.progress = TrainingProgress(
             epochs=options.epochs, counter=counter, dice=self.dice, console=console, quiet=quiet, started=started
         )
-        self._files = HistoryFiles(self.history, folder)
-        validation = Validation(self._evaluate_validation, checkpoints=self._checkpoints)
-        networks = KeptNetworks(
-            model, folder=folder, history=self.history, monitor=f"val_{self.dice}", guard=self._guard
-        )
         # In this order: the first ones write an epoch's logs, the others read them.
         self._callbacks = [
             self.data_wait,
             self._guard,
             self._checkpoints,
-            validation,
-            networks,
-            self._files,
-            self.progress,
+            Validation(functools.partial(self.evaluate, "validation"), checkpoints=self._checkpoints),
         ]
+        self._files = None
+        if team.chief:
+            restore_best(self._folder, checkpoint)
+            self._files = HistoryFiles(self.history, self._folder)
+            kept = {"folder": self._folder, "history": self.history, "monitor": f"val_{self.dice}"}
+            self._callbacks += [KeptNetworks(self._model, guard=self._guard, **kept), self._files, self.progress]
 
     @property
     def bad_step(self):
@@ -120,30 +125,51 @@ class Training:
                 self._checkpoints.save()
         finally:
             self.progress.close()
-            self._files.close()
+            if self._files:
+                self._files.close()
             self._store.wait()
 
     def evaluate(self, part, callbacks=None):
         """Scores by name, of one part of the data."""
-        stream = evaluation_stream(self._parts[part], batch_size=self._options.batch_size)
+        stream = evaluation_stream(self._parts[part], batch_size=self._options.batch_size, share=self._team.share)
         scores = self.trained.evaluate(stream, callbacks=callbacks, return_dict=True, verbose=0)
         return {name: float(value) for name, value in scores.items()}
 
-    def _evaluate_validation(self, callbacks):
-        return self.evaluate("validation", callbacks)
+    def take_best(self):
+        """Goes over from the last network to the best, which this process scores by itself; returns it."""
+        if self._team.count == 1:
+            self._model.set_weights(load_model(self._folder).get_weights())
+        else:
+            keras.distribution.set_distribution(None)
+            self._team = Team()
+            self._model = load_model(self._folder)
+            self._compile()
+        return self._model
 
-    def _restore(self, model, folder, console):
+    def _compile(self):
+        self.trained = logits_model(self._model)
+        self.dice = compile_for_training(
+            self.trained,
+            self._options,
+            targets=self._slices.targets,
+            steps_per_epoch=self._steps_per_epoch,
+            schedule_epochs=self._schedule_epochs,
+        )
+
+    def _restore(self, console):
         build_state(self.trained, classes=len(self._slices.targets))
         say = functools.partial(console.print, highlight=False, soft_wrap=True)
-        checkpoint = self._store.latest(warn=say)
+        with self._team.chief_first("checkpoints are looked through"):
+            self._store = CheckpointStore(self._folder / CHECKPOINTS)
+            checkpoint = self._store.latest(warn=say)
+        self._team.meet("checkpoints are read")
         self.history = History()
         if checkpoint:
             put_state(self.trained, checkpoint.state)
             self.history = History(**checkpoint.progress)
             say(f"goes on after {self.history.batch} steps of epoch {self.history.epoch + 1}")
         else:
-            begin(model, self._options)
-        restore_best(folder, checkpoint)
+            begin(self._model, self._options)
         return checkpoint
 
     def _steps(self):
@@ -168,6 +194,7 @@ class Training:
             seed=options.seed,
             augmentation=options.augmentation,
             foreground_fraction=options.foreground_fraction,
+            share=self._team.share,
         )
         self.trained.fit(
             self.data_wait.timed(stream),

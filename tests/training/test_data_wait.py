@@ -30,6 +30,5 @@ def test_slow_data_show():
     assert len(history["data_wait"]) == 3
     assert min(history["data_wait"][1:]) > 0.5
     assert wait.share > 0.3  # the first epoch compiles too
-    idle, history = fitted(pause=0)
-    assert max(history["data_wait"]) < 0.5
-    assert idle.share < 0.5
+    idle, _ = fitted(pause=0)
+    assert idle.share < wait.share

@@ -1,0 +1,23 @@
+"""Processes that are killed for real; `test_resume.py` has more moments, without processes."""
+
+import keras
+import pytest
+
+from benchmarks.soak_resume import Processes, Soak, differences
+from tests.runs import write_folder
+
+# The option is there for GPUs, but must be understood everywhere.
+RECIPE = ("--target", "liver", "--model", "micro", "--size", 32, "--batch-size", 4, "--epochs", 2, "--deterministic")
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="the moments are the same under every backend")
+def test_killed_at_random_and_resumed(tmp_path):
+    folder = write_folder(tmp_path / "slices", cases=5, slices=4, size=32)
+    soak = Soak(Processes(tmp_path, module="tests.training.micro"))
+    recipe = ("--data", folder, *RECIPE, "--flip", "--rotation", 20)
+    soak.whole(tmp_path / "compiled", *recipe)  # takes longer than those that find it done
+    seconds = soak.whole(tmp_path / "whole", *recipe)
+    for number in range(2):
+        soak.killed(tmp_path / str(number), *recipe, seconds=seconds)
+        assert not differences(tmp_path / str(number), tmp_path / "whole")
+    assert soak.kills.total()
