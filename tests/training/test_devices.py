@@ -140,6 +140,6 @@ def test_devices_that_are_not_there(folder, tmp_path):
         assert "--devices 64: there are" in message
         assert "XLA_FLAGS=--xla_force_host_platform_device_count=64" in message
     else:
-        assert "several devices need the JAX backend" in message
+        assert "several of them need the JAX backend" in message
     assert "--devices 0: give 1 or more" in fails("fit", "--data", folder, *RECIPE, "--devices", 0)
     assert not (tmp_path / "run").exists()
