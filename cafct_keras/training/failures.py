@@ -47,7 +47,7 @@ def _disk(error):
     # HDF5 tells the number in its text alone.
     if error.errno in FULL or any(f"errno = {number}" in str(error) for number in FULL):
         return f"no space left on the disk{f' of {error.filename}' if error.filename else ''}: make room"
-    return f"{error.filename or 'disk'}: {error.strerror or error}: put that right"
+    return f"{error.filename or 'input or output'}: {error.strerror or error}: put that right"
 
 
 def _go_on(out):

@@ -15,6 +15,7 @@ from cafct_keras.errors import UserError
 from cafct_keras.training import figures
 from cafct_keras.training.beginning import begin
 from cafct_keras.training.card import headline, new_card, session, summary, write_card, write_split
+from cafct_keras.training.checkpoints import CHECKPOINTS
 from cafct_keras.training.compiling import make_model
 from cafct_keras.training.devices import distributed
 from cafct_keras.training.failures import explained
@@ -91,6 +92,8 @@ def _fit(options, card, *, team, console, quiet, started):
         refuse_changes(card, now, folder=folder, data=options.data)
         card |= {"status": "running", "options": now["options"]}
         card.setdefault("resumed", []).append(session())
+        if not any((folder / CHECKPOINTS).glob("step-*")):  # killed before its first
+            begin(model, options)
     training = Training(model, options, parts, schedule_epochs=card["schedule_epochs"], team=team)
     train = functools.partial(_train, training, options, card, parts, team=team)
     if not team.chief:
@@ -146,8 +149,7 @@ def _train(training, options, card, parts, *, team, console, quiet, started):
     finally:
         card["seconds"] = {"first_step": training.progress.first_step_s, "total": time.perf_counter() - since}
         if team.chief:
-            with contextlib.suppress(OSError):  # of a full disk, which is told already
-                write_card(folder, card)
+            write_card(folder, card)
     if training.bad_step is not None:
         raise _non_finite(training.bad_step, options, parts["train"], history, folder)
     if not team.chief:

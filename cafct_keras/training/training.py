@@ -6,7 +6,6 @@ import pathlib
 import keras
 
 from cafct_keras.models import load_model, logits_model
-from cafct_keras.training.beginning import begin
 from cafct_keras.training.callbacks import (
     Checkpoints,
     KeptNetworks,
@@ -112,17 +111,18 @@ class Training:
         return self._guard.step
 
     def run(self):
-        """Trains to the last epoch, with a checkpoint at its end.
+        """Trains to the last epoch, with a checkpoint at its end; does nothing where that is there already.
 
         Raises:
             RunStoppedError: it was to stop before; there is a checkpoint of where it stands.
         """
         try:
-            with self._stop.listening():
-                self._steps()
-            if self.bad_step is None:
-                self.history.epoch, self.history.batch = self._options.epochs, 0
-                self._checkpoints.save()
+            if self.history.epoch < self._options.epochs:
+                with self._stop.listening():
+                    self._steps()
+                if self.bad_step is None:
+                    self.history.epoch, self.history.batch = self._options.epochs, 0
+                    self._checkpoints.save()
         finally:
             self.progress.close()
             if self._files:
@@ -168,8 +168,6 @@ class Training:
             put_state(self.trained, checkpoint.state)
             self.history = History(**checkpoint.progress)
             say(f"goes on after {self.history.batch} steps of epoch {self.history.epoch + 1}")
-        else:
-            begin(self._model, self._options)
         return checkpoint
 
     def _steps(self):

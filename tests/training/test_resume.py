@@ -98,6 +98,19 @@ def test_killed_at_any_moment(whole, tmp_path, moment):
 
 
 @pytest.mark.backends
+def test_killed_after_the_last_checkpoint(whole, tmp_path):
+    """Nothing is left but to score the best network."""
+    copy = copied(whole[0], tmp_path)
+    card = json.loads((copy / "run.json").read_text())
+    for name in ("best_epoch", "validation", "test"):
+        del card[name]
+    (copy / "run.json").write_text(json.dumps({**card, "status": "running"}))
+    result = run("fit", "--resume", "--out", copy)
+    assert result.code == 0, result
+    assert_same(copy, whole[0])
+
+
+@pytest.mark.backends
 @pytest.mark.parametrize("step", [2, 3], ids=["in mid-epoch", "before the validation"])
 def test_sigterm_then_resume(whole, folder, tmp_path, step):
     out = tmp_path / "run"
