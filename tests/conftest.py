@@ -8,8 +8,8 @@ import cafct_keras  # noqa: F401  (chooses the backend before any test imports K
 # Two workers and three backends share the cores: one thread pool each would only fight.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# One small finished run, for every test that needs one.
-pytest_plugins = ["tests.runs"]
+# Finished runs for every test that needs one, and the network that `tests.training.micro` registers.
+pytest_plugins = ["tests.runs", "tests.evaluating", "tests.training.micro"]
 
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 

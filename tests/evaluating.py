@@ -6,10 +6,12 @@ import json
 import keras
 import nibabel
 import numpy as np
+import pytest
 
 from cafct_keras.models.saving import RUN_FORMAT
 from cafct_keras.training import FitOptions
 from pipelines import open_source
+from tests.cli import run
 
 SIZE, SLICES = 32, 6
 SPACING = (5.0, 0.8, 0.8)
@@ -83,3 +85,35 @@ def make_run(folder, data, *, cuts=(0.45, 0.78), target="both", intensity=None, 
     }
     (folder / "run.json").write_text(json.dumps(card))
     return folder
+
+
+def specks(number, hu):
+    """Bright specks outside the liver, in every scan: false positives of liver and lesion."""
+    hu[1, 1:3, 1:3] = LESION
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory):
+    return write_scans(tmp_path_factory.mktemp("scans") / "clean")
+
+
+@pytest.fixture(scope="module")
+def speckled(tmp_path_factory):
+    return write_scans(tmp_path_factory.mktemp("scans") / "speckled", spoil=specks)
+
+
+@pytest.fixture(scope="module")
+def perfect(scans, tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("runs") / "perfect", scans)
+
+
+@pytest.fixture(scope="module")
+def blind(scans, tmp_path_factory):
+    """Predicts nothing at all."""
+    return make_run(tmp_path_factory.mktemp("runs") / "blind", scans, cuts=(2.0, 2.0))
+
+
+def evaluated(*arguments, code=0):
+    result = run("evaluate", *arguments, "--json")
+    assert result.code == code, result
+    return result

@@ -14,44 +14,12 @@ from cafct_keras.evaluation.console import summary
 from pipelines.sources.lits_png_writer import write_lits_png
 from pipelines.sources.nifti import Nifti
 from pipelines.sources.phantom import Phantom
-from tests.cli import fails, run
-from tests.evaluating import LESION, SIZE, SLICES, make_run, write_scans
+from tests.cli import fails
+from tests.evaluating import SIZE, SLICES, evaluated, make_run, write_scans
 from tests.evaluation.drawn import figures, higher_is_better
 from tests.evaluation.report.browser import find_browser, measure
 
 FILES = {"report.html", "evaluation.json", "cases.csv", "slices.csv"}
-
-
-def specks(number, hu):
-    """Bright specks outside the liver, in every scan: false positives of liver and lesion."""
-    hu[1, 1:3, 1:3] = LESION
-
-
-@pytest.fixture(scope="module")
-def scans(tmp_path_factory):
-    return write_scans(tmp_path_factory.mktemp("scans") / "clean")
-
-
-@pytest.fixture(scope="module")
-def speckled(tmp_path_factory):
-    return write_scans(tmp_path_factory.mktemp("scans") / "speckled", spoil=specks)
-
-
-@pytest.fixture(scope="module")
-def perfect(scans, tmp_path_factory):
-    return make_run(tmp_path_factory.mktemp("runs") / "perfect", scans)
-
-
-@pytest.fixture(scope="module")
-def blind(scans, tmp_path_factory):
-    """Predicts nothing at all."""
-    return make_run(tmp_path_factory.mktemp("runs") / "blind", scans, cuts=(2.0, 2.0))
-
-
-def evaluated(*arguments, code=0):
-    result = run("evaluate", *arguments, "--json")
-    assert result.code == code, result
-    return result
 
 
 def test_a_perfect_network(perfect, tmp_path):
@@ -113,77 +81,6 @@ def test_scores_are_those_of_training(trained):
     positive = card["test"]["dice_per_slice_positive"]
     assert overlap["per_slice_positive"]["dice"]["value"] == pytest.approx(positive, abs=1e-4)
     assert document["data"]["warnings"] == []
-
-
-def test_the_threshold_is_chosen_on_validation_alone(scans, tmp_path, monkeypatch):
-    """Cuts that are too low: the best threshold is higher than 0.5, and no test case is read to find it."""
-    network = make_run(tmp_path / "run", scans, cuts=(0.2, 0.64))
-    read = []
-    case = Nifti.case
-    monkeypatch.setattr(Nifti, "case", lambda self, name: read.append(self.parts[name]) or case(self, name))
-    document = evaluated(network, "--threshold", "auto").json
-    assert read == ["validation"] * 2 + ["test"] * 3
-    threshold = document["threshold"]
-    assert threshold["value"] > 0.7
-    assert (threshold["chosen_on"], threshold["rule"]) == ("validation", "pooled_dice")
-    dice = document["results"][0]["summary"]["targets"]["lesion"]["overlap"]["pooled"]["dice"]["value"]
-    assert (
-        dice
-        > evaluated(network).json["results"][0]["summary"]["targets"]["lesion"]["overlap"]["pooled"]["dice"]["value"]
-    )
-    # Other test cases, the same threshold.
-    other = write_scans(tmp_path / "other", spoil=lambda number, hu: hu.__imul__(-1) if number in (2, 3, 5) else None)
-    document = evaluated(network, "--data", other, "--threshold", "auto").json
-    assert document["threshold"] == threshold
-    for option in ("--threshold", "--postprocess"):
-        for part in ("validation", "all"):
-            message = fails("evaluate", network, option, "auto", "--split", part)
-            assert "validation part" in message
-            assert option in message
-
-
-def test_post_processing_is_reported_with_and_without(speckled, tmp_path):
-    network = make_run(tmp_path / "run", speckled)
-    document = evaluated(network, "--largest-liver", "--lesions-inside-liver", "--out", tmp_path / "out").json
-    before, after = document["results"]
-    assert (before["name"], before["postprocessing"]) == ("as predicted", None)
-    assert after["name"] == "post-processed"
-    assert after["postprocessing"] == {
-        "largest_liver": True,
-        "lesions_inside_liver": True,
-        "smallest_lesion": 0,
-        "unit": "mm3",
-        "chosen_on": "given",
-        "rule": None,
-    }
-    assert before["summary"]["targets"]["lesion"]["lesions"]["false_positives"] == 3
-    for path, figure in figures(after["summary"]):
-        assert figure["value"] in (None, 1.0 if higher_is_better(path) else 0.0), path
-    rows = list(csv.DictReader((tmp_path / "out" / "cases.csv").open()))
-    assert [row["result"] for row in rows] == ["as predicted"] * 6 + ["post-processed"] * 6
-    volume = 2 * 2 * np.prod([5.0, 0.8, 0.8])
-    for least, kept in ((volume - 0.1, 3), (volume + 0.1, 0)):
-        document = evaluated(network, "--smallest-lesion", least).json
-        assert document["results"][1]["summary"]["targets"]["lesion"]["lesions"]["false_positives"] == kept
-
-
-def test_post_processing_is_chosen_on_validation(speckled, perfect, tmp_path):
-    network = make_run(tmp_path / "run", speckled)
-    chosen = evaluated(network, "--postprocess", "auto").json["results"][1]["postprocessing"]
-    # A size drops the specks of the lesion; asking for the liver too would change nothing.
-    assert chosen == {
-        "largest_liver": True,
-        "lesions_inside_liver": False,
-        "smallest_lesion": 30,
-        "unit": "mm3",
-        "chosen_on": "validation",
-        "rule": "per_case_lits",
-    }
-    # Specks in test cases alone are nothing that validation would show.
-    late = write_scans(tmp_path / "late", spoil=lambda number, hu: specks(number, hu) if number == 2 else None)
-    document = evaluated(perfect, "--data", late, "--postprocess", "auto").json
-    assert len(document["results"]) == 1
-    assert any("no step improves" in warning for warning in document["data"]["warnings"])
 
 
 def test_options_that_do_not_fit(perfect, trained, tmp_path):

@@ -14,9 +14,8 @@ from benchmarks.soak_resume import Processes
 from cafct_keras.training.checkpoints import read_checkpoint
 from tests.cli import fails, run
 from tests.runs import write_folder
-from tests.training import micro  # noqa: F401  (registers the network)
 
-on_jax = pytest.mark.skipif(keras.backend.backend() != "jax", reason="several devices are for the JAX backend")
+on_jax = pytest.mark.skipif(keras.backend.backend() != "jax", reason="needs JAX; others refuse it, see below")
 # 20 steps; batches of 6 leave the last one of each part of the data incomplete.
 # By SGD: Adam turns the rounding of a gradient that is all but zero into a whole step.
 RECIPE = (
@@ -91,11 +90,14 @@ def ends(process):
     return process.exitcode
 
 
-def wait_for(condition):
+def under_way(processes, folder, out):
+    """Two processes of one run that has a checkpoint."""
+    both = together(processes, folder, out, "--checkpoint-every", 1)
     end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
+    while not list(out.glob("checkpoints/step-*")):
+        assert time.monotonic() < end, processes.log.read_text()
         time.sleep(0.01)
+    return both
 
 
 @on_jax
@@ -109,8 +111,7 @@ def test_two_devices(processes, folder, alone, tmp_path):
 @on_jax
 def test_two_processes_are_stopped_together_and_go_on(processes, folder, alone, tmp_path):
     out = tmp_path / "run"
-    both = together(processes, folder, out, "--checkpoint-every", 1)
-    wait_for(lambda: list(out.glob("checkpoints/step-*")))
+    both = under_way(processes, folder, out)
     os.kill(both[1].pid, signal.SIGTERM)
     assert [ends(process) for process in both] == [75, 75], processes.log.read_text()
     card = json.loads((out / "run.json").read_text())
@@ -123,8 +124,7 @@ def test_two_processes_are_stopped_together_and_go_on(processes, folder, alone, 
 @on_jax
 def test_a_process_that_is_killed_ends_the_other_and_one_device_goes_on(processes, folder, alone, tmp_path):
     out = tmp_path / "run"
-    both = together(processes, folder, out, "--checkpoint-every", 1)
-    wait_for(lambda: list(out.glob("checkpoints/step-*")))
+    both = under_way(processes, folder, out)
     both[1].kill()
     assert ends(both[0]) not in (0, -9)
     log = processes.log.read_text()

@@ -16,7 +16,6 @@ from cafct_keras.training import run as training_run
 from cafct_keras.training.callbacks import NonFiniteGuard
 from tests.cli import fails, run
 from tests.runs import write_folder
-from tests.training import micro  # noqa: F401  (registers the network)
 
 RECIPE = ("--target", "liver", "--model", "micro", "--size", 32, "--batch-size", 4, "--epochs", 2)
 TOO_MANY = 1 << 45  # bytes

@@ -1,6 +1,5 @@
 """Processes that are killed for real; `test_resume.py` has more moments, without processes."""
 
-import keras
 import pytest
 
 from benchmarks.soak_resume import Processes, Soak, differences
@@ -10,7 +9,7 @@ from tests.runs import write_folder
 RECIPE = ("--target", "liver", "--model", "micro", "--size", 32, "--batch-size", 4, "--epochs", 2, "--deterministic")
 
 
-@pytest.mark.skipif(keras.backend.backend() != "jax", reason="the moments are the same under every backend")
+@pytest.mark.backends
 def test_killed_at_random_and_resumed(tmp_path):
     folder = write_folder(tmp_path / "slices", cases=5, slices=4, size=32)
     soak = Soak(Processes(tmp_path, module="tests.training.micro"))

@@ -8,7 +8,6 @@ import pytest
 
 import cafct_keras
 from tests.cli import fails
-from tests.training import micro  # noqa: F401  (registers the network)
 
 OLDER = pathlib.Path(__file__).with_name("older_run")
 # What that version predicted, at every eleventh pixel of a ramp.
