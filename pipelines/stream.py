@@ -15,6 +15,7 @@ from pipelines.errors import DataError
 from pipelines.order import batch_indices, sample_keys, sampled_batch
 from pipelines.slices import Slices, network_images
 
+_MADE_AT_ONCE = min(os.cpu_count() or 1, 16)  # batches; more would only fill memory
 _PREFETCHED = 2  # batches: enough to hide one batch's making behind one step, and no more memory than that
 
 
@@ -180,7 +181,11 @@ def _stream(make, numbers: range, shapes: tuple[tuple[int, ...], ...]):
         return tuple(tf.ensure_shape(array, shape) for array, shape in zip(arrays, shapes, strict=True))
 
     dataset = tf.data.Dataset.range(numbers.start, numbers.stop)
-    return dataset.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(_PREFETCHED)
+    dataset = dataset.map(batch, num_parallel_calls=_MADE_AT_ONCE, deterministic=True).prefetch(_PREFETCHED)
+    # Left to tune itself, it sleeps for up to a minute at a time, and whoever ends it waits until it wakes.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 _making: set[int] = set()  # threads of TensorFlow that are at work in Python
