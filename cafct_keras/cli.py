@@ -91,7 +91,7 @@ def export(run, file_format, out, as_json):
 @click.option("--out", required=True, metavar="DIR", help="Folder to make.")
 @click.option("--json", "as_json", is_flag=True, help="The card as JSON on the last line.")
 def import_weights(files, out, as_json, **options):
-    """Turn PyTorch's weights of encoders (PVTv2, ResNet) into Keras's, with every tensor accounted for.
+    """Turn PyTorch's weights of encoders (PVTv2, ResNet, DenseNet) into Keras's, with every tensor accounted for.
 
     FILE is a .safetensors file, or a .pth, .pt or .bin file, for which PyTorch must be installed. What is written, `fit
     --weights` and `create_model(weights=...)` take; they take FILE itself, too.

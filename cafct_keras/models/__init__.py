@@ -4,6 +4,7 @@ from cafct_keras.models.attention_unet import AttentionUNet
 from cafct_keras.models.cafct_net import CAFCTNet
 from cafct_keras.models.ctc_net import CTCNet
 from cafct_keras.models.deeplab_v3_plus import DeepLabV3Plus
+from cafct_keras.models.dense_net import DenseNet
 from cafct_keras.models.dense_unet import DenseUNet
 from cafct_keras.models.h_dense_unet import HDenseUNet
 from cafct_keras.models.pretrained import create_model, load_weights
@@ -20,6 +21,7 @@ __all__ = [
     "CAFCTNet",
     "CTCNet",
     "DeepLabV3Plus",
+    "DenseNet",
     "DenseUNet",
     "HDenseUNet",
     "PVTFormer",

@@ -4,36 +4,11 @@ Li et al., "H-DenseUNet: hybrid densely connected UNet for liver and tumor segme
 (xmengli/H-DenseUNet): its two-dimensional part, DenseUNet-167.
 """
 
-import dataclasses
-
-from cafct_keras.layers import (
-    DenseBlock,
-    DenseDecoderBlock,
-    DenseStem,
-    DenseTransition,
-    MaxPooling,
-    NormReLU,
-    SegmentationHead,
-)
-from cafct_keras.models.inputs import image_input
+from cafct_keras.layers import DenseDecoderBlock, SegmentationHead
+from cafct_keras.models.dense_net import dense_config, dense_stages
+from cafct_keras.models.inputs import image_input, normalized
 from cafct_keras.models.outputs import segmentation_model
 from cafct_keras.models.registry import register
-
-
-@dataclasses.dataclass(frozen=True)
-class DenseNetConfig:
-    """Channels that a step of a dense block adds, steps a block, channels of the stem."""
-
-    growth: int
-    depths: tuple[int, ...]
-    stem: int
-
-
-DENSENETS = {
-    "densenet_tiny": DenseNetConfig(8, (1, 2, 2, 1), 16),
-    "densenet_small": DenseNetConfig(16, (6, 12, 24, 16), 32),
-    "densenet161": DenseNetConfig(48, (6, 12, 36, 24), 96),
-}
 
 
 def DenseUNet(
@@ -43,6 +18,7 @@ def DenseUNet(
     scale=True,
     filters=64,
     dropout=0.3,
+    normalization=None,
     prior=0.5,
     classes=1,
     classifier_activation="sigmoid",
@@ -56,10 +32,11 @@ def DenseUNet(
 
     Args:
         input_shape: `(H, W, channels)`; H and W multiples of 32, square or not, or None.
-        cnn: encoder: `"densenet161"`; `"densenet_small"`, a DenseNet-121 of half the width; `"densenet_tiny"`.
+        cnn: encoder, see `DenseNet`.
         scale: see `NormReLU`; of the encoder.
         filters: channels of the last map, at the image's size.
         dropout: chance that a value of the last map is dropped in training.
+        normalization: `"imagenet"` where the encoder begins with weights trained on it, see `ImageNetNormalization`.
         prior: the share of foreground that the untrained network predicts, see `SegmentationHead`.
         classes: output channels.
         classifier_activation: `"sigmoid"`, or None for logits.
@@ -73,16 +50,10 @@ def DenseUNet(
         ValueError: for an unknown encoder or a size that is no multiple of 32.
     """
     image = image_input(input_shape)
-    x = dense_unet_features(image, dense_config(cnn), scale=scale, filters=filters, dropout=dropout)
+    x = normalized(image, normalization)
+    x = dense_unet_features(x, dense_config(cnn), scale=scale, filters=filters, dropout=dropout)
     logits = SegmentationHead(classes=classes, depth=0, factor=1, prior=prior, name="logits")(x)
     return segmentation_model(image, logits, activation=classifier_activation, name=name)
-
-
-def dense_config(cnn):
-    """The DenseNet of that name."""
-    if cnn not in DENSENETS:
-        raise ValueError(f"unknown cnn {cnn!r}; known are {', '.join(DENSENETS)}")
-    return DENSENETS[cnn]
 
 
 def dense_unet_features(image, config, *, scale, filters, dropout, long_skips=True, prefix=""):
@@ -94,19 +65,6 @@ def dense_unet_features(image, config, *, scale, filters, dropout, long_skips=Tr
         block = DenseDecoderBlock(filters=width, dropout=dropout if last else 0.0, name=f"{prefix}up{step}")
         x = block([skips.pop(), x] if long_skips and not last else x)
     return x
-
-
-def dense_stages(x, config, *, scale, prefix):
-    """Applies a DenseNet to slices or volumes; returns its maps of strides 2, 4, 8, 16 and 32."""
-    x = DenseStem(filters=config.stem, scale=scale, name=f"{prefix}stem")(x)
-    maps = [x]
-    x = MaxPooling(size=3, name=f"{prefix}pool")(x)
-    for level, depth in enumerate(config.depths, start=1):
-        x = DenseBlock(growth=config.growth, depth=depth, scale=scale, name=f"{prefix}dense{level}")(x)
-        if level < len(config.depths):
-            maps.append(x)
-            x = DenseTransition(scale=scale, name=f"{prefix}transition{level}")(x)
-    return [*maps, NormReLU(scale=scale, name=f"{prefix}norm")(x)]
 
 
 register(

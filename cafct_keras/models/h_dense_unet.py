@@ -15,8 +15,9 @@ from cafct_keras.layers import (
     SegmentationHead,
     SliceTriples,
 )
-from cafct_keras.models.dense_unet import DenseNetConfig, dense_config, dense_stages, dense_unet_features
-from cafct_keras.models.inputs import image_input
+from cafct_keras.models.dense_net import DenseNetConfig, dense_config, dense_stages
+from cafct_keras.models.dense_unet import dense_unet_features
+from cafct_keras.models.inputs import image_input, normalized
 from cafct_keras.models.outputs import segmentation_model
 from cafct_keras.models.registry import register
 
@@ -37,6 +38,7 @@ def HDenseUNet(
     scale=True,
     filters=64,
     dropout=0.3,
+    normalization=None,
     prior=0.5,
     classes=1,
     classifier_activation="sigmoid",
@@ -64,7 +66,7 @@ def HDenseUNet(
 
     Args:
         input_shape: `(H, W, slices)`; H and W multiples of 32, square or not, or None; 2 slices or more.
-        cnn: encoder of the 2-D branch, see `DenseUNet`.
+        cnn: encoder of the 2-D branch, see `DenseNet`.
         volume_cnn: encoder of the 3-D branch: `"densenet65"`; `"densenet_small"`, as deep and half as wide or less;
             `"densenet_tiny"`.
         output: `"middle"`, the mask of the slice in the middle, or `"volume"`, of all slices.
@@ -72,6 +74,7 @@ def HDenseUNet(
         scale: see `NormReLU`; of both encoders.
         filters: channels of the branches' last maps, at the image's size.
         dropout: chance that a value of the 2-D branch's last map is dropped in training.
+        normalization: `"imagenet"` where the 2-D branch begins with weights trained on it, see `ImageNetNormalization`.
         prior: the share of foreground that the untrained network predicts, see `SegmentationHead`.
         classes: output channels.
         classifier_activation: `"sigmoid"`, or None for logits.
@@ -97,7 +100,7 @@ def HDenseUNet(
     def head(name):
         return SegmentationHead(classes=classes, depth=0, factor=1, prior=prior, name=name)
 
-    triples = SliceTriples(name="triples")(image)
+    triples = normalized(SliceTriples(name="triples")(image), normalization)
     slices = dense_unet_features(
         triples, dense_config(cnn), dropout=dropout, long_skips=long_skips, prefix="slice_", **options
     )

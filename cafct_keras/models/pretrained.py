@@ -22,7 +22,7 @@ def create_model(name, *, preset=None, weights=None, **kwargs):
     """Builds a network by name.
 
     Args:
-        name: one of `list_models()`; or an encoder alone, `"resnet34"` or `"pvt_v2_b2"`, as `CAFCTNet` names them.
+        name: one of `list_models()`; or an encoder alone, such as `"resnet34"`, `"pvt_v2_b2"` and `"densenet161"`.
         preset: one of `list_presets(name)`; None for the network's default.
         weights: what the network, or the encoders in it, begin with, see `load_weights`; None begins at random.
         **kwargs: arguments of the network's builder, such as `input_shape` and `classes`; they win over the preset's.
@@ -45,7 +45,8 @@ def load_weights(model, files):
 
     An encoder's weights go into every encoder of its kind that the network has (a PVTv2's into CAFCT-Net's
     transformer, a ResNet's into its CNN branch; into both branches where both are ResNets). A network that takes an
-    encoder's first levels only leaves the rest of the file out. First kernels made for three colours are shared out
+    encoder's first levels only leaves the rest of the file out, and DenseUNet's scales, which no file has, stay as they
+    are. First kernels made for three colours are shared out
     over the network's channels, see `cafct_keras.weights.filling.adapt_stem`. What was trained on ImageNet expects its
     normalisation: build the network with `normalization="imagenet"`.
 
@@ -55,8 +56,8 @@ def load_weights(model, files):
     Args:
         model: a network of this project, built.
         files: a file or several: a checkpoint of PyTorch (`.safetensors`, `.pth`, `.pt`, `.bin`) of a PVTv2, by its
-            authors' names or timm's, or of a ResNet-18, -34, -50 or -101, by torchvision's; or a `.weights.h5` file, or
-            the folder around it, that `cafct-keras import-weights` wrote or the network itself.
+            authors' names or timm's, or of a ResNet-18, -34, -50 or -101 or a DenseNet-161, by torchvision's; or a
+            `.weights.h5` file, or the folder around it, that `cafct-keras import-weights` wrote or the network itself.
 
     Returns:
         A list of what was done, a dictionary a file: `file` (its name), `sha256`, `holds`, `filled` (the encoders, or
@@ -176,7 +177,7 @@ def fill(model, sources):
                 "file": source.file.name,
                 "sha256": source.sha256,
                 "holds": source.holds,
-                "filled": [part.name or "all" for part in parts],
+                "filled": [part.name or (part.family.name if part.family else "all") for part in parts],
                 "variables": len(new),
                 "parameters": sum(value.size for value in new.values()),
                 "left_out": left_out,

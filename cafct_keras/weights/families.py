@@ -6,7 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cafct_keras.layers import ConvStage, ConvStem, TransformerStage
+from cafct_keras.layers import (
+    ConvStage,
+    ConvStem,
+    DenseBlock,
+    DenseStem,
+    DenseTransition,
+    NormReLU,
+    TransformerStage,
+)
 
 # Names of a layer's own tensors, once its module's name is rewritten.
 LEAVES = (
@@ -24,20 +32,24 @@ class Family:
 
     Attributes:
         name: in words.
-        layers: what it is made of here; a network's layers of these classes, of one name before the level, are one.
+        layers: what it is made of here; a network's layers of these classes, of one name before their `part`, are one.
+        part: regular expression of what the encoder's name is followed by in the names of its layers.
         stem: path of the kernel that sees the image.
         classifier: beginnings of the names of the classifier's tensors, for which encoders have no place.
         rewrites: regular expressions of a tensor's name and what takes their place, one after the other; `2+1` in the
             result counts from 1 what PyTorch counts from 0. Paths leave out the encoder's own name: `"1/norm/gamma"`.
         traits: from tensors by path to what tells the family's members apart, as their configurations name it.
+        neutral: endings of the paths of variables that published weights lack, and that change nothing as they begin.
     """
 
     name: str
     layers: tuple[type, ...]
+    part: str
     stem: str
     classifier: tuple[str, ...]
     rewrites: tuple[tuple[str, str], ...]
     traits: Callable[[dict], dict]
+    neutral: tuple[str, ...] = ()
 
     def path(self, name):
         """Path of the variable that a tensor becomes; None for a name of another family."""
@@ -56,9 +68,9 @@ def to_keras(value, path):
     return value
 
 
-def depths(paths):
+def _depths(paths, block=r"(\d)/block(\d+)/"):
     """Blocks a level, as far as the paths name them."""
-    blocks = [(int(m[1]), int(m[2])) for m in (re.match(r"(\d)/block(\d+)/", path) for path in paths) if m]
+    blocks = [(int(m[1]), int(m[2])) for m in (re.match(block, path) for path in paths) if m]
     levels = sorted({level for level, _ in blocks})
     return tuple(max(block for other, block in blocks if other == level) for level in levels)
 
@@ -71,7 +83,7 @@ def _widths(tensors, kernel):
 
 def _pvt_traits(tensors):
     return {
-        "depths": depths(tensors),
+        "depths": _depths(tensors),
         "widths": _widths(tensors, "embed/project/kernel"),
         # Only the linear form reduces the last level's keys.
         "linear": "4/block1/attention/reduce/kernel" in tensors,
@@ -80,15 +92,28 @@ def _pvt_traits(tensors):
 
 def _resnet_traits(tensors):
     return {
-        "depths": depths(tensors),
+        "depths": _depths(tensors),
         "widths": _widths(tensors, "block1/conv1/conv/kernel"),
         "block": "bottleneck" if "1/block1/conv3/conv/kernel" in tensors else "basic",
     }
 
 
+def _densenet_traits(tensors):
+    return {
+        "depths": _depths(tensors, r"dense(\d)/step(\d+)/"),
+        "stem": _filters(tensors, "stem/conv/kernel"),
+        "growth": _filters(tensors, "dense1/step1/conv2/kernel"),
+    }
+
+
+def _filters(tensors, kernel):
+    return tensors[kernel].shape[-1] if kernel in tensors else None
+
+
 PVT_V2 = Family(
     name="PVTv2",
     layers=(TransformerStage,),
+    part=r"\d",
     stem="1/embed/project/kernel",
     classifier=("head.",),
     rewrites=(
@@ -116,11 +141,12 @@ PVT_V2 = Family(
 RESNET = Family(
     name="ResNet",
     layers=(ConvStem, ConvStage),
-    stem="_stem/conv/conv/kernel",
+    part=r"_stem|\d",
+    stem="stem/conv/conv/kernel",
     classifier=("fc.",),
     rewrites=(
-        (r"^conv1\.", "_stem/conv/conv/"),
-        (r"^bn1\.", "_stem/conv/norm/"),
+        (r"^conv1\.", "stem/conv/conv/"),
+        (r"^bn1\.", "stem/conv/norm/"),
         (r"^layer(\d)\.(\d+)\.", r"\1/block\2+1/"),
         (r"/conv(\d)\.", r"/conv\1/conv/"),
         (r"/bn(\d)\.", r"/conv\1/norm/"),
@@ -130,7 +156,27 @@ RESNET = Family(
     traits=_resnet_traits,
 )
 
-FAMILIES = (PVT_V2, RESNET)
+DENSENET = Family(
+    name="DenseNet",
+    layers=(DenseStem, DenseBlock, DenseTransition, NormReLU),
+    part=r"_?(stem|dense\d|transition\d|norm)",
+    stem="stem/conv/kernel",
+    classifier=("classifier.",),
+    rewrites=(
+        (r"^features\.(conv|norm)0\.", r"stem/\1."),
+        (r"^features\.norm5\.", "norm/norm/"),
+        (r"^features\.denseblock(\d)\.denselayer(\d+)\.", r"dense\1/step\2/"),
+        (r"^features\.transition(\d)\.", r"transition\1/"),
+        # torchvision's files say norm.1 where its network says norm1.
+        (r"/(norm|conv)\.(\d)\.", r"/\1\2."),
+        (r"/(norm\d?)\.", r"/\1/norm/"),
+        (r"/(conv\d?)\.", r"/\1/"),
+    ),
+    traits=_densenet_traits,
+    neutral=("scale_gamma", "scale_beta"),
+)
+
+FAMILIES = (PVT_V2, RESNET, DENSENET)
 
 
 @dataclasses.dataclass(frozen=True)

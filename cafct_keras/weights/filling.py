@@ -33,10 +33,11 @@ def encoders(model):
     for layer in model.layers:
         for family in FAMILIES:
             if isinstance(layer, family.layers):
-                name = re.sub(r"(\d|_stem)$", "", layer.name)
+                name = re.sub(rf"({family.part})$", "", layer.name)
                 part = found.setdefault(name, Part(name, family, {}))
-                part.variables.update({each.path.removeprefix(name): each for each in layer.weights})
-    return list(found.values())
+                part.variables.update({each.path.removeprefix(name).lstrip("_"): each for each in layer.weights})
+    # Published weights are of slices; H-DenseUNet has an encoder of volumes too.
+    return [part for part in found.values() if all(len(each.shape) < 5 for each in part.variables.values())]
 
 
 def whole(model):
@@ -61,7 +62,7 @@ def match(part: Part, tensors: Tensors, *, complaint):
             kind and names the first ten.
     """
     names = tensors.names
-    # Levels are single digits, so they compare as letters do; "_stem" and whole networks' paths come after all of them.
+    # Levels are single digits, so they compare as letters do; all other paths come after them.
     last = max((path[0] for path in part.variables if path[0].isdigit()), default="9")
     later = [path for path in tensors.values if last < path[0] <= "9"]
     left_out = [*tensors.left_out, *(names[path] for path in later)]
@@ -75,8 +76,11 @@ def match(part: Part, tensors: Tensors, *, complaint):
             pairs.append((variable, value))
         else:
             mismatched.append(f"{names[path]}: {_shape(values[path])} in the file, {_shape(variable)} in the network")
+    neutral = part.family.neutral if part.family else ()
     problems = {
-        "missing": sorted(part.name + path for path in part.variables.keys() - values.keys()),
+        "missing": sorted(
+            part.variables[path].path for path in part.variables.keys() - values.keys() if not path.endswith(neutral)
+        ),
         "unused": sorted([*tensors.unknown, *(names[path] for path in values.keys() - part.variables.keys())]),
         "mismatched": mismatched,
     }

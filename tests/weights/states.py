@@ -6,6 +6,7 @@ import numpy as np
 
 PVT_TINY = {"widths": (8, 16, 40, 64), "depths": (2, 1, 2, 1)}
 RESNET_TINY = {"widths": (8, 16, 32, 64), "depths": (1, 2, 2, 1)}
+DENSENET_TINY = {"growth": 8, "depths": (1, 2, 2, 1), "stem": 16}
 
 
 def _random(shapes, seed):
@@ -58,6 +59,30 @@ def resnet(*, widths, depths, classes=5, seed=0):
             before = width
     state = _random(shapes | _layer("fc", classes, widths[-1]), seed)
     return state | {"bn1.num_batches_tracked": np.int64(7)}
+
+
+def densenet(*, growth, depths, stem, classes=5, seed=0):
+    """A DenseNet as torchvision names it, with its classifier."""
+    shapes = {"features.conv0.weight": (stem, 3, 7, 7), **_batch_norm("features.norm0", stem)}
+    width = stem
+    for level, depth in enumerate(depths, start=1):
+        for index in range(1, depth + 1):
+            step = f"features.denseblock{level}.denselayer{index}"
+            shapes |= {f"{step}.conv1.weight": (4 * growth, width, 1, 1)} | _batch_norm(f"{step}.norm1", width)
+            shapes |= {f"{step}.conv2.weight": (growth, 4 * growth, 3, 3)} | _batch_norm(f"{step}.norm2", 4 * growth)
+            width += growth
+        if level < len(depths):
+            transition = f"features.transition{level}"
+            shapes |= {f"{transition}.conv.weight": (width // 2, width, 1, 1)}
+            shapes |= _batch_norm(f"{transition}.norm", width)
+            width //= 2
+    shapes |= _batch_norm("features.norm5", width)
+    return _random(shapes | _layer("classifier", classes, width), seed)
+
+
+def as_torchvision_files_name_it(name):
+    """The name in the files that torchvision offers for a tensor of a DenseNet."""
+    return re.sub(r"(denselayer\d+\.(?:norm|conv))(\d)\.", r"\1.\2.", name)
 
 
 def as_timm_names_it(name):

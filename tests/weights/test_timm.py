@@ -52,7 +52,7 @@ def largest_difference(ours, theirs):
 
 
 def compare(network, stages, name, tmp_path):
-    """Exports a network's state, imports it and compares the four stages at every size."""
+    """Exports a network's state, imports it and compares its stages at every size."""
     from safetensors.torch import save_file
 
     save_file({key: value.contiguous() for key, value in network.state_dict().items()}, tmp_path / "x.safetensors")
@@ -77,6 +77,21 @@ def compare(network, stages, name, tmp_path):
 def test_stage_outputs_of_timm(timm, tmp_path, name):
     network = randomised(timm.create_model(name))
     compare(network, lambda x: network.forward_intermediates(x, indices=4, intermediates_only=True), name, tmp_path)
+
+
+def test_densenet_of_torchvision(timm, tmp_path):
+    from torchvision.models import densenet161
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    network = randomised(densenet161())
+    names = ("relu0", "denseblock1", "denseblock2", "denseblock3", "norm5")
+    taken = create_feature_extractor(network, [f"features.{name}" for name in names]).eval()
+
+    def stages(images):
+        *maps, last = taken(images).values()
+        return [*maps, last.relu()]
+
+    compare(network, stages, "densenet161", tmp_path)
 
 
 def test_stage_outputs_of_torchvision(timm, tmp_path):
