@@ -70,15 +70,34 @@ def assert_close(out, alone):
         assert cards[0][part] == pytest.approx(cards[1][part], abs=1e-5)
 
 
-def together(processes, folder, out, *options):
+def by_hand(port):
+    """Options and environment of each of two processes that are told where they are."""
+    where = ("--coordinator", f"127.0.0.1:{port}", "--processes", 2, "--process-id")
+    return [((*where, index), {}) for index in range(2)]
+
+
+def by_slurm(port):
+    """As `srun` starts them."""
+    job = {"SLURM_JOB_ID": "77", "SLURM_STEP_NODELIST": "localhost", "SLURM_NTASKS": "2"}
+    job["JAX_COORDINATOR_PORT"] = str(port)  # JAX makes one of the job's number otherwise, which may be taken here
+    return [(("--processes", 2), {**job, "SLURM_PROCID": str(n), "SLURM_LOCALID": str(n)}) for n in range(2)]
+
+
+def by_kubernetes(port):
+    """As an indexed job starts them, its service as the coordinator."""
+    where = ("--coordinator", f"127.0.0.1:{port}", "--processes", 2)
+    return [(where, {"JOB_COMPLETION_INDEX": str(index)}) for index in range(2)]
+
+
+def together(processes, folder, out, *options, started=by_hand):
     """Two processes of one run, one device each."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    where = ("--coordinator", f"127.0.0.1:{port}", "--processes", 2)
     recipe = ("--data", folder, *RECIPE, *RANDOM, "--out", out, *options)
     return [
-        processes.start("fit", *recipe, *where, "--process-id", index, environment=devices(1)) for index in range(2)
+        processes.start("fit", *recipe, *where, environment={**devices(1), **environment})
+        for where, environment in started(port)
     ]
 
 
@@ -90,9 +109,9 @@ def ends(process):
     return process.exitcode
 
 
-def under_way(processes, folder, out):
+def under_way(processes, folder, out, **kwargs):
     """Two processes of one run that has a checkpoint."""
-    both = together(processes, folder, out, "--checkpoint-every", 1)
+    both = together(processes, folder, out, "--checkpoint-every", 1, **kwargs)
     end = time.monotonic() + PATIENCE
     while not list(out.glob("checkpoints/step-*")):
         assert time.monotonic() < end, processes.log.read_text()
@@ -116,7 +135,7 @@ def test_two_processes_are_stopped_together_and_go_on(processes, folder, alone, 
     assert [ends(process) for process in both] == [75, 75], processes.log.read_text()
     card = json.loads((out / "run.json").read_text())
     assert card["status"] == "interrupted"
-    both = together(processes, folder, out, "--resume")
+    both = together(processes, folder, out, "--resume", started=by_slurm)
     assert [ends(process) for process in both] == [0, 0], processes.log.read_text()
     assert_close(out, alone)
 
@@ -124,7 +143,7 @@ def test_two_processes_are_stopped_together_and_go_on(processes, folder, alone, 
 @on_jax
 def test_a_process_that_is_killed_ends_the_other_and_one_device_goes_on(processes, folder, alone, tmp_path):
     out = tmp_path / "run"
-    both = under_way(processes, folder, out)
+    both = under_way(processes, folder, out, started=by_kubernetes)
     both[1].kill()
     assert ends(both[0]) not in (0, -9)
     log = processes.log.read_text()
