@@ -4,6 +4,8 @@ One seed (`keras.utils.set_random_seed`) gives the same network on every backend
 fifth of a second for the random numbers of each new shape, half a minute for the `small` network.
 """
 
+import contextlib
+import contextvars
 import math
 import random
 
@@ -12,6 +14,17 @@ import numpy as np
 from keras import ops
 
 PACKAGE = "cafct_keras"
+_filled_at_once = contextvars.ContextVar("filled_at_once", default=False)
+
+
+@contextlib.contextmanager
+def undrawn():
+    """Weights made meanwhile are zeros: of a network that is filled from a file at once."""
+    token = _filled_at_once.set(True)
+    try:
+        yield
+    finally:
+        _filled_at_once.reset(token)
 
 
 class _Drawn(keras.initializers.Initializer):
@@ -24,7 +37,11 @@ class _Drawn(keras.initializers.Initializer):
         raise NotImplementedError
 
     def __call__(self, shape, dtype=None):
-        values = self.draw(np.random.default_rng(self._drawn_seed), tuple(shape))
+        shape = tuple(shape)
+        if _filled_at_once.get():
+            values = np.zeros(shape, "float32")
+        else:
+            values = self.draw(np.random.default_rng(self._drawn_seed), shape)
         return ops.convert_to_tensor(values.astype("float32"), dtype=dtype or keras.config.floatx())
 
     def get_config(self):

@@ -7,6 +7,7 @@ import keras
 
 from cafct_keras.errors import UserError
 from cafct_keras.layers import DeepSupervision
+from cafct_keras.layers.initializers import undrawn
 from cafct_keras.models.deep_supervision import DeeplySupervised
 from cafct_keras.models.safety import check_model_file
 
@@ -39,7 +40,8 @@ def load_model(path):
         raise UserError(f"{path}: no model here; give a run folder with {MODEL_FILE}, or a .keras file")
     try:
         check_model_file(file)
-        return keras.saving.load_model(file, compile=False)
+        with undrawn():
+            return keras.saving.load_model(file, compile=False)
     except Exception as error:  # a file that was made to fail fails in any way
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"{file}: not a model that this version reads ({reason})") from error

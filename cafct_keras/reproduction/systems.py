@@ -38,7 +38,9 @@ class Table:
 
 _CAFCT_NET = System(name="CAFCT-Net", model="cafct_net")
 _DEEPLAB = System(
-    name="DeeplabV3+", model="deeplab_v3_plus", remark="the paper does not name its backbone; here ResNet-50, stride 16"
+    name="DeeplabV3+",
+    model="deeplab_v3_plus",
+    remark="the paper does not name its backbone; here that of the preset, in base ResNet-50",
 )
 _ATTENTION_UNET = System(
     name="Attention U-Net", model="attention_unet", remark="in the 2-D form that 2-D papers run; the cited one is 3-D"
