@@ -156,7 +156,7 @@ def _footer(document: dict) -> Iterator[Text]:
         yield Text.assemble(("tumour burden", "cyan"), (", mean absolute error", "dim"), "  ", error)
     if steps := last["postprocessing"]:
         taken = ", ".join(
-            words if steps[name] is True else f"{words} {steps[name]:g}"
+            words if steps[name] is True else f"{words} {steps[name]:g} {steps['unit']}"
             for name, words in _STEPS.items()
             if steps[name]
         )
