@@ -102,6 +102,11 @@ def _chosen(options):
 @_recipe_options
 @click.option("--target", default="lesion", show_default=True, help="lesion, liver or both.")
 @click.option("--model", default="cafct_net", show_default=True, help="The network.")
+@click.option(
+    "--validation/--no-validation",
+    default=True,
+    help="Choose the best epoch by validation slices, or train on them, too, and keep the last.  [default: choose]",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
 @click.option("--out", metavar="DIR", help="Run folder to make.  [default: runs/DATA-TARGET-N]")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out, by its own options; begin it if it is new.")

@@ -119,6 +119,8 @@ class _Evaluator:
         """Chooses what is to be chosen, then scores; `name` is the run's, `folder` that of the data."""
         options, run, source = self._options, self._predictor.run, self._predictor.source
         self._predictor.names(options.split)  # or an error, before anything is chosen
+        fingerprint = source.fingerprint()
+        _check_choice(run, options, fingerprint)
         threshold = self._best_threshold() if options.threshold == AUTO else options.threshold
         steps = self._best_steps(threshold) if options.postprocessing == AUTO else options.postprocessing
         gathering = Gathering(targets=run.targets, postprocessing=steps, calibrate=True)
@@ -127,7 +129,6 @@ class _Evaluator:
             options.split,
             f"scoring {name}",
         )
-        fingerprint = source.fingerprint()
         warnings = [*_doubts(run, source.intensity, fingerprint), *_seen_in_training(run, gathering, options.split)]
         if options.postprocessing == AUTO and steps == PostProcessing():
             warnings.append("post-processing: no step improves the validation part, so none is taken")
@@ -201,6 +202,17 @@ def _check_alike(first: Run, run: Run) -> None:
             raise UserError(
                 f"{run.path}: another {option} than {first.path}, so they cannot be scored against the same masks; "
                 "evaluate it by itself"
+            )
+
+
+def _check_choice(run: Run, options: EvaluateOptions, fingerprint: str) -> None:
+    """Nothing is chosen on what a network was trained on."""
+    trained_on_it = not run.options.get("validation", True) and fingerprint == run.card["data"]["fingerprint"]
+    for option, value in (("--threshold", options.threshold), ("--postprocess", options.postprocessing)):
+        if value == AUTO and trained_on_it:
+            raise UserError(
+                f"{option} auto: is chosen on the validation part, which {run.path} was trained on (--no-validation); "
+                "give what a run with a validation part chose"
             )
 
 

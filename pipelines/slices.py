@@ -65,6 +65,7 @@ def load_slices(
     window: tuple[float, float] = (-200.0, 250.0),
     context: int = 0,
     cache: str = "ram",
+    validation: bool = True,
 ) -> dict[str, Slices]:
     """Loads a source.
 
@@ -76,9 +77,11 @@ def load_slices(
         context: neighbours on either side that come with a slice, 0 or more.
         cache: `"ram"`, or `"none"` to keep the slices out of memory, in files without a name that go when the process
             does; the system reads what is asked for. Both give the same slices.
+        validation: whether the validation part is kept; otherwise its slices join the training part.
 
     Returns:
-        Each of `SPLITS` to its slices. The test part may have no slices; the others have some.
+        Each of `SPLITS` to its slices. The test part may have no slices; the others have some, but for a validation
+        part that is not kept.
 
     Raises:
         DataError: the source lacks the target, or has no training or no validation slices; the target is unknown, the
@@ -103,13 +106,13 @@ def load_slices(
         if context and not case.contiguous:
             raise DataError(f"--context {context}: the slices of case {case.name} are no neighbours; give --context 0")
         images, masks = network_slices(case, targets=targets, size=size, window=window)
-        part = parts[case.split]
+        part = parts["train" if case.split == "validation" and not validation else case.split]
         part.images.append(images)
         part.masks.append(masks)
         part.names.extend(case.slice_names)
         part.patients.extend([case.patient] * len(case.slice_names))
         part.lengths.append(len(case.slice_names))
-    for name in ("train", "validation"):
+    for name in ("train", "validation") if validation else ("train",):
         if not parts[name].names:
             raise DataError(f"{source.layout}: no {name} slices; give some patients that split")
     # Popped, so that a part's pieces go as soon as they are joined.

@@ -182,7 +182,7 @@ class KeptNetworks(keras.callbacks.Callback):
         model: the network as it is used afterwards, with its sigmoid; it shares its weights with the one in training.
         folder: the run folder; the last network goes to `checkpoints/last.keras`, the best to `model.keras`.
         history: of the run; its best is kept up to date.
-        monitor: name of the validation metric, the higher the better.
+        monitor: name of the validation metric, the higher the better; without validation the newest counts as the best.
         guard: no network is saved once this has seen a NaN.
     """
 
@@ -195,12 +195,12 @@ class KeptNetworks(keras.callbacks.Callback):
         self._guard = guard
 
     def on_epoch_end(self, epoch, logs=None):
-        if self._guard.step is not None or not math.isfinite(logs["val_loss"]):
+        if self._guard.step is not None or not math.isfinite(logs.get("val_loss", logs["loss"])):
             return
         last = self._folder / LAST_FILE
         save_model(self._served, last)
         if self._history.best is None or logs[self._monitor] > self._history.best:
-            self._history.best, self._history.best_epoch = logs[self._monitor], epoch
+            self._history.best, self._history.best_epoch = logs.get(self._monitor), epoch
             aside = self._folder / f".{MODEL_FILE}"
             shutil.copyfile(last, aside)
             flush(aside)

@@ -106,7 +106,8 @@ def headline(options, card, folder):
 
 def summary(card, folder):
     """What came of it."""
-    lines = [f"best epoch {card['best_epoch']}, {duration(card['seconds']['total'])} in all"]
+    kept = "best" if card["options"].get("validation", True) else "last"
+    lines = [f"{kept} epoch {card['best_epoch']}, {duration(card['seconds']['total'])} in all"]
     for part in ("validation", "test"):
         scores = {name: value for name, value in card.get(part, {}).items() if name != "loss"}
         if scores:

@@ -16,7 +16,7 @@ def _pyplot():
 
 
 def plot_curves(history, path, *, dice):
-    """Writes loss and Dice by epoch, training and validation, as a PNG.
+    """Writes loss and Dice by epoch, of training and where there is one of validation, as a PNG.
 
     Args:
         history: metric name to one value an epoch, as `keras.callbacks.History` has it.
@@ -28,7 +28,8 @@ def plot_curves(history, path, *, dice):
     for axis, name, title in zip(axes, ("loss", dice), ("loss", dice.replace("_", " ")), strict=True):
         epochs = np.arange(1, len(history[name]) + 1)
         axis.plot(epochs, history[name], color="#7f7f7f", label="training")
-        axis.plot(epochs, history[f"val_{name}"], color="#1f77b4", label="validation")
+        if f"val_{name}" in history:
+            axis.plot(epochs, history[f"val_{name}"], color="#1f77b4", label="validation")
         axis.set(xlabel="epoch", title=title)
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.spines[["top", "right"]].set_visible(False)

@@ -42,6 +42,8 @@ class FitOptions:
         bce_weight, dice_weight: of the two parts of the loss, see `BCEDiceLoss`.
         augmentation: random changes to training slices.
         prior: share of foreground that the untrained network predicts; None for 0.01 for lesions and 0.5 for the liver.
+        validation: whether the best epoch is chosen by the validation slices; otherwise they are trained on, too, and
+            the last epoch is kept.
         precision: Keras dtype policy.
         seed: of everything random, 0 to 2^32 - 1.
         init: run folder or `.keras` file whose weights training begins with.
@@ -82,6 +84,7 @@ class FitOptions:
     dice_weight: float | None = None
     augmentation: Augmentation | None = None
     prior: float | None = None
+    validation: bool = True
     precision: str = "float32"
     seed: int = 0
     init: str | None = None

@@ -65,9 +65,11 @@ class TrainingProgress(keras.callbacks.Callback):
         done = epoch + 1 - self._counter.first_step / self._counter.steps_per_epoch
         left = elapsed / done * (self._epochs - epoch - 1) if done else 0.0
         waited = f"{logs['data_wait']:.0%} waiting for data, " if "data_wait" in logs else ""
+        validation = ""
+        if "val_loss" in logs:
+            validation = f"validation: loss {logs['val_loss']:.4f}  dice {logs['val_' + self._dice]:.4f}  "
         self._console.print(
-            f"epoch {epoch + 1:3d}/{self._epochs}  loss {logs['loss']:.4f}  dice {logs[self._dice]:.4f}  "
-            f"validation: loss {logs['val_loss']:.4f}  dice {logs['val_' + self._dice]:.4f}  "
+            f"epoch {epoch + 1:3d}/{self._epochs}  loss {logs['loss']:.4f}  dice {logs[self._dice]:.4f}  {validation}"
             f"{waited}{duration(elapsed)}, {duration(left)} left",
             highlight=False,
             soft_wrap=True,

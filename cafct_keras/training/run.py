@@ -123,6 +123,7 @@ def _load(options):
         window=options.window,
         context=options.context,
         cache=options.cache,
+        validation=options.validation,
     )
     slices = len(parts["train"].names)
     if not 1 <= options.batch_size <= slices:
@@ -158,11 +159,10 @@ def _train(training, options, card, parts, *, team, console, quiet, started):
     with _quiet_keras():
         best = training.take_best()
         card["best_epoch"] = history.best_epoch + 1
-        card["validation"] = training.evaluate("validation")
-        if parts["test"].names:
-            card["test"] = training.evaluate("test")
+        scored = [part for part in ("validation", "test") if parts[part].names]
+        card |= {part: training.evaluate(part) for part in scored}
         figures.plot_curves(history.by_name(), folder / "curves.png", dice=training.dice)
-        _plot_samples(best, parts["test"] if parts["test"].names else parts["validation"], folder / "samples.png")
+        _plot_samples(best, parts[["train", *scored][-1]], folder / "samples.png")
     card["status"] = "finished"
     card["data_wait"] = training.data_wait.share
     card["seconds"]["total"] = time.perf_counter() - since

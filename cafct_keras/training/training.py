@@ -96,8 +96,10 @@ class Training:
             self.data_wait,
             self._guard,
             self._checkpoints,
-            Validation(functools.partial(self.evaluate, "validation"), checkpoints=self._checkpoints),
         ]
+        if options.validation:
+            evaluate = functools.partial(self.evaluate, "validation")
+            self._callbacks.append(Validation(evaluate, checkpoints=self._checkpoints))
         self._files = None
         if team.chief:
             restore_best(self._folder, checkpoint)

@@ -80,6 +80,33 @@ def test_test_score_is_that_of_predict(trained, slices_folder):
     assert result.json["test"]["dice_pooled"] == pytest.approx(2 * overlap / total, abs=1e-4)
 
 
+def test_without_validation_all_but_the_test_patients_are_trained_on(trained, slices_folder, tmp_path):
+    out = tmp_path / "run"
+    recipe = ("--data", slices_folder, *SMALL, "--optimizer", "adamw", "--no-validation", "--out", out)
+    result = run("fit", *recipe, "--epochs", 2, "--json")
+    assert result.code == 0, result
+    split, usual = (card["data"]["split"] for card in (result.json, trained[1].json))
+    assert split["train"]["patients"] == sorted(usual["train"]["patients"] + usual["validation"]["patients"])
+    assert split["train"]["slices"] == usual["train"]["slices"] + usual["validation"]["slices"]
+    assert not split["validation"]["slices"]
+    assert split["test"] == usual["test"]
+    assert "validation" not in result.json
+    assert "last epoch 2" in result.out
+    # It goes on, and what is kept is again the last.
+    result = run("fit", "--resume", "--out", out, "--epochs", 3, "--json")
+    assert result.json["best_epoch"] == 3
+    assert {path.name for path in out.iterdir()} == FILES
+    assert not any(column.startswith("val_") for column in next(csv.reader((out / "history.csv").open())))
+    kept, last = (
+        cafct_keras.load_model(out / name).get_weights() for name in ("model.keras", "checkpoints/last.keras")
+    )
+    for one, other in zip(kept, last, strict=True):
+        np.testing.assert_array_equal(one, other)
+    # Nothing is chosen on slices that it was trained on.
+    assert "--no-validation" in fails("evaluate", out, "--threshold", "auto")
+    assert "--validation True" in fails("fit", "--resume", "--out", out, "--validation")
+
+
 @pytest.mark.backends
 def test_warm_start_begins_where_the_other_run_ended(trained, slices_folder, tmp_path):
     out, result = trained
