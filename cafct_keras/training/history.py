@@ -67,9 +67,9 @@ class HistoryFiles(keras.callbacks.Callback):
         super().__init__()
         self._history = history
         self._table = pathlib.Path(folder) / "history.csv"
-        events = pathlib.Path(folder) / "events"
-        shutil.rmtree(events, ignore_errors=True)
-        self._writers = {name: EventFileWriter(str(events / name)) for name in ("train", "validation")}
+        self._events = pathlib.Path(folder) / "events"
+        shutil.rmtree(self._events, ignore_errors=True)
+        self._writers = {}
         for row in history.rows:
             self._add_events(row)
         if history.rows:
@@ -88,8 +88,10 @@ class HistoryFiles(keras.callbacks.Callback):
 
     def _add_events(self, row):
         for name, value in row["logs"].items():
-            writer = self._writers["validation" if name.startswith("val_") else "train"]
+            part = "validation" if name.startswith("val_") else "train"
+            if part not in self._writers:
+                self._writers[part] = EventFileWriter(str(self._events / part))
             summary = scalar_pb(name.removeprefix("val_"), value)
-            writer.add_event(Event(wall_time=row["ended"], step=row["epoch"] + 1, summary=summary))
+            self._writers[part].add_event(Event(wall_time=row["ended"], step=row["epoch"] + 1, summary=summary))
         for writer in self._writers.values():
             writer.flush()

@@ -102,6 +102,7 @@ def test_without_validation_all_but_the_test_patients_are_trained_on(trained, sl
     )
     for one, other in zip(kept, last, strict=True):
         np.testing.assert_array_equal(one, other)
+    assert [path.name for path in (out / "events").iterdir()] == ["train"]
     # Nothing is chosen on slices that it was trained on.
     assert "--no-validation" in fails("evaluate", out, "--threshold", "auto")
     assert "--validation True" in fails("fit", "--resume", "--out", out, "--validation")
