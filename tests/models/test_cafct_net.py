@@ -1,9 +1,6 @@
 """The networks as a user builds them: counts, names, sizes, options, mistakes."""
 
-import os
 import re
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -186,43 +183,3 @@ def test_impossible_networks_are_refused(options):
 def test_lists():
     assert "cafct_net" in cafct_keras.list_models()
     assert list_presets("cafct_net") == ["tiny", "small", "base", "large"]
-
-
-def test_import_is_light():
-    # Beyond what Keras itself imports, which is matplotlib where it is installed.
-    code = (
-        "import sys, keras; before = set(sys.modules); import cafct_keras; "
-        "print([m for m in set(sys.modules) - before if m.split('.')[0] in ('tensorflow', 'matplotlib')])"
-    )
-    environ = {**os.environ, "KERAS_BACKEND": "jax"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=True)
-    assert done.stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize(
-    ("variable", "config", "expected"),
-    [
-        (None, None, "jax"),
-        ("torch", None, "torch"),
-        (None, {"backend": "torch"}, "torch"),
-        # The file that Keras writes by itself on first use, with TensorFlow in it, is nobody's choice.
-        (
-            None,
-            {"floatx": "float32", "epsilon": 1e-07, "backend": "tensorflow", "image_data_format": "channels_last"},
-            "jax",
-        ),
-    ],
-)
-def test_backend_that_is_chosen(tmp_path, variable, config, expected):
-    import json
-
-    environ = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"} | {
-        "KERAS_HOME": str(tmp_path)
-    }
-    if variable:
-        environ["KERAS_BACKEND"] = variable
-    if config:
-        (tmp_path / "keras.json").write_text(json.dumps(config))
-    code = "import os; from cafct_keras import backend; print(os.environ['KERAS_BACKEND'])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=True)
-    assert done.stdout.strip() == expected
