@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -169,20 +171,42 @@ def test_slices_in_a_file_are_those_in_memory(context, tmp_path, monkeypatch):
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]  # without a name, gone with the process
 
 
-@pytest.mark.parametrize(("cache", "least", "most"), [("ram", 1.0, 1.25), ("none", 0.0, 0.2)])
-def test_slices_are_in_memory_once_or_not_at_all(cache, least, most, tmp_path, monkeypatch):
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the most memory that a process had")
+def test_slices_are_in_memory_once():
+    # Asked of the system, in a fresh process: tracemalloc counts an array twice that NumPy 2.5 grows where it lies.
+    code = """
+import pathlib
+from pipelines.slices import load_slices
+from tests.pipelines.test_slices import Scans
+
+def whole_and_peak(cases):
+    source = Scans(shape=(256, 256), parts=("train",) * cases + ("validation",))
+    parts = load_slices(source, target="both", size=256)
+    whole = sum(part.images.nbytes + part.masks.nbytes for part in parts.values())
+    status = pathlib.Path("/proc/self/status").read_text()
+    return whole, 1024 * int(status.partition("VmHWM:")[2].split()[0])
+
+_, before = whole_and_peak(1)
+whole, peak = whole_and_peak(100)
+print((peak - before) / whole)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 0.9 < float(done.stdout) < 1.25
+
+
+def test_slices_in_a_file_take_no_memory(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     source = Scans(shape=(256, 256), parts=("train",) * 20 + ("validation",))
     tracemalloc.start()
     try:
-        parts = load_slices(source, target="both", size=256, cache=cache)
+        parts = load_slices(source, target="both", size=256, cache="none")
         assert all(part.foreground.any() for part in parts.values() if part.names)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     whole = sum(part.images.nbytes + part.masks.nbytes for part in parts.values())
     assert whole == 21 * 2 * 4 * 3 * 256**2
-    assert least <= peak / whole < most
+    assert peak / whole < 0.2
 
 
 def test_cache_unknown():
