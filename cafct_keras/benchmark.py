@@ -1,6 +1,7 @@
 """Speed of a network on synthetic arrays: no data, no TensorFlow, nothing but the step itself."""
 
 import math
+import pathlib
 import resource
 import statistics
 import sys
@@ -185,5 +186,13 @@ def _peak_memory():
 
         if torch.cuda.is_available():
             return torch.cuda.max_memory_allocated()
-    # Kilobytes on Linux, bytes on macOS.
+    return process_peak_memory()
+
+
+def process_peak_memory():
+    """Bytes: the most memory that this process has had resident."""
+    if sys.platform == "linux":
+        # What getrusage says there begins with the peak of the program that started this one.
+        return 1024 * int(pathlib.Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+    # Bytes on macOS, kilobytes elsewhere.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -1,6 +1,9 @@
 import os
+import subprocess
+import sys
 
 import keras
+import numpy as np
 import pytest
 
 from cafct_keras import create_model, environment, huge_pages
@@ -31,6 +34,13 @@ def test_report(task):
         assert report["macs_per_image"] == count_macs(network) < report["flops_per_image"]
     else:
         assert report["flops_per_image"] is report["macs_per_image"] is None
+
+
+def test_memory_of_the_program_that_started_it_does_not_count():
+    held = np.ones(2**30, np.uint8)
+    code = "from cafct_keras.benchmark import process_peak_memory; print(process_peak_memory())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 2**25 < int(done.stdout) < held.nbytes
 
 
 @pytest.mark.parametrize(
