@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import time
 
@@ -54,8 +55,22 @@ def main():
 
 
 def _fail(message, *, code):
-    click.echo(f"cafct-keras: {' '.join(message.split())}", err=True)
+    click.echo(f"cafct-keras: {as_options(' '.join(message.split()))}", err=True)
     sys.exit(code)
+
+
+def as_options(message):
+    """Replaces the arguments that a library message names in backticks by the options of the command line."""
+    options = _options(cli)
+    return re.sub(r"`(\w+)`", lambda name: options.get(name[1], name[1]), message)
+
+
+def _options(command):
+    """Name of each parameter of a command, and of those below it, to its option."""
+    named = {}
+    for below in getattr(command, "commands", {}).values():
+        named |= _options(below)
+    return named | {each.name: max(each.opts, key=len) for each in command.params if isinstance(each, click.Option)}
 
 
 @cli.command()

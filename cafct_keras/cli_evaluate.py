@@ -101,9 +101,9 @@ def _console():
 
 
 def _report_folder(out):
-    from pipelines.sources.aside import written_aside
+    from pipelines.atomic import atomic_directory
 
-    return contextlib.nullcontext() if out is None else written_aside(out)
+    return contextlib.nullcontext() if out is None else atomic_directory(out)
 
 
 def _report(evaluation, folder):

@@ -9,7 +9,7 @@ from cafct_keras.errors import UserError
 from cafct_keras.models.pretrained import CARD_FORMAT, SUFFIX, fill, read_weights
 from cafct_keras.models.registry import build, list_encoders, list_models
 from cafct_keras.weights.readers import sha256
-from pipelines.sources.aside import written_aside
+from pipelines.atomic import atomic_directory
 
 ANY_SIZE_RGB = [None, None, 3]
 
@@ -54,7 +54,7 @@ def import_weights(files, *, out, into=None, preset=None, options=None):
     except (TypeError, ValueError) as error:
         raise UserError(f"--into {into}: {error}") from error
     report = fill(model, sources)
-    with written_aside(out) as folder:
+    with atomic_directory(out) as folder:
         weights = folder / f"{into}{SUFFIX}"
         model.save_weights(weights)
         card = {

@@ -24,7 +24,7 @@ from cafct_keras.reproduction.output import console_table, write_tables
 from cafct_keras.reproduction.remarks import remarks
 from cafct_keras.reproduction.systems import System, choose_systems
 from cafct_keras.training import FitOptions, fit
-from pipelines.sources.aside import written_aside
+from pipelines.atomic import atomic_directory
 
 FORMAT = 1
 RECIPE_FILE = "recipe.json"
@@ -113,7 +113,7 @@ class _Row:
         _forget_networks()
         evaluation = out / "evaluation"
         if not evaluation.is_dir():
-            with written_aside(evaluation) as aside:
+            with atomic_directory(evaluation) as aside:
                 write_evaluation(evaluate([out], EvaluateOptions(), console=self._console, quiet=self._quiet)[0], aside)
             _forget_networks()
         self.finished[seed] = out

@@ -12,10 +12,10 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from pydicom.valuerep import format_number_as_ds
 
+from pipelines.atomic import atomic_directory
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
 from pipelines.geometry import frame_of_stack
-from pipelines.sources.aside import written_aside
 
 _INTERCEPT = -1024  # HU of a stored 0, as most scanners have it
 _MAKER = "cafct-keras"
@@ -42,7 +42,7 @@ def write_dicom(source: Source, directory: str | Path) -> None:
     """
     if source.intensity != "hu":
         raise DataError(f"{source.layout}: {source.intensity} cannot be written as CT; give a source in HU")
-    with written_aside(directory) as aside:
+    with atomic_directory(directory) as aside:
         lines = ["id,patient,split"]
         for case in source.cases():
             (aside / case.name).mkdir()

@@ -7,10 +7,10 @@ import numpy as np
 from PIL import Image
 
 from pipelines.ahead import map_ahead
+from pipelines.atomic import atomic_directory
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
 from pipelines.sources import lits_png_listing as listing
-from pipelines.sources.aside import written_aside
 
 _THEIR_FOLDER = f"../input/lits-png/{listing.FOLDER}"  # on Kaggle's machines, where it is nested once
 _COLUMNS = (
@@ -41,7 +41,7 @@ def write_lits_png(source: Source, directory: str | Path) -> None:
         raise DataError(f"{source.layout}: has no Hounsfield units with liver and lesion masks; give a source of scans")
     lines = {name: [] for name in (listing.ALL, listing.TRAIN, listing.TEST)}
     tables = {"train": lines[listing.TRAIN], "test": lines[listing.TEST]}
-    with written_aside(directory) as aside:
+    with atomic_directory(directory) as aside:
         folder = aside / listing.FOLDER / listing.FOLDER
         folder.mkdir(parents=True)
 

@@ -7,10 +7,10 @@ import nibabel
 import numpy as np
 from nibabel import orientations
 
+from pipelines.atomic import atomic_directory
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
 from pipelines.geometry import frame_of_stack
-from pipelines.sources.aside import written_aside
 
 # Folder and name of the image and of the labels of case N.
 _NAMES = {
@@ -42,7 +42,7 @@ def write_nifti(source: Source, directory: str | Path, *, form: str = "nifti") -
     if source.intensity != "hu" or not {"liver", "lesion"} <= set(source.targets):
         raise DataError(f"{source.layout}: has no Hounsfield units with liver and lesion masks; give a source of scans")
     lines, pairs = ["id,patient,split"], []
-    with written_aside(directory) as aside:
+    with atomic_directory(directory) as aside:
         for number, case in enumerate(source.cases()):
             names = [name.format(number) for name in _NAMES[form]]
             labels = case.masks["liver"].astype(np.uint8)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from pipelines.atomic import atomic_directory
 from pipelines.case import Source
 from pipelines.errors import DataError
 from pipelines.slices import to_grey
-from pipelines.sources.aside import written_aside
 
 
 def write_paired_folder(
@@ -26,7 +26,7 @@ def write_paired_folder(
     """
     if target not in source.targets:
         raise DataError(f"{source.layout} has no {target} masks, only {', '.join(source.targets)}")
-    with written_aside(directory) as aside:
+    with atomic_directory(directory) as aside:
         for kind in ("images", "masks"):
             (aside / kind).mkdir()
         lines = ["id,patient,split"]
