@@ -102,7 +102,7 @@ def expect_no_figures(directory: str | Path) -> None:
     """Raises `DataError` if one of the pictures is in a folder already."""
     for path in (Path(directory) / SLICES, Path(directory) / HISTOGRAM):
         if path.exists():
-            raise DataError(f"--out: {path} exists already; give another folder or remove it")
+            raise DataError(f"--out: {path} already exists; give another folder or remove it")
 
 
 def draw_slices(slices: list[_Slice], path: Path, *, targets: tuple[str, ...], intensity: str) -> None:

@@ -94,7 +94,7 @@ def test_options_that_do_not_fit(perfect, trained, tmp_path):
     assert "no such data folder" in fails("evaluate", perfect, "--data", tmp_path / "absent")
     assert "no run.json here" in fails("evaluate", tmp_path)
     (tmp_path / "taken").mkdir()
-    assert "exists already" in fails("evaluate", perfect, "--out", tmp_path / "taken")
+    assert "already exists" in fails("evaluate", perfect, "--out", tmp_path / "taken")
     assert not [path for path in tmp_path.iterdir() if path.name != "taken"]
 
 

@@ -306,4 +306,4 @@ def test_nothing_left_to_score(slices):
 
 
 def test_output_folder_that_is_there(slices):
-    assert "exists already" in fails("score", *folders(slices), "--out", slices / "reference")
+    assert "already exists" in fails("score", *folders(slices), "--out", slices / "reference")

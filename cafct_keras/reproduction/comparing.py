@@ -150,7 +150,7 @@ def _recipe(options: CompareOptions, systems: tuple[System, ...], folder: pathli
     file = folder / RECIPE_FILE
     if not file.is_file():
         if folder.exists() and any(folder.iterdir()):
-            raise UserError(f"--out {folder}: exists already and holds no {RECIPE_FILE}; give another name")
+            raise UserError(f"--out {folder}: already exists and holds no {RECIPE_FILE}; give another name")
         if options.budget is not None:
             recipe = dataclasses.replace(recipe, epochs=epochs_within(options.budget, systems, options.seeds, recipe))
         folder.mkdir(parents=True, exist_ok=True)

@@ -51,10 +51,10 @@ def refuse_existing(out):
     if _is_free(out):
         return
     if not (pathlib.Path(out) / RUN_FILE).is_file():
-        raise UserError(f"--out {out}: exists already; give another name or remove it")
+        raise UserError(f"--out {out}: already exists; give another name or remove it")
     card = read_run(out)
     raise UserError(
-        f"--out {out}: exists already, a run of {card['options']['epochs']} epochs begun {card['started']} "
+        f"--out {out}: already exists, a run of {card['options']['epochs']} epochs begun {card['started']} "
         f"({card['status']}); add --resume to go on with it, or give another name"
     )
 

@@ -268,7 +268,7 @@ def test_few_slices_without_masks_make_pictures_too(tmp_path, count):
 def test_pictures_that_are_there_are_kept(tmp_path, name):
     (tmp_path / name).write_text("mine")
     for call in (lambda: describe_source(PHANTOM, out=tmp_path), lambda: describe("nowhere", out=tmp_path)):
-        with pytest.raises(DataError, match=f"{name} exists already"):
+        with pytest.raises(DataError, match=f"{name} already exists"):
             call()
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "mine")]
 
@@ -290,7 +290,7 @@ def test_the_command_prints_a_table_and_json(tmp_path, monkeypatch):
     assert result.json == describe(tmp_path / "phantom")
     assert result.out.startswith(table(result.json))
     assert (tmp_path / "out" / "slices.png").exists()
-    assert "exists already" in cli.fails("data", "describe", "phantom", "--out", tmp_path / "out")
+    assert "already exists" in cli.fails("data", "describe", "phantom", "--out", tmp_path / "out")
 
 
 def test_no_pictures_no_matplotlib():

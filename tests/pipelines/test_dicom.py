@@ -47,7 +47,7 @@ def test_writing_twice_gives_the_same_files_and_never_over_others(tmp_path):
     for name in ("a", "b"):
         write(tmp_path / name, *(tiny(k) for k in range(3)))
     assert Dicom(tmp_path / "a").fingerprint() == Dicom(tmp_path / "b").fingerprint()
-    with pytest.raises(DataError, match="exists already"):
+    with pytest.raises(DataError, match="already exists"):
         write(tmp_path / "a", tiny(0))
     with pytest.raises(DataError, match="spacing is not known"):
         write(tmp_path / "c", tiny(0, spacing=None))

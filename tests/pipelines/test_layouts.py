@@ -45,7 +45,7 @@ def test_what_is_written_is_found_and_read(layout, tmp_path):
 def test_an_out_folder_that_exists_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     message = fails("data", "phantom", "--layout", "nifti", *PHANTOM, "--out", tmp_path)
-    assert "exists already" in message
+    assert "already exists" in message
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 

@@ -201,7 +201,7 @@ def test_out_folder_that_exists_is_left_alone(slices_folder, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.txt").write_text("years of work")
     message = fails("fit", "--data", slices_folder, *SMALL, "--out", tmp_path / "run")
-    assert "exists already; give another name" in message
+    assert "already exists; give another name" in message
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.txt"]
 
 

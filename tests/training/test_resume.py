@@ -132,7 +132,7 @@ def test_sigterm_then_resume(whole, folder, tmp_path, step):
 def test_fit_again_says_what_is_there(whole, folder):
     out, _ = whole
     message = fails("fit", "--data", folder, *RECIPE, *RANDOM, "--out", out)
-    assert f"--out {out}: exists already, a run of 2 epochs begun 20" in message
+    assert f"--out {out}: already exists, a run of 2 epochs begun 20" in message
     assert "(finished); add --resume to go on with it, or give another name" in message
 
 

@@ -294,7 +294,7 @@ def test_pickles_run_no_code(tmp_path):
 def test_own_weights_that_are_damaged(pvt_file, tmp_path):
     out = tmp_path / "out"
     assert run("import-weights", pvt_file, "--out", out).code == 0
-    assert "exists already" in fails("import-weights", pvt_file, "--out", out)
+    assert "already exists" in fails("import-weights", pvt_file, "--out", out)
     file, card = out / "pvt_v2_tiny.weights.h5", out / "pvt_v2_tiny.json"
     content = card.read_text()
     for changed, words in (
