@@ -142,7 +142,7 @@ def import_weights(files, out, as_json, **options):
 def benchmark(task, folder, layout, target, cache, augment, as_json, **options):
     """Time a network's step on synthetic arrays, without TensorFlow, or the data that come to it."""
     if task == "data":
-        from pipelines.speed import measure, table
+        from pipelines.loading.benchmark import measure, table
 
         chosen = {name: options[name] for name in ("size", "batch_size")}
         report = measure(folder, layout=layout, target=target, cache=cache, augment=augment, **chosen)

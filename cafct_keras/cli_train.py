@@ -87,7 +87,7 @@ def _chosen(options):
     """Gathers the augmentation among the options; returns those that the user gave, too."""
     import dataclasses
 
-    from pipelines.augmentation import Augmentation
+    from pipelines.loading.augmentation import Augmentation
 
     source = click.get_current_context().get_parameter_source
     given = {name for name in options if source(name) is not ParameterSource.DEFAULT}

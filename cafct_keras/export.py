@@ -15,7 +15,7 @@ from cafct_keras.environment import environment
 from cafct_keras.errors import UserError
 from cafct_keras.models import load_model
 from cafct_keras.models.saving import MODEL_FILE, RUN_FILE, read_run
-from pipelines.slices import network_images
+from pipelines.loading.slices import network_images
 
 FORMATS = ("savedmodel",)
 TOLERANCE = 1e-5

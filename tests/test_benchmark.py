@@ -8,7 +8,7 @@ import pytest
 
 from cafct_keras import create_model, environment, huge_pages
 from cafct_keras.macs import count_macs
-from pipelines import speed
+from pipelines.loading import benchmark as data_benchmark
 from tests.cli import fails, run
 
 
@@ -75,7 +75,7 @@ def test_info_warns_of_a_gpu_that_jax_does_not_see(monkeypatch):
 
 @pytest.mark.parametrize("options", [(), ("--augment", "--cache", "none")])
 def test_data(options, slices_folder, monkeypatch):
-    monkeypatch.setattr(speed, "SECONDS", 0.2)
+    monkeypatch.setattr(data_benchmark, "SECONDS", 0.2)
     result = run("benchmark", "data", "--data", slices_folder, "--size", 32, "--batch-size", 16, *options, "--json")
     report = result.json
     assert (report["layout"], report["slices"]) == ("paired_folder", 48)

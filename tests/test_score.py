@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from cafct_keras import evaluation
-from pipelines.mask_folders import MaskFolders
+from pipelines.masks.folders import MaskFolders
 from tests.cli import fails, run
 from tests.evaluating import SPACING, labels_of, save_nifti
 from tests.evaluation.drawn import figures, higher_is_better

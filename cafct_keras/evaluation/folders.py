@@ -8,10 +8,10 @@ from rich.console import Console
 from cafct_keras.evaluation.document import Evaluation, make_evaluation
 from cafct_keras.evaluation.gathering import Gathering
 from cafct_keras.evaluation.progress import watched
-from pipelines.ahead import read_ahead
 from pipelines.errors import DataError
-from pipelines.mask_folders import MaskFolders
-from pipelines.mask_labels import MaskLabels
+from pipelines.loading.read_ahead import read_ahead
+from pipelines.masks.folders import MaskFolders
+from pipelines.masks.labels import MaskLabels
 
 
 def score_folders(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from pipelines.case import Case
-from pipelines.slices import neighbours, network_images, network_slices
+from pipelines.loading.slices import neighbours, network_images, network_slices
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

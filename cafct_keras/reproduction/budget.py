@@ -9,7 +9,7 @@ from cafct_keras.reproduction.measuring import time_step
 from cafct_keras.reproduction.systems import System
 from cafct_keras.training import FitOptions
 from pipelines import open_source
-from pipelines.slices import load_slices
+from pipelines.loading.slices import load_slices
 
 _FORWARD = 1 / 3  # of a training step: what a validation image costs
 _STARTING_S = 20.0  # a run's packages, data and first files

@@ -16,8 +16,8 @@ from cafct_keras.environment import environment
 from cafct_keras.models.saving import MODEL_FILE, RUN_FILE, RUN_FORMAT
 from cafct_keras.training.checkpoints import flush
 from cafct_keras.training.progress import duration
-from pipelines.slices import foreground_counts
-from pipelines.stream import sampled_counts
+from pipelines.loading.slices import foreground_counts
+from pipelines.loading.stream import sampled_counts
 
 
 def new_card(options, source, parts, model):

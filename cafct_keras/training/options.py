@@ -10,7 +10,7 @@ from cafct_keras.models.registry import needs_context, takes
 from cafct_keras.precision import PRECISIONS
 from cafct_keras.training.intervals import Interval, seconds
 from cafct_keras.training.recipes import RECIPES, defaults
-from pipelines.augmentation import Augmentation
+from pipelines.loading.augmentation import Augmentation
 
 TARGETS = ("lesion", "liver", "both")
 SCHEDULES = ("cosine", "poly", "constant")

@@ -6,7 +6,7 @@ Adam; and what is said at each.
 """
 
 from cafct_keras.errors import UserError
-from pipelines.augmentation import Augmentation
+from pipelines.loading.augmentation import Augmentation
 
 RECIPES = ("paper", "own")
 

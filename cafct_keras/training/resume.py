@@ -11,7 +11,7 @@ from cafct_keras.errors import UserError
 from cafct_keras.models.saving import MODEL_FILE, RUN_FILE, read_run
 from cafct_keras.training.checkpoints import CHECKPOINTS
 from cafct_keras.training.options import FitOptions
-from pipelines.augmentation import Augmentation
+from pipelines.loading.augmentation import Augmentation
 
 NAMES = {"model_options": "--model-option", "augmentation": "augmentation"}
 # Where a run goes on and for how long; all others say what it is. Data may have moved: their fingerprint counts.

@@ -24,8 +24,8 @@ from cafct_keras.training.stopping import RunStoppedError
 from cafct_keras.training.training import Training
 from pipelines import open_source
 from pipelines.errors import DataError
-from pipelines.slices import load_slices, network_images
-from pipelines.stream import batch_names
+from pipelines.loading.slices import load_slices, network_images
+from pipelines.loading.stream import batch_names
 
 SPLIT_FILE = "split.csv"
 SAMPLES = 6

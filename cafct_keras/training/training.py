@@ -23,7 +23,7 @@ from cafct_keras.training.progress import TrainingProgress
 from cafct_keras.training.resume import restore_best
 from cafct_keras.training.state import build_state, metrics_of, put_state
 from cafct_keras.training.stopping import StopRequest
-from pipelines.stream import evaluation_stream, training_stream
+from pipelines.loading.stream import evaluation_stream, training_stream
 
 
 class Training:

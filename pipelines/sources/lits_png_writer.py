@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipelines.ahead import map_ahead
 from pipelines.atomic import atomic_directory
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
+from pipelines.loading.read_ahead import map_ahead
 from pipelines.sources import lits_png_listing as listing
 
 _THEIR_FOLDER = f"../input/lits-png/{listing.FOLDER}"  # on Kaggle's machines, where it is nested once

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipelines.ahead import map_ahead
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
 from pipelines.fingerprint import fingerprint
+from pipelines.loading.read_ahead import map_ahead
 from pipelines.natural import consecutive, natural
 from pipelines.sources.folder_index import find_parts, find_patients, read_index
 from pipelines.sources.png import decode_image, decode_mask, read_bytes

@@ -7,7 +7,7 @@ from PIL import Image
 from pipelines.atomic import atomic_directory
 from pipelines.case import Source
 from pipelines.errors import DataError
-from pipelines.slices import to_grey
+from pipelines.loading.slices import to_grey
 
 
 def write_paired_folder(

@@ -9,10 +9,10 @@ from urllib.parse import quote
 import numpy as np
 import tensorflow_datasets as tfds
 
-from pipelines.ahead import map_ahead
 from pipelines.case import SPLITS, Case, Source
-from pipelines.resize import resize_images, resize_masks
-from pipelines.slices import to_grey
+from pipelines.loading.read_ahead import map_ahead
+from pipelines.loading.resize import resize_images, resize_masks
+from pipelines.loading.slices import to_grey
 
 AIR = -1024  # HU; what lies below is a scanner's padding
 DENSEST = 3071

@@ -10,7 +10,7 @@ import cafct_keras
 from cafct_keras.models.registry import needs_context
 from cafct_keras.training import FitOptions
 from cafct_keras.training.recipes import OWN, PAPER
-from pipelines.augmentation import Augmentation
+from pipelines.loading.augmentation import Augmentation
 from tests.cli import fails, run
 from tests.runs import SMALL
 

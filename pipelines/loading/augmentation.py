@@ -1,4 +1,4 @@
-"""What augmentation is wanted, in plain numbers; `pipelines.augment` carries it out."""
+"""What augmentation is wanted, in plain numbers; `pipelines.loading.augment` carries it out."""
 
 import dataclasses
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.order import batch_indices, epoch_order, sample_keys, sampled_batch, uniform_draws
+from pipelines.loading.order import batch_indices, epoch_order, sample_keys, sampled_batch, uniform_draws
 
 seeds = st.integers(0, 2**64 - 1)
 epochs = st.integers(0, 10_000)

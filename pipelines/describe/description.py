@@ -6,9 +6,9 @@ from pathlib import Path
 from PIL import Image
 
 from pipelines.case import SPLITS, Source
-from pipelines.description_figures import Figures, expect_no_figures
+from pipelines.describe.figures import Figures, expect_no_figures
+from pipelines.describe.statistics import LEAST, Tally, tally_case
 from pipelines.sources import find_layout, open_source
-from pipelines.tally import LEAST, Tally, tally_case
 
 PARTS = (*SPLITS, "all")
 PAPER_NOTE = "what the paper's Table 1 prints as Liver Mask and Lesion Mask is the number of EMPTY masks"

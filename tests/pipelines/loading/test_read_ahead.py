@@ -2,8 +2,8 @@ import threading
 
 import pytest
 
-from pipelines.ahead import map_ahead, read_ahead
 from pipelines.errors import DataError
+from pipelines.loading.read_ahead import map_ahead, read_ahead
 
 
 def damaged(name):

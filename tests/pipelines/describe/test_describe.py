@@ -7,16 +7,16 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from pipelines import description_figures
 from pipelines.case import SPLITS, Case
 from pipelines.describe import PAPER_NOTE, describe, describe_source, table
+from pipelines.describe import figures as drawing
+from pipelines.describe.statistics import find_body, measure_pieces
 from pipelines.errors import DataError
 from pipelines.prepare import prepare
 from pipelines.sources.lits_png_writer import write_lits_png
 from pipelines.sources.nifti_writer import write_nifti
 from pipelines.sources.paired_folder_writer import write_paired_folder
 from pipelines.sources.phantom import Phantom
-from pipelines.tally import find_body, measure_pieces
 from tests import cli
 
 PHANTOM = Phantom(cases=9, slices=6, size=64)  # the last patient has no lesion
@@ -241,8 +241,8 @@ def test_pictures_are_there_and_not_blank(described, tmp_path):
 
 def test_the_slices_shown_hold_lesions_and_livers_and_follow_the_seed(tmp_path, monkeypatch):
     sheets = []
-    monkeypatch.setattr(description_figures, "draw_slices", lambda slices, *_, **__: sheets.append(slices))
-    monkeypatch.setattr(description_figures, "draw_histogram", lambda *_, **__: None)
+    monkeypatch.setattr(drawing, "draw_slices", lambda slices, *_, **__: sheets.append(slices))
+    monkeypatch.setattr(drawing, "draw_histogram", lambda *_, **__: None)
     lesion, liver = np.zeros((2, 300, 16, 16), bool)
     lesion[123, 4:6, 4:6] = liver[120:128, 2:9, 2:9] = True
     made = Made(case(lesion, liver))

@@ -8,8 +8,8 @@ import numpy as np
 
 from pipelines.case import SPLITS, Case, Source
 from pipelines.errors import DataError
-from pipelines.resize import resize_images, resize_masks
-from pipelines.stack import StackInFile, StackInMemory
+from pipelines.loading.resize import resize_images, resize_masks
+from pipelines.loading.stack import StackInFile, StackInMemory
 
 _TARGETS = {"liver": ("liver",), "lesion": ("lesion",), "both": ("liver", "lesion")}
 CACHES = ("ram", "none")

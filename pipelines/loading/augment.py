@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 from scipy.special import ndtri
 
-from pipelines.augmentation import Augmentation
-from pipelines.order import uniform_draws
+from pipelines.loading.augmentation import Augmentation
+from pipelines.loading.order import uniform_draws
 
 _QUARTER = np.array([[0, -1], [1, 0]])  # on (x, y), y downwards: what `np.rot90` does
 _LEVELS = 1 << 16

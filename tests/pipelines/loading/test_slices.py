@@ -9,10 +9,10 @@ import pytest
 from pipelines import open_source
 from pipelines.case import Case
 from pipelines.errors import DataError
-from pipelines.slices import foreground_counts, load_slices
-from pipelines.stack import StackInFile, StackInMemory
+from pipelines.loading.slices import foreground_counts, load_slices
+from pipelines.loading.stack import StackInFile, StackInMemory
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+SHARED = Path(__file__).parents[4] / "shared" / "data"
 HOUNSFIELD = np.array([-3000, -201, -200, -199, 25, 249, 250, 251, 3000], np.int16)
 
 
@@ -175,8 +175,8 @@ def test_slices_are_in_memory_once():
     # Asked of the system, in a fresh process: tracemalloc counts an array twice that NumPy 2.5 grows where it lies.
     code = """
 from cafct_keras.benchmark import process_peak_memory
-from pipelines.slices import load_slices
-from tests.pipelines.test_slices import Scans
+from pipelines.loading.slices import load_slices
+from tests.pipelines.loading.test_slices import Scans
 
 def whole_and_peak(cases):
     source = Scans(shape=(256, 256), parts=("train",) * cases + ("validation",))

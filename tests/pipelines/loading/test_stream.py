@@ -5,14 +5,14 @@ import sys
 import numpy as np
 import pytest
 
-from pipelines.augment import augment
-from pipelines.augmentation import Augmentation
 from pipelines.errors import DataError
-from pipelines.order import batch_indices, sample_keys
-from pipelines.slices import Slices
+from pipelines.loading.augment import augment
+from pipelines.loading.augmentation import Augmentation
+from pipelines.loading.order import batch_indices, sample_keys
+from pipelines.loading.slices import Slices
 
 pytest.importorskip("tensorflow")
-from pipelines.stream import batch_names, evaluation_stream, training_stream
+from pipelines.loading.stream import batch_names, evaluation_stream, training_stream
 
 EVERYTHING = Augmentation(
     flip=True, quarter_turns=True, rotation=20.0, scale=0.1, shift=0.1, brightness=0.1, contrast=0.1, noise=0.05
@@ -83,7 +83,7 @@ start, threads = map(int, sys.argv[1:])
 import tensorflow as tf
 tf.config.threading.set_intra_op_parallelism_threads(threads)
 tf.config.threading.set_inter_op_parallelism_threads(threads)
-from tests.pipelines.test_stream import two_epochs
+from tests.pipelines.loading.test_stream import two_epochs
 options = tf.data.Options()
 options.threading.private_threadpool_size = threads
 options.autotune.enabled = threads > 1
@@ -197,7 +197,7 @@ def test_arrays_are_not_in_the_graph():
 def test_gpus_are_hidden_unless_tensorflow_trains(backend, hidden, monkeypatch):
     import tensorflow as tf
 
-    from pipelines import stream
+    from pipelines.loading import stream
 
     calls = []
     monkeypatch.setenv("KERAS_BACKEND", backend)
@@ -210,7 +210,8 @@ def test_gpus_are_hidden_unless_tensorflow_trains(backend, hidden, monkeypatch):
 
 def test_importing_the_package_leaves_tensorflow_out():
     code = (
-        "import sys, pipelines, pipelines.slices, pipelines.order, pipelines.augmentation, pipelines.stream, "
+        "import sys, pipelines, pipelines.loading.slices, pipelines.loading.order, pipelines.loading.augmentation; "
+        "import pipelines.loading.stream, "
         "pipelines.sources.paired_folder; "
         "print(sorted({'tensorflow', 'keras', 'jax', 'torch', 'cafct_keras'} & set(sys.modules)))"
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.errors import DataError
 from pipelines.geometry import Frame, same_place
-from pipelines.mask_labels import MaskLabels
+from pipelines.masks.labels import MaskLabels
 from pipelines.natural import consecutive, natural
 from pipelines.sources.folder_index import find_patients
 from pipelines.sources.nifti_volume import open_volume, read_label_values

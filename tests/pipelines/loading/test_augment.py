@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from pipelines.augment import augment
-from pipelines.augmentation import Augmentation
 from pipelines.errors import DataError
-from pipelines.order import sample_keys
+from pipelines.loading.augment import augment
+from pipelines.loading.augmentation import Augmentation
+from pipelines.loading.order import sample_keys
 
 SQUARE, WIDE = (48, 48), (32, 64)
 KEYS = sample_keys(0, np.arange(24), 0)

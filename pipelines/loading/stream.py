@@ -9,11 +9,11 @@ import time
 
 import numpy as np
 
-from pipelines.augment import augment
-from pipelines.augmentation import Augmentation
 from pipelines.errors import DataError
-from pipelines.order import batch_indices, sample_keys, sampled_batch
-from pipelines.slices import Slices, network_images
+from pipelines.loading.augment import augment
+from pipelines.loading.augmentation import Augmentation
+from pipelines.loading.order import batch_indices, sample_keys, sampled_batch
+from pipelines.loading.slices import Slices, network_images
 
 _MADE_AT_ONCE = min(os.cpu_count() or 1, 16)  # batches; more would only fill memory
 _PREFETCHED = 2  # batches: enough to hide one batch's making behind one step, and no more memory than that

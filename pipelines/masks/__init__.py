@@ -1,0 +1,1 @@
+"""Folders of predicted and reference masks, for scoring."""
