@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from pipelines.sources.lits_png_writer import write_lits_png
-from pipelines.sources.phantom import Phantom
+from pipelines.layouts.lits_png.writer import write_lits_png
+from pipelines.layouts.phantom.reader import Phantom
 
 LITS = 58_638  # slices
 # Cases, slices a case, size written, size prepared.

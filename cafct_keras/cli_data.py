@@ -22,23 +22,23 @@ def data():
 @click.option("--out", required=True, metavar="DIR", help="Folder to make.")
 def phantom(layout, target, out, **options):
     """Write the synthetic CT as a folder, with the oddities that such folders come with."""
-    from pipelines.sources.phantom import Phantom
+    from pipelines.layouts.phantom.reader import Phantom
 
     source = Phantom(**options)
     if layout == "lits-png":
-        from pipelines.sources.lits_png_writer import write_lits_png
+        from pipelines.layouts.lits_png.writer import write_lits_png
 
         write_lits_png(source, out)
     elif layout == "dicom":
-        from pipelines.sources.dicom_writer import write_dicom
+        from pipelines.layouts.dicom.writer import write_dicom
 
         write_dicom(source, out)
     elif layout == "paired":
-        from pipelines.sources.paired_folder_writer import write_paired_folder
+        from pipelines.layouts.paired_folder.writer import write_paired_folder
 
         write_paired_folder(source, out, target=target)
     else:
-        from pipelines.sources.nifti_writer import write_nifti
+        from pipelines.layouts.nifti.writer import write_nifti
 
         write_nifti(source, out, form=layout)
     click.echo(f"{out}: {options['cases']} cases of {options['slices']} slices, laid out as {layout}")
@@ -50,8 +50,8 @@ def phantom(layout, target, out, **options):
 @click.option("--json", "as_json", is_flag=True, help="The findings as JSON on the last line.")
 def verify(folder, layout, as_json):
     """Read everything in a folder and name each thing that is wrong. Exit code 1 if any is an error."""
-    from pipelines.verify import table
-    from pipelines.verify import verify as check
+    from pipelines.layouts.checking import table
+    from pipelines.layouts.checking import verify as check
 
     findings = check(folder, layout=layout)
     click.echo(table(findings, folder))

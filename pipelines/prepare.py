@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipelines.case import Source
 from pipelines.errors import DataError
-from pipelines.sources.prepared import Prepared
+from pipelines.layouts.prepared.reader import Prepared
 
 # The only one of TFDS's formats that both tf.data and a data source without TensorFlow read.
 FILE_FORMAT = "parquet"

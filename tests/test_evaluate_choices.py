@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 
-from pipelines.sources.nifti import Nifti
+from pipelines.layouts.nifti.reader import Nifti
 from tests.cli import fails
 from tests.evaluating import evaluated, make_run, specks, write_scans
 from tests.evaluation.drawn import figures, higher_is_better

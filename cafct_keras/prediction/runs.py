@@ -11,8 +11,8 @@ from cafct_keras.models import load_model
 from cafct_keras.models.saving import RUN_FILE, read_run
 from cafct_keras.prediction.cases import predict_cases
 from pipelines import Case, DataError, Source, open_source
+from pipelines.layouts.lits_png.writer import stretch
 from pipelines.loading.read_ahead import map_ahead, read_ahead
-from pipelines.sources.lits_png_writer import stretch
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

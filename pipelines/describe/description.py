@@ -8,7 +8,7 @@ from PIL import Image
 from pipelines.case import SPLITS, Source
 from pipelines.describe.figures import Figures, expect_no_figures
 from pipelines.describe.statistics import LEAST, Tally, tally_case
-from pipelines.sources import find_layout, open_source
+from pipelines.layouts import find_layout, open_source
 
 PARTS = (*SPLITS, "all")
 PAPER_NOTE = "what the paper's Table 1 prints as Liver Mask and Lesion Mask is the number of EMPTY masks"

@@ -2,11 +2,11 @@
 
 import time
 
+from pipelines.layouts import open_source
+from pipelines.layouts.prepared.reader import Prepared
 from pipelines.loading.augmentation import Augmentation
 from pipelines.loading.slices import load_slices
 from pipelines.loading.stream import training_stream
-from pipelines.sources import open_source
-from pipelines.sources.prepared import Prepared
 
 # Everything at once: the most that the stream can be asked for.
 FULL = Augmentation(

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.errors import DataError
+from pipelines.files.nifti import open_volume, read_label_values
+from pipelines.files.png import decode_image, read_bytes
+from pipelines.folder_index import find_patients
 from pipelines.geometry import Frame, same_place
 from pipelines.masks.labels import MaskLabels
 from pipelines.natural import consecutive, natural
-from pipelines.sources.folder_index import find_patients
-from pipelines.sources.nifti_volume import open_volume, read_label_values
-from pipelines.sources.png import decode_image, read_bytes
 
 SIDES = ("prediction", "reference")
 _SUFFIXES = {".nii.gz": "NIfTI", ".nii": "NIfTI", ".png": "PNG"}

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.errors import DataError
-from pipelines.sources.nifti_volume import levels
+from pipelines.files.nifti import levels
 
 UNNAMED = "foreground"
 _BINARY = ({0, 1}, {0, 255})

@@ -1,9 +1,9 @@
 import pytest
 from PIL import Image
 
-from tests.pipelines.dicom_folders import tiny, write
-from tests.pipelines.folders import IDS, picture
-from tests.pipelines.lits_png_folders import kaggle
+from tests.pipelines.layouts.dicom.folders import tiny, write
+from tests.pipelines.layouts.lits_png.folders import kaggle
+from tests.pipelines.layouts.paired_folder.folders import IDS, picture
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from pipelines.errors import DataError
+from pipelines.layouts import find_layout
+from pipelines.layouts.phantom.reader import Phantom
+from pipelines.layouts.prepared.reader import Prepared
 from pipelines.prepare import prepare
-from pipelines.sources import find_layout
-from pipelines.sources.phantom import Phantom
-from pipelines.sources.prepared import Prepared
 from tests.cli import run
 
 SOURCE = Phantom(cases=4, slices=3, size=64)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import cafct_keras
-from pipelines.sources.paired_folder import PairedFolder
+from pipelines.layouts.paired_folder.reader import PairedFolder
 from tests.cli import fails, run
 from tests.runs import SMALL, write_folder
 

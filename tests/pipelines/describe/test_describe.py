@@ -12,11 +12,11 @@ from pipelines.describe import PAPER_NOTE, describe, describe_source, table
 from pipelines.describe import figures as drawing
 from pipelines.describe.statistics import find_body, measure_pieces
 from pipelines.errors import DataError
+from pipelines.layouts.lits_png.writer import write_lits_png
+from pipelines.layouts.nifti.writer import write_nifti
+from pipelines.layouts.paired_folder.writer import write_paired_folder
+from pipelines.layouts.phantom.reader import Phantom
 from pipelines.prepare import prepare
-from pipelines.sources.lits_png_writer import write_lits_png
-from pipelines.sources.nifti_writer import write_nifti
-from pipelines.sources.paired_folder_writer import write_paired_folder
-from pipelines.sources.phantom import Phantom
 from tests import cli
 
 PHANTOM = Phantom(cases=9, slices=6, size=64)  # the last patient has no lesion
@@ -295,7 +295,8 @@ def test_the_command_prints_a_table_and_json(tmp_path, monkeypatch):
 
 def test_no_pictures_no_matplotlib():
     program = (
-        "import sys; from pipelines.describe import describe_source; from pipelines.sources.phantom import Phantom; "
+        "import sys; from pipelines.describe import describe_source; "
+        "from pipelines.layouts.phantom.reader import Phantom; "
         "describe_source(Phantom(cases=3, slices=1, size=32)); print('matplotlib' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -212,7 +212,7 @@ def test_importing_the_package_leaves_tensorflow_out():
     code = (
         "import sys, pipelines, pipelines.loading.slices, pipelines.loading.order, pipelines.loading.augmentation; "
         "import pipelines.loading.stream, "
-        "pipelines.sources.paired_folder; "
+        "pipelines.layouts.paired_folder.reader; "
         "print(sorted({'tensorflow', 'keras', 'jax', 'torch', 'cafct_keras'} & set(sys.modules)))"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

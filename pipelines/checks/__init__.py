@@ -1,0 +1,1 @@
+"""Checks that all layouts share."""

@@ -1,0 +1,110 @@
+"""Values that a scan or its masks should not have."""
+
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from pipelines.findings import Report
+
+_LEAST, _MOST = -3100, 16000  # HU; below is no padding that scanners write, above not even metal
+_PADDING = -1500  # HU; nothing in or around a patient is less than air's -1024 and its noise
+_UNSIGNED = 2000  # as a least maximum: bone, with 1024 added to it
+_STEPS = (0.1, 20.0)  # mm, least and largest between voxels
+
+
+def check_hu(report: Report, file: Path | str, low: float, high: float) -> None:
+    """Judges the least and the greatest value of a scan that claims to be in Hounsfield units."""
+    span = f"values from {low:g} to {high:g}"
+    if low == high:
+        report.warning("image-blank", file, f"every voxel is {low:g}; copy or export the scan again")
+    elif low >= 0 and high > _UNSIGNED:
+        report.warning(
+            "hu-unsigned", file, f"{span}: stored without its intercept; subtract 1024 or what its export says"
+        )
+    elif low < _LEAST or high > _MOST or low > -200 or high < 100:
+        why = "grey values of a picture" if low >= 0 and high <= 255 else "no scan with air and tissue in HU"
+        report.warning("hu-range", file, f"{span}: {why}; export the CT again in HU")
+    elif low < _PADDING:
+        report.note(
+            "padding", file, f"{low:g} outside the scanner's circle; the window makes it black, as it should be"
+        )
+
+
+def check_spacing(report: Report, file: Path | str, spacing: tuple[float, ...]) -> None:
+    """Judges the millimetres between voxels."""
+    if min(spacing) < _STEPS[0] or max(spacing) > _STEPS[1]:
+        steps = " x ".join(f"{step:.4g}" for step in spacing)
+        report.warning("spacing-implausible", file, f"voxels of {steps} mm are no CT's; mend the header's units")
+
+
+def check_lesion(report: Report, file: Path | str, liver: np.ndarray, lesion: np.ndarray) -> None:
+    """Warns of pixels of the lesion outside the liver; both bool of one shape."""
+    if outside := int(np.count_nonzero(lesion & ~liver)):
+        report.warning(
+            "lesion-outside-liver",
+            file,
+            f"{outside} of {np.count_nonzero(lesion)} lesion pixels lie outside the liver mask; "
+            "the reader adds them to the liver, so look at them",
+        )
+
+
+def check_label_map(report: Report, file: Path | str, labels: np.ndarray) -> None:
+    """Warns of lesions (label 2) that touch no liver (label 1) in `(i, j, k)` uint8."""
+    box = _box(labels == 2)
+    if box is None:
+        return
+    near = labels[box]
+    lesions, count = ndimage.label(near == 2)
+    touched = np.unique(lesions[ndimage.binary_dilation(near == 1)])
+    lost = np.setdiff1d(np.arange(1, count + 1), touched)
+    if len(lost):
+        voxels = int(np.isin(lesions, lost).sum())
+        report.warning(
+            "lesion-outside-liver",
+            file,
+            f"{voxels} lesion voxels in {len(lost)} of {count} lesions touch no liver; look at them and relabel them",
+        )
+
+
+def _box(mask: np.ndarray) -> tuple[slice, ...] | None:
+    """The least box, one voxel wider on every side, around what a mask shows."""
+    box = []
+    for axis in range(mask.ndim):
+        there = np.flatnonzero(mask.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))
+        if not len(there):
+            return None
+        box.append(slice(max(0, int(there[0]) - 1), int(there[-1]) + 2))
+    return tuple(box)
+
+
+class Emptiness:
+    """Tells which cases show nothing of a target, and whether that is odd."""
+
+    def __init__(self, report: Report):
+        self._report = report
+        self._lesions: dict[str, bool] = {}
+
+    def liver(self, file: Path | str, shown: bool) -> None:
+        """Takes in whether a case's liver mask shows anything."""
+        if not shown:
+            self._report.warning("mask-empty", file, "no liver in the whole case; check that this is its mask")
+
+    def lesion(self, file: Path | str, shown: bool, *, target: str = "lesion") -> None:
+        """Takes in whether a case's lesion mask shows anything; healthy patients are common.
+
+        Args:
+            file: the mask or the case.
+            shown: whether any pixel is set.
+            target: how the message calls it.
+        """
+        self._lesions[self._report.name(file)] = shown
+        if not shown:
+            self._report.note("lesion-empty", file, f"no {target} in the whole case; right if the patient has none")
+
+    def finish(self) -> None:
+        """Warns if no case shows a lesion."""
+        if self._lesions and not any(self._lesions.values()):
+            self._report.warning(
+                "mask-empty", ".", "no mask of any case shows a lesion; check that these are the masks"
+            )

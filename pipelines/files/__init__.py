@@ -1,0 +1,1 @@
+"""Single files: PNG slices and masks, NIfTI volumes."""

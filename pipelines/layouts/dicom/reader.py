@@ -1,0 +1,184 @@
+"""Folders of DICOM CT slices, with masks beside them as DICOM SEG, NRRD or NIfTI."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydicom.uid import MediaStorageDirectoryStorage
+
+from pipelines.case import Case, Source
+from pipelines.errors import DataError
+from pipelines.fingerprint import fingerprint
+from pipelines.layouts.dicom.masks import MaskFile, find_masks, read_masks
+from pipelines.layouts.dicom.series import Series, choose_series, parse_slice, read_header, read_pixels, read_series
+from pipelines.volume_split import split_volumes
+
+__all__ = ["Dicom", "found", "read_series"]
+
+
+_SUFFIXES = (".dcm", ".dicom", ".ima")
+_OTHERS = (".png", ".nii", ".gz", ".nrrd", ".csv", ".json", ".txt", ".jpg", ".zip")  # not worth opening
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Scan:
+    """One case: its slices, its masks, and what was left aside."""
+
+    name: str
+    patient: str
+    series: Series
+    masks: list[MaskFile]
+    notes: list[str]
+
+
+class Dicom(Source):
+    """Reads a folder of CT slices (one case), or a folder of such folders (one case each).
+
+    Files are told by what is in them, not by their names. A case is named after its folder; its patient is the
+    PatientID or, without one, the folder. The constructor reads headers only; label maps (NRRD, NIfTI) whose names do
+    not say that they show lesions are read until one does.
+
+    Args:
+        directory: the folder.
+        labelled: read masks too; each case must have them.
+
+    Raises:
+        DataError: a series is incomplete or mixed, a file is broken or no CT slice, or a mask is missing; one line
+            with the file or folder and the mend.
+
+    Attributes:
+        layout: `"dicom"`.
+        intensity: `"hu"`.
+        targets: `("liver", "lesion")` if any mask speaks of or shows lesions, else `("liver",)`; `()` if not
+            `labelled`.
+        notes: how patients were told apart, where the split comes from, what was left aside.
+    """
+
+    layout = "dicom"
+    intensity = "hu"
+
+    def __init__(self, directory: str | Path, *, labelled: bool = True):
+        self._directory = Path(directory)
+        scans = [_scan(folder, labelled) for folder in _case_folders(self._directory)]
+        self._scans = {scan.name: scan for scan in scans}
+        self.targets = _find_targets(scans) if labelled else ()
+        patients = {scan.name: scan.patient for scan in scans}
+        parts, note = split_volumes(patients, self._directory)
+        self.parts = {name: parts[patient] for name, patient in patients.items()}
+        unnamed = sum(not scan.series.patient for scan in scans)
+        told = f", {unnamed} without one by its folder" if unnamed else ""
+        self.notes = [f"patients: by PatientID{told}", note, *(line for scan in scans for line in scan.notes)]
+
+    def case(self, name: str) -> Case:
+        """Reads the slices and masks of one folder."""
+        scan = self._scans[name]
+        frame = scan.series.frame
+        masks = read_masks(scan.masks, frame, slack=scan.series.slack) if scan.masks else {}
+        return Case(
+            name=name,
+            patient=scan.patient,
+            split=self.parts[name],
+            images=frame.to_slices(read_pixels(scan.series)),
+            masks={target: frame.to_slices(masks[target]) for target in self.targets},
+            slice_names=tuple(f"{name}_{k:03d}" for k in range(len(scan.series.paths))),
+            spacing=frame.spacing,
+            frame=frame,
+        )
+
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, over names, sizes and ends of the slices, the masks that are read and `index.csv`."""
+        scans = self._scans.values()
+        files = [path for scan in scans for path in (*scan.series.paths, *(mask.path for mask in scan.masks))]
+        index = self._directory / "index.csv"
+        return fingerprint([*files, index] if index.exists() else files, self._directory)
+
+
+def found(directory: str | Path) -> bool:
+    """Whether the folder, or one just below it, has a DICOM file; reads a few bytes a file until there is one."""
+    directory = Path(directory)
+    return directory.is_dir() and any(
+        any(_is_dicom(path) for path in _files(folder)) for folder in (directory, *_folders(directory))
+    )
+
+
+def _scan(folder: Path, labelled: bool) -> _Scan:
+    """Reads the headers of one case."""
+    slices, segs, notes = [], [], []
+    for path in _files(folder):
+        if not _is_dicom(path):
+            if path.suffix.lower() in _SUFFIXES:
+                raise DataError(f"{path}: is no DICOM file; copy it again or delete it")
+            continue
+        header = read_header(path)
+        if header.get("Modality") == "SEG":
+            segs.append(path)
+        elif header.get("Modality", "") in ("CT", "") or "Rows" in header:  # without either it was cut short
+            slices.append(parse_slice(path, header))
+        else:
+            notes.append(f"{path}: shows no picture and was left aside")
+    if not slices:
+        raise DataError(f"{folder}: has no CT slices; put them beside {segs[0].name if segs else 'the other files'}")
+    series, left_aside = choose_series(slices)
+    notes += left_aside
+    if series.tilt > 0.5:
+        notes.append(f"{folder}: tilted gantry, slices stand {series.tilt:.1f} degrees off their stack")
+    masks = find_masks(folder, segs) if labelled else []
+    if labelled and not any(mask.surely_has("liver") or mask.is_label_map for mask in masks):
+        what = "liver mask" if masks else "mask"
+        raise DataError(f"{folder}: has no {what}; put a DICOM SEG, NRRD or NIfTI file of it beside the slices")
+    name = folder.resolve().name
+    return _Scan(name=name, patient=series.patient or name, series=series, masks=masks, notes=notes)
+
+
+def _find_targets(scans: Sequence[_Scan]) -> tuple[str, ...]:
+    """The targets of all scans, each of which has them or is refused."""
+    unsure = [scan for scan in scans if not any(mask.surely_has("lesion") for mask in scan.masks)]
+    # A label map without 2 is a healthy liver where other label maps have one, and just a liver where none has.
+    if any(mask.shows_lesions() for scan in unsure for mask in scan.masks if mask.is_label_map):
+        unsure = [scan for scan in unsure if not any(mask.is_label_map for mask in scan.masks)]
+    elif len(unsure) == len(scans):
+        return ("liver",)
+    if unsure:
+        folder = unsure[0].series.paths[0].parent
+        raise DataError(f"{folder}: has no lesion mask, as others have; add one (all 0 if nothing is there)")
+    return ("liver", "lesion")
+
+
+def _case_folders(directory: Path) -> list[Path]:
+    """The folder itself if it holds DICOM files, else those of its folders that do."""
+    if not directory.is_dir():
+        raise DataError(f"{directory}: no such folder; give a folder of CT slices, or of such folders")
+    # By suffix too, so that a folder of broken files is told and not passed over.
+    below = [
+        folder
+        for folder in _folders(directory)
+        if any(path.suffix.lower() in _SUFFIXES or _is_dicom(path) for path in _files(folder))
+    ]
+    if any(_is_dicom(path) for path in _files(directory)):
+        if below:
+            raise DataError(f"{directory}: has slices of its own and in {below[0].name}/; move its own into a folder")
+        return [directory]
+    if not below:
+        raise DataError(f"{directory}: no DICOM files in it or in its folders; give a folder of CT slices")
+    return below
+
+
+def _folders(directory: Path) -> list[Path]:
+    return sorted(path for path in directory.iterdir() if path.is_dir() and path.name[0] != ".")
+
+
+def _files(folder: Path) -> list[Path]:
+    """Files by name; those with a leading dot are what macOS strews about on foreign disks."""
+    return sorted(path for path in folder.iterdir() if path.name[0] != "." and path.is_file())
+
+
+def _is_dicom(path: Path) -> bool:
+    """Whether the file has DICOM's mark behind its preamble and is no directory of a disk (DICOMDIR)."""
+    if path.suffix.lower() in _OTHERS:
+        return False
+    try:
+        with path.open("rb") as file:
+            start = file.read(512)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); mend its permissions") from None
+    return start[128:132] == b"DICM" and MediaStorageDirectoryStorage.encode() not in start

@@ -1,0 +1,1 @@
+"""Folders of PNG slices with one mask per slice."""

@@ -1,0 +1,1 @@
+"""The synthetic CT phantom."""

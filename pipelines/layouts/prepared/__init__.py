@@ -1,0 +1,1 @@
+"""Prepared TFDS datasets."""

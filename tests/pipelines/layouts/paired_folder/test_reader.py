@@ -1,0 +1,173 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines import open_source
+from pipelines.errors import DataError
+from pipelines.layouts.paired_folder.reader import PairedFolder
+from tests.pipelines.layouts.paired_folder.folders import IDS, index, picture, read
+
+SHARED = Path(__file__).parents[5] / "shared" / "data"
+
+
+def test_one_case_a_patient_in_numeric_order(folder):
+    source = read(folder)
+    cases = {case.patient: case for case in source.cases()}
+    assert (source.layout, source.intensity, source.targets) == ("paired_folder", "grey", ("liver",))
+    assert list(cases) == ["a", "b", "c", "d"]
+    assert cases["a"].slice_names == ("a_2_f", "a_9_m", "a_10_f")
+    for case in cases.values():
+        assert (case.images.dtype, case.masks["liver"].dtype) == (np.uint8, bool)
+        assert case.spacing is None
+        for image, mask, name in zip(case.images, case.masks["liver"], case.slice_names, strict=True):
+            assert np.array_equal(image, picture(name, scale=100))
+            assert np.array_equal(mask, picture(name).astype(bool))
+    assert {case.split for case in cases.values()} == {"train", "validation", "test"}
+    assert source.notes[0] == "patients: guessed, the name before _<slice number>"
+
+
+def test_names_without_slice_numbers_are_patients_each(folder):
+    for kind in ("images", "masks"):
+        (folder / kind / "b_1.png").rename(folder / kind / "other.png")
+    source = read(folder)
+    assert sorted(case.patient for case in source.cases()) == sorted([*IDS[:3], "other", *IDS[4:]])
+    assert "one for each image" in source.notes[0]
+
+
+def test_pattern_tells_patients_apart(folder):
+    source = read(folder, patient_pattern=r"_(\d)")
+    assert {case.patient: len(case.slice_names) for case in source.cases()} == {"1": 3, "2": 1, "7": 1, "9": 1}
+    assert "--patient-pattern" in source.notes[0]
+
+
+def test_official_split_is_kept(folder):
+    parts = ("train", "train", "train", "val", "test", "Train")
+    index(folder, "id,pixels,split,patient", *(f"{n},3,{s},P{n[0]}" for n, s in zip(IDS, parts, strict=True)))
+    source = read(folder)
+    assert {c.patient: c.split for c in source.cases()} == {
+        "Pa": "train",
+        "Pb": "validation",
+        "Pc": "test",
+        "Pd": "train",
+    }
+    assert source.notes == ["patients: by index.csv", "split: by index.csv"]
+
+
+def test_missing_validation_is_carved_from_training_patients(folder):
+    parts = ["train"] * 4 + ["test", "train"]
+    index(folder, "id,patient,split", *(f"{n},{n[0]},{s}" for n, s in zip(IDS, parts, strict=True)))
+    source = read(folder)
+    found = {case.patient: case.split for case in source.cases()}
+    assert found["c"] == "test"
+    assert sorted(found[patient] for patient in "abd") == ["train", "train", "validation"]
+    assert "carved" in source.notes[1]
+
+
+def test_index_without_split_is_split_by_its_patients(folder):
+    index(folder, "id,patient", *(f"{name},{number % 3}" for number, name in enumerate(IDS)))
+    source = read(folder)
+    assert sorted(case.patient for case in source.cases()) == ["0", "1", "2"]
+    assert {case.split for case in source.cases()} == {"train", "validation", "test"}
+    assert source.notes[0] == "patients: by index.csv"
+
+
+def test_other_sizes_are_resized(folder):
+    rng = np.random.default_rng(0)
+    big = rng.integers(0, 256, (16, 16), np.uint8)
+    mask = rng.integers(0, 2, (24, 24), np.uint8)
+    Image.fromarray(big).save(folder / "images" / "b_1.png")
+    Image.fromarray(np.repeat(np.repeat(picture("b_1"), 2, 0), 2, 1)).save(folder / "masks" / "b_1.png")
+    Image.fromarray(np.zeros((24, 24), np.uint8)).save(folder / "images" / "c_1.png")
+    Image.fromarray(mask).save(folder / "masks" / "c_1.png")
+    source = read(folder)
+    cases = {case.patient: case for case in source.cases()}
+    assert source.notes[2] == "size: 2 of 6 slices resized to 8x8"
+    # Anti-aliased bilinear halves with the weights 1 3 3 1, so it is smoother than plain means, which are near it.
+    means = big.reshape(8, 2, 8, 2).mean(axis=(1, 3))
+    assert np.abs(cases["b"].images[0] - means).mean() < 40
+    assert cases["b"].images[0].std() < means.std()
+    assert np.array_equal(cases["b"].masks["liver"][0], picture("b_1").astype(bool))
+    assert np.array_equal(cases["c"].masks["liver"][0], mask[1::3, 1::3].astype(bool))  # the centres of 3x3 pixels
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "P"])
+@pytest.mark.parametrize("level", [1, 255])
+def test_grey_in_any_dress_reads_the_same(folder, mode, level):
+    plain = [case.images.tobytes() + case.masks["liver"].tobytes() for case in read(folder).cases()]
+    for name in IDS:
+        Image.fromarray(picture(name, scale=level)).save(folder / "masks" / f"{name}.png")
+        if mode == "1":
+            Image.fromarray(picture(name, scale=255)).convert("1").save(folder / "masks" / f"{name}.png")
+        else:
+            Image.fromarray(picture(name, scale=100)).convert(mode).save(folder / "images" / f"{name}.png")
+            Image.fromarray(picture(name, scale=level)).convert(mode).save(folder / "masks" / f"{name}.png")
+    assert [case.images.tobytes() + case.masks["liver"].tobytes() for case in read(folder).cases()] == plain
+
+
+def test_empty_and_full_masks_and_stray_files_are_fine(folder):
+    for name, level in (("b_1", 0), ("c_1", 1), ("d_7", 255)):
+        Image.fromarray(np.full((8, 8), level, np.uint8)).save(folder / "masks" / f"{name}.png")
+    (folder / "images" / "Thumbs.db").write_bytes(b"x")
+    (folder / "images" / "._a_2_f.png").write_bytes(b"x")
+    shown = {case.patient: case.masks["liver"].mean() for case in read(folder).cases()}
+    assert [shown[patient] for patient in "bcd"] == [0, 1, 1]
+
+
+def test_fingerprint_follows_names_and_contents(folder):
+    prints = [read(folder).fingerprint()]
+    assert read(folder, size=4).fingerprint() == prints[0]
+    os.utime(folder / "images" / "b_1.png", (0, 0))
+    assert read(folder).fingerprint() == prints[0]
+    Image.fromarray(picture("b_1", scale=101)).save(folder / "images" / "b_1.png")
+    prints.append(read(folder).fingerprint())
+    for kind in ("images", "masks"):
+        (folder / kind / "b_1.png").rename(folder / kind / "b_2.png")
+    prints.append(read(folder).fingerprint())
+    index(folder, "id", "b_2", *(name for name in IDS if name != "b_1"))
+    prints.append(read(folder).fingerprint())
+    assert len(set(prints)) == 4
+    assert all(len(digest) == 64 for digest in prints)
+
+
+def test_only_the_patient_at_hand_is_read(folder):
+    (folder / "images" / "b_1.png").write_bytes(b"no PNG")
+    source = PairedFolder(folder, target="liver", size=4)
+    assert len(source.notes) == 2
+    assert source.case("a").slice_names == ("a_2_f", "a_9_m", "a_10_f")
+    assert source.notes[2] == "size: 3 of 6 slices resized to 4x4"
+    with pytest.raises(DataError, match=r"b_1\.png: not a PNG"):
+        source.case("b")
+
+
+def test_open_source_finds_the_reader(folder):
+    assert isinstance(open_source(folder, target="lesion", size=8), PairedFolder)
+    assert open_source("phantom", target="both", size=64).layout == "phantom"
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "message"),
+    [
+        ("nowhere", {}, "no such data folder: nowhere; give a folder with images/ and masks/, or phantom"),
+        (".", {"target": "both", "layout": "paired_folder"}, "one folder has masks of one target"),
+        ("phantom", {"patient_pattern": "(a)"}, "leave --patient-pattern out"),
+    ],
+)
+def test_open_source_refuses_in_one_line(data, options, message):
+    with pytest.raises(DataError, match=message) as caught:
+        open_source(data, **{"target": "liver", "size": 8, **options})
+    assert "\n" not in str(caught.value)
+
+
+def test_real_slices_are_read_as_they_are():
+    if not (SHARED / "msd_liver").is_dir():
+        pytest.skip("the shared data set msd_liver is not here")
+    source = open_source(SHARED / "msd_liver", target="liver", size=256)
+    case = next(source.cases())
+    with Image.open(SHARED / "msd_liver" / "images" / f"{case.slice_names[1]}.png") as image:
+        assert np.array_equal(np.asarray(image), case.images[1])
+    assert len(source.parts) == 86
+    guessed = open_source(SHARED / "msd_liver", target="liver", size=256, patient_pattern=r"(.+)_\d+_[fm]")
+    assert list(guessed.parts) == list(source.parts)
