@@ -112,7 +112,7 @@ def _moment(out):
 
 def differences(out, whole):
     """Names of the arrays in which two runs' last checkpoints differ."""
-    from cafct_keras.training.checkpoints import read_checkpoint
+    from cafct_keras.runs.checkpoints import read_checkpoint
 
     def end(run):
         state = read_checkpoint(max((pathlib.Path(run) / "checkpoints").glob("step-*"))).state

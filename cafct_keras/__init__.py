@@ -19,7 +19,8 @@ _huge_pages.restart_command_line()
 _backend.choose()
 
 from cafct_keras import layers, losses, metrics, models, optimizers  # noqa: E402
-from cafct_keras.models import CAFCTNet, create_model, list_models, load_model  # noqa: E402
+from cafct_keras.models import CAFCTNet, create_model, list_models  # noqa: E402
+from cafct_keras.runs import load_model  # noqa: E402
 
 __version__ = "0.1.0"
 

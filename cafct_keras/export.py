@@ -13,8 +13,8 @@ import numpy as np
 from cafct_keras import serving_check
 from cafct_keras.environment import environment
 from cafct_keras.errors import UserError
-from cafct_keras.models import load_model
-from cafct_keras.models.saving import MODEL_FILE, RUN_FILE, read_run
+from cafct_keras.runs import load_model, read_run
+from cafct_keras.runs.files import MODEL_FILE, RUN_FILE
 from pipelines.loading.slices import network_images
 
 FORMATS = ("savedmodel",)

@@ -8,7 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from cafct_keras.models.saving import RUN_FORMAT
+from cafct_keras.runs.card import RUN_FORMAT
 from cafct_keras.training import FitOptions
 from pipelines import open_source
 from tests.cli import run

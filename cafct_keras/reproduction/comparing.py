@@ -16,13 +16,13 @@ from cafct_keras.evaluate import EvaluateOptions, evaluate
 from cafct_keras.evaluation.output import write_evaluation
 from cafct_keras.evaluation.paper import PRINTED
 from cafct_keras.models import list_presets
-from cafct_keras.models.saving import read_run
 from cafct_keras.reproduction.budget import epochs_within
 from cafct_keras.reproduction.figures import pooled_figures
 from cafct_keras.reproduction.measuring import measured
 from cafct_keras.reproduction.output import console_table, write_tables
 from cafct_keras.reproduction.remarks import remarks
 from cafct_keras.reproduction.systems import System, choose_systems
+from cafct_keras.runs import read_run
 from cafct_keras.training import FitOptions, fit
 from pipelines.atomic import atomic_directory
 

@@ -1,6 +1,6 @@
 """Training: from options to a complete run folder."""
 
-from cafct_keras.training.options import FitOptions
+from cafct_keras.training.config import FitOptions
 
 __all__ = ["FitOptions", "fit"]
 

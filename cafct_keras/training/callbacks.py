@@ -2,29 +2,23 @@
 
 import dataclasses
 import math
-import os
 import pathlib
-import shutil
 import time
 
 import keras
 
-from cafct_keras.models.saving import MODEL_FILE
-from cafct_keras.training.checkpoints import CHECKPOINTS, flush
+from cafct_keras.runs.files import LAST_MODEL, MODEL_FILE
 from cafct_keras.training.state import put_metrics, take_metrics, take_state
 from cafct_keras.training.stopping import RunStoppedError
-
-LAST_FILE = pathlib.Path(CHECKPOINTS) / "last.keras"
+from pipelines.atomic import atomic_copy, atomic_write
 
 
 def save_model(model, path):
-    """Writes a `.keras` file aside and renames it, so that a killed run leaves the old file or the new one."""
+    """Writes a `.keras` file; a killed run leaves the old file or the new one."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.stem}.partial.keras")
-    model.save(aside)
-    flush(aside)
-    os.replace(aside, path)
+    with atomic_write(path) as temporary:
+        model.save(temporary)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -197,11 +191,23 @@ class KeptNetworks(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if self._guard.step is not None or not math.isfinite(logs.get("val_loss", logs["loss"])):
             return
-        last = self._folder / LAST_FILE
+        last = self._folder / LAST_MODEL
         save_model(self._served, last)
         if self._history.best is None or logs[self._monitor] > self._history.best:
             self._history.best, self._history.best_epoch = logs.get(self._monitor), epoch
-            aside = self._folder / f".{MODEL_FILE}"
-            shutil.copyfile(last, aside)
-            flush(aside)
-            os.replace(aside, self._folder / MODEL_FILE)
+            atomic_copy(last, self._folder / MODEL_FILE)
+
+
+class HistoryFiles(keras.callbacks.Callback):
+    """Adds the logs of every epoch to the history and its files. Must follow the callbacks that add to these logs.
+
+    Args:
+        writer: a `HistoryWriter`.
+    """
+
+    def __init__(self, writer):
+        super().__init__()
+        self._writer = writer
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._writer.add(epoch, logs)

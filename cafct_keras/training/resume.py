@@ -1,16 +1,13 @@
 """Going on with a run: whether it is there, whether it is the same run, and where it stands."""
 
-import contextlib
 import dataclasses
-import fcntl
-import os
 import pathlib
-import shutil
 
 from cafct_keras.errors import UserError
-from cafct_keras.models.saving import MODEL_FILE, RUN_FILE, read_run
-from cafct_keras.training.checkpoints import CHECKPOINTS
-from cafct_keras.training.options import FitOptions
+from cafct_keras.runs.card import read_run
+from cafct_keras.runs.files import CHECKPOINTS, MODEL_FILE, RUN_FILE
+from cafct_keras.training.config import FitOptions
+from pipelines.atomic import atomic_copy
 from pipelines.loading.augmentation import Augmentation
 
 NAMES = {"model_options": "--model-option", "augmentation": "augmentation"}
@@ -127,30 +124,9 @@ def restore_best(folder, checkpoint):
     best = pathlib.Path(folder) / MODEL_FILE
     kept = checkpoint and checkpoint.folder / MODEL_FILE
     if kept and kept.exists():
-        aside = best.with_name(f".{MODEL_FILE}")
-        shutil.copyfile(kept, aside)
-        os.replace(aside, best)
+        atomic_copy(kept, best)
     else:
         best.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def held(folder):
-    """Keeps other processes out of a run folder meanwhile, where the disk knows locks.
-
-    Raises:
-        UserError: another process trains in it.
-    """
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(f"{folder}: another process is at work on this run; wait for it or end it") from None
-        yield
-    finally:
-        os.close(handle)
 
 
 def _is_free(out):

@@ -12,22 +12,23 @@ from rich.console import Console
 
 from cafct_keras.backend import cache_compilations, make_deterministic
 from cafct_keras.errors import UserError
-from cafct_keras.training import figures
-from cafct_keras.training.beginning import begin
-from cafct_keras.training.card import headline, new_card, session, summary, write_card, write_split
-from cafct_keras.training.checkpoints import CHECKPOINTS
+from cafct_keras.runs.card import new_card, session, write_card, write_split
+from cafct_keras.runs.files import CHECKPOINTS, CURVES_FILE, SAMPLES_FILE, SPLIT_FILE
+from cafct_keras.runs.lock import lock
+from cafct_keras.training import plots
 from cafct_keras.training.compiling import make_model
 from cafct_keras.training.devices import distributed
-from cafct_keras.training.failures import explained
-from cafct_keras.training.resume import continued, find_run, held, refuse_changes, refuse_existing
+from cafct_keras.training.errors import explained
+from cafct_keras.training.initial_weights import begin
+from cafct_keras.training.resume import continued, find_run, refuse_changes, refuse_existing
 from cafct_keras.training.stopping import RunStoppedError
+from cafct_keras.training.summary import headline, summary
 from cafct_keras.training.training import Training
 from pipelines import open_source
 from pipelines.errors import DataError
 from pipelines.loading.slices import load_slices, network_images
 from pipelines.loading.stream import batch_names
 
-SPLIT_FILE = "split.csv"
 SAMPLES = 6
 
 
@@ -99,7 +100,7 @@ def _fit(options, card, *, team, console, quiet, started):
     if not team.chief:
         return train(console=console, quiet=quiet, started=started)
     folder.mkdir(parents=True, exist_ok=True)
-    with held(folder):
+    with lock(folder):
         write_card(folder, card)
         write_split(parts, folder / SPLIT_FILE)
         for note in source.notes:
@@ -161,8 +162,8 @@ def _train(training, options, card, parts, *, team, console, quiet, started):
         card["best_epoch"] = history.best_epoch + 1
         scored = [part for part in ("validation", "test") if parts[part].names]
         card |= {part: training.evaluate(part) for part in scored}
-        figures.plot_curves(history.by_name(), folder / "curves.png", dice=training.dice)
-        _plot_samples(best, parts[["train", *scored][-1]], folder / "samples.png")
+        plots.plot_curves(history.by_name(), folder / CURVES_FILE, dice=training.dice)
+        _plot_samples(best, parts[["train", *scored][-1]], folder / SAMPLES_FILE)
     card["status"] = "finished"
     card["data_wait"] = training.data_wait.share
     card["seconds"]["total"] = time.perf_counter() - since
@@ -183,7 +184,7 @@ def _plot_samples(model, slices, path):
     images = network_images(slices.gather_images(chosen), context=slices.context)
     probabilities = model.predict(images, verbose=0)
     names = [slices.names[index] for index in chosen]
-    figures.plot_samples(
+    plots.plot_samples(
         slices.images[chosen],
         slices.masks[chosen, ..., -1],
         probabilities[..., -1],

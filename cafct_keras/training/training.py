@@ -5,20 +5,23 @@ import pathlib
 
 import keras
 
-from cafct_keras.models import load_model, logits_model
+from cafct_keras.models import logits_model
+from cafct_keras.runs import load_model
+from cafct_keras.runs.checkpoints import CheckpointStore
+from cafct_keras.runs.files import CHECKPOINTS
+from cafct_keras.runs.history import History, HistoryWriter
 from cafct_keras.training.callbacks import (
     Checkpoints,
+    HistoryFiles,
     KeptNetworks,
     NonFiniteGuard,
     StepCounter,
     Validation,
 )
-from cafct_keras.training.checkpoints import CHECKPOINTS, CheckpointStore
 from cafct_keras.training.compiling import compile_for_training
 from cafct_keras.training.data_wait import DataWait
 from cafct_keras.training.devices import Team
-from cafct_keras.training.history import History, HistoryFiles
-from cafct_keras.training.intervals import Interval, seconds
+from cafct_keras.training.durations import Interval, seconds
 from cafct_keras.training.progress import TrainingProgress
 from cafct_keras.training.resume import restore_best
 from cafct_keras.training.state import build_state, metrics_of, put_state
@@ -103,9 +106,13 @@ class Training:
         self._files = None
         if team.chief:
             restore_best(self._folder, checkpoint)
-            self._files = HistoryFiles(self.history, self._folder)
+            self._files = HistoryWriter(self.history, self._folder)
             kept = {"folder": self._folder, "history": self.history, "monitor": f"val_{self.dice}"}
-            self._callbacks += [KeptNetworks(self._model, guard=self._guard, **kept), self._files, self.progress]
+            self._callbacks += [
+                KeptNetworks(self._model, guard=self._guard, **kept),
+                HistoryFiles(self._files),
+                self.progress,
+            ]
 
     @property
     def bad_step(self):

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import cafct_keras
+from cafct_keras import load_model
 from cafct_keras.losses import BCEDiceLoss
-from cafct_keras.models import list_presets, load_model, logits_model
+from cafct_keras.models import list_presets, logits_model
 from tests import golden
 
 pytestmark = pytest.mark.backends
@@ -114,7 +115,7 @@ def test_bfloat16(name):
 CHILD = """
 import pathlib, sys
 import numpy as np
-from cafct_keras.models import load_model
+from cafct_keras import load_model
 from tests import golden
 
 folder, out = map(pathlib.Path, sys.argv[1:])

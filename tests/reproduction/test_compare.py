@@ -11,7 +11,7 @@ from cafct_keras.evaluation.paper import PRINTED
 from cafct_keras.reproduction import TABLES, comparing
 from cafct_keras.reproduction.systems import choose_systems
 from tests.cli import fails, run
-from tests.runs import write_folder
+from tests.trained import write_folder
 
 RECIPE = ("--preset", "tiny", "--size", 32, "--epochs", 1, "--batch-size", 4, "--optimizer", "adamw", "--quiet")
 

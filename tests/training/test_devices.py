@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from benchmarks.soak_resume import Processes
-from cafct_keras.training.checkpoints import read_checkpoint
+from cafct_keras.runs.checkpoints import read_checkpoint
 from tests.cli import fails, run
-from tests.runs import write_folder
+from tests.trained import write_folder
 
 on_jax = pytest.mark.skipif(keras.backend.backend() != "jax", reason="needs JAX; others refuse it, see below")
 # 20 steps; batches of 6 leave the last one of each part of the data incomplete.

@@ -13,7 +13,7 @@ from PIL import Image
 import cafct_keras
 from pipelines.layouts.paired_folder.reader import PairedFolder
 from tests.cli import fails, run
-from tests.runs import SMALL, write_folder
+from tests.trained import SMALL, write_folder
 
 FILES = {"run.json", "split.csv", "model.keras", "checkpoints", "history.csv", "curves.png", "samples.png", "events"}
 

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.soak_resume import Processes, Soak, differences
-from tests.runs import write_folder
+from tests.trained import write_folder
 
 # The option is there for GPUs, but must be understood everywhere.
 RECIPE = ("--target", "liver", "--model", "micro", "--size", 32, "--batch-size", 4, "--epochs", 2, "--deterministic")

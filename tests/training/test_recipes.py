@@ -12,7 +12,7 @@ from cafct_keras.training import FitOptions
 from cafct_keras.training.recipes import OWN, PAPER
 from pipelines.loading.augmentation import Augmentation
 from tests.cli import fails, run
-from tests.runs import SMALL
+from tests.trained import SMALL
 
 
 @pytest.mark.parametrize("name", OWN)

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from cafct_keras.models import registry
+from cafct_keras.runs.lock import lock
 from cafct_keras.training.progress import TrainingProgress
-from cafct_keras.training.resume import held
 from tests.cli import fails, run
-from tests.runs import write_folder
+from tests.trained import write_folder
 from tests.training import micro
 
 RECIPE = ("--target", "liver", "--model", "micro", "--size", 32, "--batch-size", 4, "--epochs", 2)
@@ -247,8 +247,8 @@ def test_damaged_checkpoint_falls_back_to_the_one_before(whole, tmp_path):
 
 def test_two_processes_on_one_run(whole, tmp_path):
     copy = copied(whole[1][-1], tmp_path)
-    with held(copy):
-        assert "another process is at work on this run" in fails("fit", "--resume", "--out", copy)
+    with lock(copy):
+        assert "another process is training in this run folder" in fails("fit", "--resume", "--out", copy)
 
 
 def test_time_limit(whole, folder, tmp_path):

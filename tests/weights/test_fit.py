@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 import cafct_keras
 from tests.cli import fails, run
-from tests.runs import SMALL
+from tests.trained import SMALL
 from tests.weights.states import PVT_TINY, RESNET_TINY, pvt, resnet
 
 

@@ -3,8 +3,9 @@
 import pathlib
 
 from cafct_keras.errors import UserError
-from cafct_keras.models import load_model, load_weights
-from cafct_keras.models.saving import MODEL_FILE
+from cafct_keras.models import load_weights
+from cafct_keras.runs import load_model
+from cafct_keras.runs.files import MODEL_FILE
 from cafct_keras.weights.readers import sha256
 
 

@@ -1,94 +1,16 @@
-"""A trained network with the card of its run, and cases shown to it as it saw slices in training."""
+"""Predicting the cases of a data source with a trained model."""
 
 import dataclasses
-import pathlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cafct_keras.errors import UserError
-from cafct_keras.models import load_model
-from cafct_keras.models.saving import RUN_FILE, read_run
 from cafct_keras.prediction.cases import predict_cases
-from pipelines import Case, DataError, Source, open_source
+from cafct_keras.runs import load_model
+from cafct_keras.runs.run import Run
+from pipelines import Case, DataError, Source
 from pipelines.layouts.lits_png.writer import stretch
 from pipelines.loading.read_ahead import map_ahead, read_ahead
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Run:
-    """A trained network and what is known of it.
-
-    Attributes:
-        path: of the run folder, or of a `.keras` file in it.
-        card: see `read_run`.
-    """
-
-    path: pathlib.Path
-    card: dict
-
-    @classmethod
-    def open(cls, path: str | pathlib.Path) -> "Run":
-        """Finds the card of a run folder, or of a `.keras` file that lies in one.
-
-        Raises:
-            UserError: there is none: without, nobody knows which slices the network is to be shown.
-        """
-        path = folder = pathlib.Path(path)
-        if path.suffix == ".keras" and path.is_file():
-            folder = next((each for each in path.resolve().parents[:2] if (each / RUN_FILE).is_file()), None)
-            if folder is None:
-                raise UserError(
-                    f"{path}: no {RUN_FILE} beside it, which says for what size, window and target it was trained; "
-                    "give the folder of its run"
-                )
-        return cls(path=path, card=read_run(folder))
-
-    @property
-    def name(self) -> str:
-        """What it is called in reports: its folder's name."""
-        path = self.path.resolve()
-        return f"{path.parent.name}/{path.name}" if path.is_file() else path.name
-
-    @property
-    def options(self) -> dict:
-        """See `FitOptions`."""
-        return self.card["options"]
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """What its channels show, in order."""
-        return tuple(self.card["data"]["targets"])
-
-    def open_data(
-        self, data: str | pathlib.Path | None = None, *, layout: str | None = None, patient_pattern: str | None = None
-    ) -> Source:
-        """Opens data for it.
-
-        Args:
-            data: see `open_source`, likewise the others; None for what it was trained on.
-            layout: of the folder.
-            patient_pattern: of a paired folder.
-
-        Raises:
-            UserError: what it was trained on is gone.
-            DataError: see `open_source`; or there are no masks of a target.
-        """
-        options = self.options
-        if data is None:
-            data, layout = options["data"], layout or options["layout"]
-            patient_pattern = patient_pattern or options["patient_pattern"]
-            if data != "phantom" and not pathlib.Path(data).is_dir():
-                raise UserError(f"{self.path}: {data}, which it was trained on, is not here; give --data DIR")
-        source = open_source(
-            data, target=options["target"], size=options["size"], layout=layout, patient_pattern=patient_pattern
-        )
-        if missing := [target for target in self.targets if target not in source.targets]:
-            raise DataError(
-                f"{data}: no {missing[0]} masks, which {self.path} predicts, only {', '.join(source.targets)}; "
-                "give other --data"
-            )
-        return source
 
 
 class Predictor:

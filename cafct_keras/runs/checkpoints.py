@@ -10,18 +10,14 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 import pathlib
 import shutil
 
 import numpy as np
 
 from cafct_keras.errors import UserError
-
-CHECKPOINTS = "checkpoints"
-STATE_FILE = "state.npz"
-PROGRESS_FILE = "progress.json"
-SUMS_FILE = "SHA256SUMS"
+from cafct_keras.runs.files import PROGRESS_FILE, STATE_FILE, SUMS_FILE
+from pipelines.atomic import fsync
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +114,7 @@ class CheckpointStore:
             (aside / PROGRESS_FILE).write_text(json.dumps(progress, indent=1))
             (aside / SUMS_FILE).write_text(_sums(aside))
             for path in [*aside.iterdir(), aside]:
-                flush(path)
+                fsync(path)
             with np.load(aside / STATE_FILE) as written:
                 if any(written[name].tobytes() != value.tobytes() for name, value in state.items()):
                     raise OSError(f"{aside / STATE_FILE} reads differently from what was written; look after the disk")
@@ -127,7 +123,7 @@ class CheckpointStore:
             raise
         self._remove(step)
         aside.rename(self._path(step))
-        flush(self._folder)
+        fsync(self._folder)
         for old in self.steps()[: -self._keep]:
             self._remove(old)
 
@@ -161,15 +157,6 @@ def read_checkpoint(folder):
         return Checkpoint(folder, state, json.loads((folder / PROGRESS_FILE).read_text()))
     except (OSError, ValueError) as error:
         raise UserError(f"{folder}: damaged ({error})") from error
-
-
-def flush(path):
-    """Has the disk write down a file, or a folder's names."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _sums(folder):

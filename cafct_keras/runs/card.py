@@ -1,11 +1,10 @@
-"""The run card, `run.json`: everything that a run was made with and what came of it; and its lines on the terminal."""
+"""The run card, `run.json`: everything that a run was made with and what came of it."""
 
 import csv
 import dataclasses
 import datetime as dt
 import hashlib
 import json
-import os
 import pathlib
 import shlex
 import sys
@@ -13,11 +12,43 @@ import sys
 import numpy as np
 
 from cafct_keras.environment import environment
-from cafct_keras.models.saving import MODEL_FILE, RUN_FILE, RUN_FORMAT
-from cafct_keras.training.checkpoints import flush
-from cafct_keras.training.progress import duration
+from cafct_keras.errors import UserError
+from cafct_keras.runs.files import MODEL_FILE, RUN_FILE
+from pipelines.atomic import atomic_write_text
 from pipelines.loading.slices import foreground_counts
 from pipelines.loading.stream import sampled_counts
+
+# One more whenever an older version of this package would misread a new run folder.
+RUN_FORMAT = 1
+
+
+def read_run(folder):
+    """Reads the card of a run folder, `run.json`.
+
+    Args:
+        folder: the run folder.
+
+    Returns:
+        The card, a dictionary.
+
+    Raises:
+        UserError: where there is none, it cannot be read, or it is in the format of another version.
+    """
+    file = pathlib.Path(folder) / RUN_FILE
+    try:
+        card = json.loads(file.read_text())
+        written = card["format"]
+    except FileNotFoundError:
+        raise UserError(f"{folder}: no {RUN_FILE} here; give the folder of a run") from None
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise UserError(f"{file}: not the card of a run ({error}); restore it or train again") from error
+    if written != RUN_FORMAT:
+        raise UserError(
+            f"{file}: a run folder of another version (format {written}, this version reads {RUN_FORMAT}); "
+            f"use cafct-keras {card.get('versions', {}).get('cafct-keras', 'of that time')}, "
+            f"or give its {MODEL_FILE} alone"
+        )
+    return card
 
 
 def new_card(options, source, parts, model):
@@ -74,11 +105,8 @@ def session():
 
 
 def write_card(folder, card):
-    """Writes `run.json` aside and renames it."""
-    aside = pathlib.Path(folder) / f".{RUN_FILE}"
-    aside.write_text(json.dumps(card, indent=2) + "\n")
-    flush(aside)
-    os.replace(aside, pathlib.Path(folder) / RUN_FILE)
+    """Writes `run.json`."""
+    atomic_write_text(pathlib.Path(folder) / RUN_FILE, json.dumps(card, indent=2) + "\n")
 
 
 def write_split(parts, path):
@@ -88,28 +116,3 @@ def write_split(parts, path):
         table.writerow(["id", "patient", "split"])
         for name, part in parts.items():
             table.writerows((*slice_, name) for slice_ in zip(part.names, part.patients, strict=True))
-
-
-def headline(options, card, folder):
-    """What is about to be trained, on what and where."""
-    split = card["data"]["split"]
-    counts = ", ".join(
-        f"{name} {part['slices']} slices of {len(part['patients'])} patients" for name, part in split.items()
-    )
-    return (
-        f"{options.model} {options.preset or 'base'} ({card['parameters']:,} parameters) on {card['data']['layout']}, "
-        f"{options.target}, {options.size}x{options.size}: {counts}\n"
-        f"{options.optimizer} {options.learning_rate:g}, batch {options.batch_size}, {options.epochs} epochs, "
-        f"{card['backend']} on {card['devices'][0]}; run folder {folder}"
-    )
-
-
-def summary(card, folder):
-    """What came of it."""
-    kept = "best" if card["options"].get("validation", True) else "last"
-    lines = [f"{kept} epoch {card['best_epoch']}, {duration(card['seconds']['total'])} in all"]
-    for part in ("validation", "test"):
-        scores = {name: value for name, value in card.get(part, {}).items() if name != "loss"}
-        if scores:
-            lines.append(f"{part:10s} " + "  ".join(f"{name} {value:.4f}" for name, value in scores.items()))
-    return "\n".join([*lines, f"{folder / MODEL_FILE} is ready: cafct_keras.load_model({str(folder)!r})"])

@@ -2,15 +2,16 @@
 
 import csv
 import dataclasses
-import os
 import pathlib
 import shutil
 import time
 
-import keras
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+from cafct_keras.runs.files import EVENTS, HISTORY_FILE
+from pipelines.atomic import atomic_write
 
 
 @dataclasses.dataclass
@@ -40,34 +41,29 @@ class History:
         return {name: [row["logs"].get(name) for row in self.rows] for name in names}
 
     def write_csv(self, path):
-        """Writes the epochs as a table, aside first, so that no reader finds half of it."""
-        path = pathlib.Path(path)
+        """Writes the epochs as a table."""
         columns = self.by_name()
-        aside = path.with_name(f".{path.name}")
-        with aside.open("w", newline="") as file:
+        with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
             table = csv.writer(file)
             table.writerow(["epoch", *columns])
             for index, row in enumerate(self.rows):
                 table.writerow([row["epoch"], *(column[index] for column in columns.values())])
-        os.replace(aside, path)
 
 
-class HistoryFiles(keras.callbacks.Callback):
-    """Adds every epoch to the history, to `history.csv` and to the TensorBoard events.
+class HistoryWriter:
+    """Writes a history to `history.csv` and as TensorBoard events.
 
-    Both are written anew from the history when training begins, so that a continued run has neither gap nor double.
-    Stands after the callbacks that add to an epoch's logs.
+    Both files are rewritten from the history at first, so that a resumed run has neither gaps nor duplicates.
 
     Args:
-        history: of the run; added to.
-        folder: of the run.
+        history: of the run; `add` appends to it.
+        folder: the run folder.
     """
 
     def __init__(self, history, folder):
-        super().__init__()
         self._history = history
-        self._table = pathlib.Path(folder) / "history.csv"
-        self._events = pathlib.Path(folder) / "events"
+        self._table = pathlib.Path(folder) / HISTORY_FILE
+        self._events = pathlib.Path(folder) / EVENTS
         shutil.rmtree(self._events, ignore_errors=True)
         self._writers = {}
         for row in history.rows:
@@ -75,14 +71,15 @@ class HistoryFiles(keras.callbacks.Callback):
         if history.rows:
             history.write_csv(self._table)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def add(self, epoch, logs):
+        """Appends an epoch to the history and to both files."""
         row = {"epoch": epoch, "ended": time.time(), "logs": dict(logs)}
         self._history.rows.append(row)
         self._history.write_csv(self._table)
         self._add_events(row)
 
     def close(self):
-        """Ends the event files; needed where training ended with an exception too."""
+        """Closes the event files."""
         for writer in self._writers.values():
             writer.close()
 

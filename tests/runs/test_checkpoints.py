@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cafct_keras.errors import UserError
-from cafct_keras.training.checkpoints import CheckpointStore, read_checkpoint
+from cafct_keras.runs.checkpoints import CheckpointStore, read_checkpoint
 
 PROGRESS = {"epoch": 3, "history": [{"loss": 0.1 + 0.2}]}
 

@@ -5,7 +5,7 @@ import errno
 import pathlib
 
 from cafct_keras.errors import UserError
-from cafct_keras.models.saving import RUN_FILE
+from cafct_keras.runs.files import RUN_FILE
 from cafct_keras.training.devices import several_processes
 
 FULL = (errno.ENOSPC, errno.EDQUOT)

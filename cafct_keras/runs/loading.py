@@ -1,0 +1,42 @@
+"""Loading trained models from run folders and `.keras` files."""
+
+import pathlib
+
+import keras
+
+import cafct_keras.models  # noqa: F401  (registers the classes that files name)
+from cafct_keras.errors import UserError
+from cafct_keras.layers.initializers import undrawn
+from cafct_keras.runs.card import read_run
+from cafct_keras.runs.files import MODEL_FILE, RUN_FILE
+from cafct_keras.runs.validation import check_model_file
+
+
+def load_model(path):
+    """Loads a trained network for prediction, whatever backend it was trained on.
+
+    A file from others runs no code and writes nothing: see `cafct_keras.runs.validation`.
+
+    Args:
+        path: a run folder, whose `model.keras` is taken, or a `.keras` file.
+
+    Returns:
+        A `keras.Model`, not compiled.
+
+    Raises:
+        UserError: where there is no such file, it is no network of this project or holds more than one, or the run
+            folder is in the format of another version.
+    """
+    path = pathlib.Path(path)
+    if (path / RUN_FILE).is_file():
+        read_run(path)
+    file = path / MODEL_FILE if path.is_dir() else path
+    if not file.is_file() or file.suffix != ".keras":
+        raise UserError(f"{path}: no model here; give a run folder with {MODEL_FILE}, or a .keras file")
+    try:
+        check_model_file(file)
+        with undrawn():
+            return keras.saving.load_model(file, compile=False)
+    except Exception as error:  # a file that was made to fail fails in any way
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"{file}: not a model that this version reads ({reason})") from error
