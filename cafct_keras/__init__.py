@@ -11,11 +11,11 @@ Importing it loads neither TensorFlow (unless that is the backend) nor matplotli
 
 import importlib
 
-from cafct_keras import backend as _backend
-from cafct_keras import huge_pages as _huge_pages
+from cafct_keras.runtime import backend as _backend
+from cafct_keras.runtime import memory_pages as _memory_pages
 
 # Both before Keras is imported, which takes seconds and looks at the environment once.
-_huge_pages.restart_command_line()
+_memory_pages.restart_command_line()
 _backend.choose()
 
 from cafct_keras import layers, losses, metrics, models, optimizers  # noqa: E402

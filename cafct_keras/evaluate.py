@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from cafct_keras.backend import cache_compilations
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation import Calibration, compare
 from cafct_keras.evaluation.choice import POSTPROCESSING_RULE, THRESHOLD_RULE, PostProcessingChoice, best_threshold
@@ -15,6 +14,7 @@ from cafct_keras.evaluation.gathering import AS_PREDICTED, Gathering
 from cafct_keras.evaluation.postprocess import PostProcessing
 from cafct_keras.evaluation.progress import watched
 from cafct_keras.prediction import Predictor, Run, above
+from cafct_keras.runtime.compilation import cache_compilations
 from pipelines import SPLITS
 
 AUTO = "auto"

@@ -11,10 +11,10 @@ import tempfile
 import numpy as np
 
 from cafct_keras import serving_check
-from cafct_keras.environment import environment
 from cafct_keras.errors import UserError
 from cafct_keras.runs import load_model, read_run
 from cafct_keras.runs.files import MODEL_FILE, RUN_FILE
+from cafct_keras.runtime.devices import environment
 from pipelines.loading.slices import network_images
 
 FORMATS = ("savedmodel",)

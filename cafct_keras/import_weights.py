@@ -4,10 +4,10 @@ import json
 
 import keras
 
-from cafct_keras.environment import versions
 from cafct_keras.errors import UserError
 from cafct_keras.models.pretrained import CARD_FORMAT, SUFFIX, fill, read_weights
 from cafct_keras.models.registry import build, list_encoders, list_models
+from cafct_keras.runtime.versions import versions
 from cafct_keras.weights.readers import sha256
 from pipelines.atomic import atomic_directory
 

@@ -46,7 +46,7 @@ from cafct_keras.evaluation.report import Picture
 from cafct_keras.evaluation.scores import CaseScore
 from cafct_keras.evaluation.summary import summarize
 from cafct_keras.evaluation.tables import case_rows
-from cafct_keras.versions import versions
+from cafct_keras.runtime.versions import versions
 
 FORMAT = 1
 

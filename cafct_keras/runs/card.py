@@ -11,9 +11,9 @@ import sys
 
 import numpy as np
 
-from cafct_keras.environment import environment
 from cafct_keras.errors import UserError
 from cafct_keras.runs.files import MODEL_FILE, RUN_FILE
+from cafct_keras.runtime.devices import environment
 from pipelines.atomic import atomic_write_text
 from pipelines.loading.slices import foreground_counts
 from pipelines.loading.stream import sampled_counts

@@ -7,7 +7,7 @@ from cafct_keras.errors import UserError
 from cafct_keras.models import list_models, list_presets
 from cafct_keras.models.inputs import STRIDE
 from cafct_keras.models.registry import needs_context, takes
-from cafct_keras.precision import PRECISIONS
+from cafct_keras.runtime.precision import PRECISIONS
 from cafct_keras.training.durations import Interval, seconds
 from cafct_keras.training.recipes import RECIPES, defaults
 from pipelines.loading.augmentation import Augmentation

@@ -10,11 +10,12 @@ import keras
 import numpy as np
 from rich.console import Console
 
-from cafct_keras.backend import cache_compilations, make_deterministic
 from cafct_keras.errors import UserError
 from cafct_keras.runs.card import new_card, session, write_card, write_split
 from cafct_keras.runs.files import CHECKPOINTS, CURVES_FILE, SAMPLES_FILE, SPLIT_FILE
 from cafct_keras.runs.lock import lock
+from cafct_keras.runtime.compilation import cache_compilations
+from cafct_keras.runtime.determinism import make_deterministic
 from cafct_keras.training import plots
 from cafct_keras.training.compiling import make_model
 from cafct_keras.training.devices import distributed

@@ -8,8 +8,8 @@ import pytest
 
 import cafct_keras
 from cafct_keras import models
+from cafct_keras.benchmark import count_macs
 from cafct_keras.losses import BCEDiceLoss
-from cafct_keras.macs import count_macs
 from cafct_keras.models import logits_model
 from tests import golden
 from tests.cli import run

@@ -1,4 +1,4 @@
-"""The command line's `fit` and `compare`: training one network, and all that the paper compares."""
+"""Options that several commands share."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ def model_options_of(ctx, parameter, values):
 
 
 # Of every run, whichever network it trains.
-_RECIPE = (
+RECIPE = (
     click.option(
         "--data", default="phantom", show_default=True, help="phantom, or a folder (./phantom) in any layout."
     ),
@@ -77,13 +77,14 @@ _RECIPE = (
 )
 
 
-def _recipe_options(command):
-    for option in reversed(_RECIPE):
+def recipe_options(command):
+    """Adds the options that describe how a network is trained."""
+    for option in reversed(RECIPE):
         command = option(command)
     return command
 
 
-def _chosen(options):
+def chosen_options(options):
     """Gathers the augmentation among the options; returns those that the user gave, too."""
     import dataclasses
 
@@ -96,77 +97,3 @@ def _chosen(options):
     augmentation = Augmentation(**chosen) if any(chosen.values()) else None
     given = (given - set(chosen)) | ({"augmentation"} if augmentation else set())
     return {**options, "augmentation": augmentation}, given
-
-
-@click.command()
-@_recipe_options
-@click.option("--target", default="lesion", show_default=True, help="lesion, liver or both.")
-@click.option("--model", default="cafct_net", show_default=True, help="The network.")
-@click.option(
-    "--validation/--no-validation",
-    default=True,
-    help="Choose the best epoch by validation slices, or train on them, too, and keep the last.  [default: choose]",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
-@click.option("--out", metavar="DIR", help="Run folder to make.  [default: runs/DATA-TARGET-N]")
-@click.option("--resume", is_flag=True, help="Go on with the run in --out, by its own options; begin it if it is new.")
-@click.option("--checkpoint-every", default="5m", show_default=True, help="Steps, or a time such as 90s, 30m, 2h.")
-@click.option("--time-limit", metavar="TIME", help="Stop after 90s, 30m or 2h as at a signal, to be resumed.")
-@click.option("--deterministic", is_flag=True, help="The same bits in every run on GPUs too, at some cost of speed.")
-@click.option("--devices", type=int, default=1, show_default=True, help="Share every batch, in every process.")
-@click.option("--coordinator", metavar="HOST:PORT", help="Of several processes: where the first one listens.")
-@click.option("--processes", type=int, help="Of several processes: how many.  [default: by SLURM, Open MPI]")
-@click.option("--process-id", type=int, help="Of several processes: which one, from 0.  [default: by SLURM, Open MPI]")
-@click.option("--quiet", is_flag=True, help="Plain lines instead of a bar.")
-@click.option("--json", "as_json", is_flag=True, help="The run card as JSON on the last line.")
-@click.option("--init", metavar="RUN", help="Begin with the weights of this run.")
-@click.option(
-    "--weights",
-    multiple=True,
-    metavar="FILE",
-    help="Begin with encoders from this file (see import-weights), images normalised as for ImageNet; may be repeated.",
-)
-@click.pass_obj
-def fit(started, resume, quiet, as_json, **options):
-    """Train a network. Without options: the built-in phantom, a few minutes on a CPU.
-
-    At SIGTERM, Ctrl-C or the time limit a run finishes its step, writes a checkpoint and exits with code 75; --resume
-    goes on from there, or from the last checkpoint of a run that was killed, and gives the same bits as if nothing had
-    happened.
-    """
-    from cafct_keras.training import FitOptions
-    from cafct_keras.training import fit as train
-
-    options, given = _chosen(options)
-    card = train(FitOptions(**options), resume=resume, given=given, quiet=quiet, started=started)
-    if as_json:
-        click.echo(json.dumps(card))
-
-
-@click.command()
-@click.option("--table", type=int, required=True, help="Of the paper: 2 (lesions), 3 (liver) or 4 (ablations).")
-@click.option("--models", metavar="A,B,C", help="Rows, by their networks.  [default: the table's own]")
-@click.option("--seeds", type=int, default=3, show_default=True, help="Runs a row.")
-@click.option("--budget", type=float, metavar="MINUTES", help="Time for all rows; epochs are fitted to it.")
-@click.option("--target", help="lesion, liver or both.  [default: the table's]")
-@_recipe_options
-@click.option("--out", metavar="DIR", required=True, help="Folder to make, or to go on in.")
-@click.option("--quiet", is_flag=True, help="Plain lines instead of a bar.")
-@click.option("--json", "as_json", is_flag=True, help="table.json on the last line.")
-def compare(table, models, seeds, budget, target, out, quiet, as_json, **options):
-    """Train and score all systems of a table of the paper, by one recipe on one split, beside the printed figures.
-
-    Finished rows are kept and a row that was cut off goes on when the same command is given again.
-    """
-    from cafct_keras.reproduction import TABLES, CompareOptions
-    from cafct_keras.reproduction import compare as make_table
-    from cafct_keras.training import FitOptions
-
-    if target is None:
-        target = TABLES[table].target if table in TABLES else FitOptions.target
-    options, _ = _chosen(options)
-    recipe = FitOptions(**options, target=target)
-    chosen = CompareOptions(table=table, models=models, seeds=seeds, budget=budget, out=out, recipe=recipe)
-    document = make_table(chosen, quiet=quiet)
-    if as_json:
-        click.echo(json.dumps(document))

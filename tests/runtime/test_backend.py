@@ -41,7 +41,7 @@ def test_backend_that_is_chosen(tmp_path, variable, config, expected):
         environ["KERAS_BACKEND"] = variable
     if config:
         (tmp_path / "keras.json").write_text(json.dumps(config))
-    code = "import os; from cafct_keras import backend; print(os.environ['KERAS_BACKEND'])"
+    code = "import os; from cafct_keras.runtime import backend; print(os.environ['KERAS_BACKEND'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=True)
     assert done.stdout.strip() == expected
 
@@ -57,6 +57,9 @@ def test_xla_is_given_only_what_it_knows(tmp_path, version, known):
     (described / "METADATA").write_text(f"Metadata-Version: 2.1\nName: jaxlib\nVersion: {version}\n")
     environ = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     environ["PYTHONPATH"] = os.pathsep.join([str(tmp_path), *filter(None, [environ.get("PYTHONPATH")])])
-    code = "import os; from cafct_keras import backend; print(backend.XLA_CPU_FLAG in os.environ.get('XLA_FLAGS', ''))"
+    code = (
+        "import os; from cafct_keras.runtime import backend; "
+        "print(backend.XLA_CPU_FLAG in os.environ.get('XLA_FLAGS', ''))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=True)
     assert done.stdout.strip() == str(known)

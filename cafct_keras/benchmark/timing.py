@@ -1,22 +1,20 @@
 """Speed of a network on synthetic arrays: no data, no TensorFlow, nothing but the step itself."""
 
 import math
-import pathlib
-import resource
 import statistics
-import sys
 import time
 
 import keras
 import numpy as np
 
-from cafct_keras.environment import environment
+from cafct_keras.benchmark.macs import count_macs
+from cafct_keras.benchmark.memory import peak_memory
 from cafct_keras.errors import UserError
 from cafct_keras.losses import BCEDiceLoss
-from cafct_keras.macs import count_macs
 from cafct_keras.models import create_model, logits_model
 from cafct_keras.optimizers import make_optimizer
-from cafct_keras.precision import PRECISIONS
+from cafct_keras.runtime.devices import environment
+from cafct_keras.runtime.precision import PRECISIONS
 
 TASKS = ("train", "predict")
 
@@ -90,7 +88,7 @@ def benchmark(
         "best_ms_per_image": round(1000 * min(times) / batch_size, 3),
         "images_per_second": round(batch_size / median, 3),
         "compile_s": round(compile_s, 2),
-        "peak_memory_gb": round(_peak_memory() / 2**30, 3),
+        "peak_memory_gb": round(peak_memory() / 2**30, 3),
         "flops_per_image": flops and round(flops / batch_size),
         "achieved_flops": flops and round(flops / median),
         "macs_per_image": count_macs(network),
@@ -171,28 +169,3 @@ def _keras_step(task, network, images, targets):
 
 def _flops(compiled):
     return compiled.cost_analysis().get("flops")
-
-
-def _peak_memory():
-    """Bytes: the accelerator's peak where it reports one, else the process's."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        statistics_ = jax.local_devices()[0].memory_stats()
-        if statistics_:
-            return statistics_["peak_bytes_in_use"]
-    if keras.backend.backend() == "torch":
-        import torch
-
-        if torch.cuda.is_available():
-            return torch.cuda.max_memory_allocated()
-    return process_peak_memory()
-
-
-def process_peak_memory():
-    """Bytes: the most memory that this process has had resident."""
-    if sys.platform == "linux":
-        # What getrusage says there begins with the peak of the program that started this one.
-        return 1024 * int(pathlib.Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
-    # Bytes on macOS, kilobytes elsewhere.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 
@@ -6,8 +5,8 @@ import keras
 import numpy as np
 import pytest
 
-from cafct_keras import create_model, environment, huge_pages
-from cafct_keras.macs import count_macs
+from cafct_keras import create_model
+from cafct_keras.benchmark import count_macs
 from pipelines.loading import benchmark as data_benchmark
 from tests.cli import fails, run
 
@@ -56,23 +55,6 @@ def test_mistakes(options, words):
     assert words in fails("benchmark", "predict", *options)
 
 
-def test_info():
-    result = run("info", "--json")
-    assert result.json["backend"] == keras.backend.backend()
-    assert result.json["versions"]["keras"] == keras.__version__
-    assert result.json["devices"]
-
-
-def test_info_warns_of_a_gpu_that_jax_does_not_see(monkeypatch):
-    answers = {(): "| CUDA Version: 12.8 |", ("--query-gpu=name", "--format=csv,noheader"): "NVIDIA H100\n"}
-    monkeypatch.setattr(environment, "_nvidia_smi", lambda *arguments: answers[arguments])
-    monkeypatch.setattr(environment, "devices", lambda: ["cpu: cpu, 2 cores"])
-    monkeypatch.setattr(environment.keras.backend, "backend", lambda: "jax")
-    assert 'pip install "cafct-keras[cuda12]"' in environment.unused_gpu()
-    monkeypatch.setattr(environment, "devices", lambda: ["gpu: NVIDIA H100"])
-    assert environment.unused_gpu() is None
-
-
 @pytest.mark.parametrize("options", [(), ("--augment", "--cache", "none")])
 def test_data(options, slices_folder, monkeypatch):
     monkeypatch.setattr(data_benchmark, "SECONDS", 0.2)
@@ -84,32 +66,3 @@ def test_data(options, slices_folder, monkeypatch):
     for figure, words in ((read, "decoded and resized, once"), (stream, f"batch 16, {'all' if options else 'no'} aug")):
         assert f"{figure:,.0f} slices a second" in result.out
         assert words in result.out
-
-
-@pytest.mark.parametrize(
-    ("program", "mode", "tunables", "expected"),
-    [
-        ("cafct-keras", "always [madvise] never", "", "glibc.malloc.hugetlb=1"),
-        (
-            "cafct-keras",
-            "always [madvise] never",
-            "glibc.malloc.check=1",
-            "glibc.malloc.check=1:glibc.malloc.hugetlb=1",
-        ),
-        ("cafct-keras", "always [madvise] never", "glibc.malloc.hugetlb=0", None),
-        ("cafct-keras", "[always] madvise never", "", None),
-        ("train.py", "always [madvise] never", "", None),
-    ],
-)
-def test_only_the_command_line_starts_anew_and_only_where_that_helps(
-    program, mode, tunables, expected, monkeypatch, tmp_path
-):
-    started = []
-    (tmp_path / "enabled").write_text(mode)
-    monkeypatch.setattr(huge_pages, "KERNEL_MODE", tmp_path / "enabled")
-    monkeypatch.setattr(huge_pages.platform, "libc_ver", lambda: ("glibc", "2.36"))
-    monkeypatch.setattr(huge_pages.os, "execv", lambda *command: started.append(os.environ["GLIBC_TUNABLES"]))
-    monkeypatch.setattr(huge_pages.sys, "argv", [f"/usr/bin/{program}", "info"])
-    monkeypatch.setenv("GLIBC_TUNABLES", tunables)
-    huge_pages.restart_command_line()
-    assert started == ([] if expected is None else [expected])

@@ -5,7 +5,7 @@ import subprocess
 
 import keras
 
-from cafct_keras.versions import versions
+from cafct_keras.runtime.versions import versions
 
 
 def devices():

@@ -1,0 +1,60 @@
+"""Command line. A command is the function of its module's name."""
+
+import os
+import sys
+import time
+
+import click
+
+from cafct_keras.cli.errors import as_options
+from cafct_keras.cli.lazy import LazyGroup
+from cafct_keras.errors import UserError
+from pipelines.errors import DataError
+
+COMMANDS = ("fit", "evaluate", "score", "export", "reproduce", "benchmark", "data", "import-weights", "info")
+
+
+@click.group(
+    cls=LazyGroup,
+    package=__name__,
+    names=COMMANDS,
+    aliases={"compare": "reproduce"},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="cafct-keras")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error. May stand anywhere.")
+def cli(debug):
+    """CAFCT-Net: liver tumour segmentation in CT, in Keras 3 on JAX.
+
+    KERAS_BACKEND=jax|tensorflow|torch chooses the backend.
+    """
+
+
+def main():
+    """Runs the command line; a user's mistake is one line and exit code 1 or 2."""
+    started = time.perf_counter()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if os.environ["KERAS_BACKEND"] != "tensorflow":
+        # TensorFlow only feeds the data then; its notice about oneDNN, which no log level hides, would be noise.
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    try:
+        code = cli.main(arguments, prog_name="cafct-keras", standalone_mode=False, obj=started)
+    except click.ClickException as error:
+        if debug:
+            raise
+        _fail(error.format_message(), code=2)
+    except (UserError, DataError) as error:
+        if debug:
+            raise
+        _fail(str(error), code=getattr(error, "exit_code", 1))
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted", code=130)
+    if code:  # of a command that found what it looked for: not a mistake, but no success
+        sys.exit(code)
+
+
+def _fail(message, *, code):
+    click.echo(f"cafct-keras: {as_options(' '.join(message.split()), cli)}", err=True)
+    sys.exit(code)

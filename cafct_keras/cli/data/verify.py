@@ -1,0 +1,22 @@
+"""`cafct-keras data verify`."""
+
+import json
+
+import click
+
+
+@click.command()
+@click.argument("folder", metavar="DIR")
+@click.option("--layout", help="Of the folder.  [default: found by looking]")
+@click.option("--json", "as_json", is_flag=True, help="The findings as JSON on the last line.")
+def verify(folder, layout, as_json):
+    """Read everything in a folder and name each thing that is wrong. Exit code 1 if any is an error."""
+    from pipelines.layouts.checking import table
+    from pipelines.layouts.checking import verify as check
+
+    findings = check(folder, layout=layout)
+    click.echo(table(findings, folder))
+    if as_json:
+        click.echo(json.dumps([finding.as_dict() for finding in findings]))
+    if any(finding.severity == "error" for finding in findings):
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,1 @@
+"""Runtime environment: backend, devices, versions, compilation cache, memory pages."""
