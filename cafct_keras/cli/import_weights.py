@@ -27,7 +27,7 @@ def import_weights(files, out, as_json, **options):
     FILE is a .safetensors file, or a .pth, .pt or .bin file, for which PyTorch must be installed. What is written, `fit
     --weights` and `create_model(weights=...)` take; they take FILE itself, too.
     """
-    from cafct_keras.import_weights import import_weights as write
+    from cafct_keras.weights.importing import import_weights as write
 
     card = write(files, out=out, **options)
     for source in card["sources"]:

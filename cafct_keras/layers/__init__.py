@@ -1,34 +1,52 @@
-"""The blocks of the paper, each a serialisable Keras layer on `keras.ops` alone.
+"""The blocks that several networks share, and the paper's own, each a serializable Keras layer on `keras.ops` alone.
 
 Feature maps stay 4-D, `(batch, H, W, channels)`, from end to end, so height and width are always at hand and need not
-be equal.
+be equal. The layers of one architecture lie in its folder under `cafct_keras.models` and are found here by name too.
 """
+
+import importlib
 
 from cafct_keras.layers.aspp import AtrousSpatialPyramidPooling
 from cafct_keras.layers.attention_gate import AttentionGate
-from cafct_keras.layers.complementary_fusion import ComplementaryFusion, PreActivationBottleneck
-from cafct_keras.layers.conv import ConvBNReLU, ConvStage, ConvStem
+from cafct_keras.layers.conv import ConvBNReLU
 from cafct_keras.layers.decoder import DecoderBlock, DoubleConv, SegmentationHead
 from cafct_keras.layers.deep_supervision import DeepSupervision
-from cafct_keras.layers.dense import DenseBlock, DenseDecoderBlock, DenseStem, DenseTransition, NormReLU
 from cafct_keras.layers.depthwise import DepthwiseConv3x3
-from cafct_keras.layers.dropout import Dropout
+from cafct_keras.layers.dropout import Dropout, StochasticDepth
 from cafct_keras.layers.fusion import AttentionalFeatureFusion, MultiScaleChannelAttention, SqueezeExcitation
 from cafct_keras.layers.normalization import ImageNetNormalization
 from cafct_keras.layers.pooling import MaxPooling
-from cafct_keras.layers.pvt import (
-    ConvFeedForward,
-    OverlapPatchEmbedding,
-    StochasticDepth,
-    TransformerBlock,
-    TransformerStage,
-)
-from cafct_keras.layers.residual_upsampling import ResidualUpsampling
 from cafct_keras.layers.resize import BilinearUpsampling
-from cafct_keras.layers.spatial_reduction import LinearSpatialReductionAttention, SpatialReductionAttention
-from cafct_keras.layers.swin import PatchEmbedding, PatchExpanding, PatchMerging, SwinBlock, SwinStage
-from cafct_keras.layers.volume import HybridSum, MiddleSlice, ScoredVolume, SliceTriples
-from cafct_keras.layers.window_attention import WindowAttention
+
+# Looked up when they are asked for: architectures are built from the layers above.
+_OF_AN_ARCHITECTURE = {
+    "ComplementaryFusion": "models.ctc_net.layers",
+    "PreActivationBottleneck": "models.ctc_net.layers",
+    "DenseDecoderBlock": "models.dense_unet.layers",
+    "DenseBlock": "models.densenet.layers",
+    "DenseStem": "models.densenet.layers",
+    "DenseTransition": "models.densenet.layers",
+    "NormReLU": "models.densenet.layers",
+    "HybridSum": "models.h_dense_unet.layers",
+    "MiddleSlice": "models.h_dense_unet.layers",
+    "ScoredVolume": "models.h_dense_unet.layers",
+    "SliceTriples": "models.h_dense_unet.layers",
+    "LinearSpatialReductionAttention": "models.pvt_v2.attention",
+    "SpatialReductionAttention": "models.pvt_v2.attention",
+    "ConvFeedForward": "models.pvt_v2.layers",
+    "OverlapPatchEmbedding": "models.pvt_v2.layers",
+    "TransformerBlock": "models.pvt_v2.layers",
+    "TransformerStage": "models.pvt_v2.layers",
+    "ResidualUpsampling": "models.pvtformer.layers",
+    "ConvStage": "models.resnet.layers",
+    "ConvStem": "models.resnet.layers",
+    "WindowAttention": "models.swin.attention",
+    "PatchEmbedding": "models.swin.layers",
+    "PatchExpanding": "models.swin.layers",
+    "PatchMerging": "models.swin.layers",
+    "SwinBlock": "models.swin.layers",
+    "SwinStage": "models.swin.layers",
+}
 
 __all__ = [
     "AtrousSpatialPyramidPooling",
@@ -74,3 +92,9 @@ __all__ = [
     "TransformerStage",
     "WindowAttention",
 ]
+
+
+def __getattr__(name: str) -> type:
+    if name in _OF_AN_ARCHITECTURE:
+        return getattr(importlib.import_module(f"cafct_keras.{_OF_AN_ARCHITECTURE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

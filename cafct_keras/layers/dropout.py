@@ -43,3 +43,19 @@ class Dropout(layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class StochasticDepth(Dropout):
+    """Leaves a residual branch out for whole samples at random, and scales it up where it stays, in training only.
+
+    Any shape, unchanged. Huang et al., "Deep networks with stochastic depth", ECCV 2016, in the form of the reference:
+    one draw a sample, kept samples divided by the chance of being kept.
+
+    Args:
+        rate: chance of being left out, in [0, 1).
+        seed: of the layer's own generator; None draws one.
+    """
+
+    def _drawn_shape(self, inputs):
+        return (ops.shape(inputs)[0],) + (1,) * (len(inputs.shape) - 1)

@@ -1,14 +1,16 @@
 """Networks, each a functional Keras model assembled from `cafct_keras.layers`."""
 
+import importlib
+import typing
+
 from cafct_keras.models.attention_unet import AttentionUNet
 from cafct_keras.models.cafct_net import CAFCTNet
 from cafct_keras.models.ctc_net import CTCNet
 from cafct_keras.models.deeplab_v3_plus import DeepLabV3Plus
-from cafct_keras.models.dense_net import DenseNet
 from cafct_keras.models.dense_unet import DenseUNet
+from cafct_keras.models.densenet import DenseNet
 from cafct_keras.models.h_dense_unet import HDenseUNet
 from cafct_keras.models.outputs import logits_model
-from cafct_keras.models.pretrained import create_model, load_weights
 from cafct_keras.models.pvt_v2 import PVTv2
 from cafct_keras.models.pvtformer import PVTFormer
 from cafct_keras.models.registry import list_encoders, list_models, list_presets
@@ -16,14 +18,16 @@ from cafct_keras.models.resnet import ResNet
 from cafct_keras.models.unet import UNet
 from cafct_keras.models.unet_plus_plus import UNetPlusPlus
 
+if typing.TYPE_CHECKING:
+    from cafct_keras.runs import load_model
+    from cafct_keras.weights.loading import create_model, load_weights
 
-def __getattr__(name):
-    if name == "load_model":  # reads files, which no network does
-        from cafct_keras.runs import load_model
-
-        return load_model
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
+# Networks know no files, and what reads files knows networks: these are looked up when they are asked for.
+_FROM_FILES = {
+    "create_model": "cafct_keras.weights.loading",
+    "load_model": "cafct_keras.runs",
+    "load_weights": "cafct_keras.weights.loading",
+}
 
 __all__ = [
     "AttentionUNet",
@@ -46,3 +50,9 @@ __all__ = [
     "load_weights",
     "logits_model",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name in _FROM_FILES:
+        return getattr(importlib.import_module(_FROM_FILES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,8 +6,8 @@ from keras import layers as keras_layers
 from keras import ops
 
 from cafct_keras import layers
-from cafct_keras.layers.conv import ResidualBlock
 from cafct_keras.losses import BCEDiceLoss
+from cafct_keras.models.resnet.layers import ResidualBlock
 from tests import golden
 
 pytestmark = pytest.mark.backends

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from cafct_keras import layers
-from cafct_keras.layers.spatial_reduction import gelu
+from cafct_keras.layers.transformer import gelu
 
 pytestmark = pytest.mark.backends
 

@@ -5,7 +5,7 @@ import pytest
 from keras.src import testing
 
 from cafct_keras import layers
-from cafct_keras.layers.conv import ResidualBlock
+from cafct_keras.models.resnet.layers import ResidualBlock
 
 pytestmark = pytest.mark.backends
 

@@ -1,0 +1,5 @@
+"""DenseUNet."""
+
+from cafct_keras.models.dense_unet.model import DenseUNet
+
+__all__ = ["DenseUNet"]

@@ -1,0 +1,180 @@
+"""Blocks of ResNet: the convolutional branch."""
+
+import keras
+from keras import layers, ops
+
+from cafct_keras.layers.conv import ConvBNReLU, build_chain, strided_size
+from cafct_keras.layers.initializers import PACKAGE
+from cafct_keras.layers.pooling import max_pool
+
+RESIDUAL_EXPANSION = {"basic": 1, "bottleneck": 4}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class ConvStem(layers.Layer):
+    """First layers of a ResNet: 7x7 convolution with stride 2, normalisation, ReLU, 3x3 max-pooling with stride 2.
+
+    `(batch, H, W, channels)` to `(batch, H / 4, W / 4, filters)`. He et al., "Deep residual learning for image
+    recognition", CVPR 2016, table 1.
+
+    Args:
+        filters: output channels.
+    """
+
+    def __init__(self, *, filters=64, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+
+    def build(self, input_shape):
+        self.conv = ConvBNReLU(filters=self.filters, kernel_size=7, strides=2, dtype=self.dtype_policy, name="conv")
+        self.conv.build(input_shape)
+
+    def call(self, inputs, training=None):
+        return max_pool(self.conv(inputs, training=training), 3)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        height, width = (strided_size(strided_size(size, 2), 2) for size in (height, width))
+        return batch, height, width, self.filters
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class ResidualBlock(layers.Layer):
+    """Residual block: `relu(shortcut(x) + F(x))` with two 3x3 convolutions or a 1x1-3x3-1x1 bottleneck.
+
+    `(batch, H, W, channels)` to `(batch, H / strides, W / strides, filters * expansion)`, expansion 1 for `"basic"` and
+    4 for `"bottleneck"`. The stride is on the (first) 3x3 convolution, torchvision's form of He et al. 2016. The
+    shortcut is projected only where the shape changes.
+
+    Args:
+        filters: width of the 3x3 convolutions.
+        block: `"basic"` or `"bottleneck"`.
+        strides: step of the block.
+        dilation_rates: of the (first) 3x3 convolution, on the grid of the block's input, and of the second one of
+            `"basic"`, on the grid that the first one's step leaves.
+    """
+
+    def __init__(self, *, filters, block="basic", strides=1, dilation_rates=(1, 1), **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.block = block
+        self.strides = strides
+        self.dilation_rates = tuple(dilation_rates)
+
+    def build(self, input_shape):
+        def conv(index, filters, kernel_size, **kwargs):
+            options = {"dtype": self.dtype_policy, "name": f"conv{index}", **kwargs}
+            return ConvBNReLU(filters=filters, kernel_size=kernel_size, **options)
+
+        width = self.filters
+        first, second = self.dilation_rates
+        step = {"strides": self.strides, "dilation_rate": first}
+        if self.block == "basic":
+            self.convs = [conv(1, width, 3, **step), conv(2, width, 3, dilation_rate=second, activation=None)]
+        else:
+            out = width * RESIDUAL_EXPANSION[self.block]
+            self.convs = [conv(1, width, 1), conv(2, width, 3, **step), conv(3, out, 1, activation=None)]
+        output_shape = build_chain(input_shape, *self.convs)
+        self.projection = None
+        if self.strides != 1 or input_shape[-1] != output_shape[-1]:
+            self.projection = ConvBNReLU(
+                filters=output_shape[-1],
+                kernel_size=1,
+                strides=self.strides,
+                activation=None,
+                dtype=self.dtype_policy,
+                name="projection",
+            )
+            self.projection.build(input_shape)
+
+    def call(self, inputs, training=None):
+        x = inputs
+        for conv in self.convs:
+            x = conv(x, training=training)
+        shortcut = inputs if self.projection is None else self.projection(inputs, training=training)
+        return ops.relu(x + shortcut)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        filters = self.filters * RESIDUAL_EXPANSION[self.block]
+        return batch, strided_size(height, self.strides), strided_size(width, self.strides), filters
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "block": self.block,
+            "strides": self.strides,
+            "dilation_rates": self.dilation_rates,
+        }
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class ConvStage(layers.Layer):
+    """One level of the convolutional branch: residual blocks of one width, the first of which may halve the resolution.
+
+    `(batch, H, W, channels)` to `(batch, H / strides, W / strides, filters * expansion)`, expansion 1 for `"basic"` and
+    4 for `"bottleneck"`. Paper section 2.1; He et al., "Deep residual learning for image recognition", CVPR 2016.
+
+    Args:
+        filters: width of the 3x3 convolutions.
+        depth: number of residual blocks.
+        block: `"basic"` (ResNet-18 and -34) or `"bottleneck"` (ResNet-50 and -101).
+        strides: step of the first block.
+        dilation_rate: of the 3x3 convolutions where dilation stands in place of strides: every other place has what the
+            strided stage gives. The first one has half of it, for it works on the grid of the stage before.
+
+    Raises:
+        ValueError: for another kind of block.
+    """
+
+    def __init__(self, *, filters, depth, block="basic", strides=1, dilation_rate=1, **kwargs):
+        if block not in RESIDUAL_EXPANSION:
+            raise ValueError(f"block must be one of {sorted(RESIDUAL_EXPANSION)}, not {block!r}")
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.depth = depth
+        self.block = block
+        self.strides = strides
+        self.dilation_rate = dilation_rate
+
+    def build(self, input_shape):
+        self.blocks = [
+            ResidualBlock(
+                filters=self.filters,
+                block=self.block,
+                strides=self.strides if index == 0 else 1,
+                dilation_rates=(
+                    max(self.dilation_rate // 2, 1) if index == 0 else self.dilation_rate,
+                    self.dilation_rate,
+                ),
+                dtype=self.dtype_policy,
+                name=f"block{index + 1}",
+            )
+            for index in range(self.depth)
+        ]
+        build_chain(input_shape, *self.blocks)
+
+    def call(self, inputs, training=None):
+        x = inputs
+        for block in self.blocks:
+            x = block(x, training=training)
+        return x
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        filters = self.filters * RESIDUAL_EXPANSION[self.block]
+        return batch, strided_size(height, self.strides), strided_size(width, self.strides), filters
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "depth": self.depth,
+            "block": self.block,
+            "strides": self.strides,
+            "dilation_rate": self.dilation_rate,
+        }

@@ -1,0 +1,1 @@
+"""Swin transformer: the blocks of which CTC-Net is built."""
