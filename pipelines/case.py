@@ -46,6 +46,7 @@ class Source(abc.ABC):
         layout: the layout's name, such as `"phantom"` or `"paired_folder"`.
         intensity: `"hu"` (int16, Hounsfield units), `"grey"` (uint8, 0..255, one window for all slices) or `"minmax"`
             (uint8, every slice stretched from its own least to its own largest value).
+        orientation: how the slices lie, see `pipelines.orientation`; None where nobody knows.
         targets: names of the masks that every case has.
         notes: lines worth telling the user, such as how patients were told apart.
         parts: name of each case to its part of the split, in the order of `cases()`.
@@ -53,6 +54,7 @@ class Source(abc.ABC):
 
     layout: str
     intensity: str
+    orientation: str | None = None
     targets: tuple[str, ...]
     notes: list[str]
     parts: dict[str, str]

@@ -9,7 +9,7 @@ from cafct_keras.prediction.cases import predict_cases
 from cafct_keras.runs import load_model
 from cafct_keras.runs.run import Run
 from pipelines import Case, DataError, Source
-from pipelines.layouts.lits_png.writer import stretch
+from pipelines.intensity import rescale_slices
 from pipelines.loading.read_ahead import map_ahead, read_ahead
 
 
@@ -93,7 +93,7 @@ class Predictor:
                     f"{case.name}: its slices are no neighbours, of which this network sees {context} on either side; "
                     "give data of whole scans"
                 )
-            yield dataclasses.replace(case, images=stretch(case.images)) if self._stretched else case
+            yield dataclasses.replace(case, images=rescale_slices(case.images)) if self._stretched else case
 
 
 def above(probability: dict[str, np.ndarray], threshold: float) -> dict[str, np.ndarray]:

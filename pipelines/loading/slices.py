@@ -8,6 +8,7 @@ import numpy as np
 
 from pipelines.case import SPLITS, Case, Source
 from pipelines.errors import DataError
+from pipelines.intensity import apply_window
 from pipelines.loading.resize import resize_images, resize_masks
 from pipelines.loading.stack import StackInFile, StackInMemory
 
@@ -133,7 +134,7 @@ def network_slices(
     Returns:
         Images `(slices, size, size)` uint8 and masks `(slices, size, size, targets)` uint8, 0 or 1.
     """
-    images = to_grey(case.images, window) if case.images.dtype == np.int16 else case.images
+    images = apply_window(case.images, window) if case.images.dtype == np.int16 else case.images
     masks = [resize_masks(case.masks[name], size) for name in targets]
     return resize_images(images, size, outside=0), np.stack(masks, axis=-1).astype(np.uint8)
 
@@ -202,13 +203,3 @@ def _join(part: _Part, targets: tuple[str, ...], context: int) -> Slices:
         targets=targets,
         context=context,
     )
-
-
-def to_grey(hounsfield: np.ndarray, window: tuple[float, float]) -> np.ndarray:
-    """Hounsfield units to uint8 of the same shape: the window's ends become 0 and 255, what lies beyond is clipped."""
-    low, high = window
-    grey = np.empty(hounsfield.shape, np.uint8)
-    for plane, out in zip(hounsfield, grey, strict=True):  # one by one: as floats, a scan takes gigabytes
-        clipped = np.clip(plane.astype(np.float32), low, high)
-        out[...] = np.rint(255.0 * (clipped - low) / (high - low))
-    return grey

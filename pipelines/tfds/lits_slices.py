@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from pipelines.case import SPLITS, Case, Source
+from pipelines.intensity import apply_window
 from pipelines.loading.read_ahead import map_ahead
 from pipelines.loading.resize import resize_images, resize_masks
-from pipelines.loading.slices import to_grey
 
 AIR = -1024  # HU; what lies below is a scanner's padding
 DENSEST = 3071
@@ -84,6 +84,7 @@ class LitsSlices(tfds.core.GeneratorBasedBuilder):
             metadata=tfds.core.MetadataDict(
                 layout=config.source.layout,
                 intensity=config.intensity,
+                orientation=config.source.orientation,
                 window=None if config.window is None else list(config.window),
                 size=config.size,
                 targets=list(config.source.targets),
@@ -127,7 +128,7 @@ def read_arrays(
     case: Case = source.case(name)
     images = case.images
     if images.dtype == np.int16:
-        images = np.clip(images, AIR, DENSEST) if intensity == "hu" else to_grey(images, window)
+        images = np.clip(images, AIR, DENSEST) if intensity == "hu" else apply_window(images, window)
     images = resize_images(images, size, outside=AIR if intensity == "hu" else 0)
     labels = np.zeros(images.shape, np.uint8)
     for target, value in LABELS.items():

@@ -11,6 +11,7 @@ from pipelines.errors import DataError
 from pipelines.fingerprint import fingerprint
 from pipelines.layouts.dicom.masks import MaskFile, find_masks, read_masks
 from pipelines.layouts.dicom.series import Series, choose_series, parse_slice, read_header, read_pixels, read_series
+from pipelines.orientation import RADIOLOGICAL
 from pipelines.volume_split import split_volumes
 
 __all__ = ["Dicom", "found", "read_series"]
@@ -56,6 +57,7 @@ class Dicom(Source):
 
     layout = "dicom"
     intensity = "hu"
+    orientation = RADIOLOGICAL
 
     def __init__(self, directory: str | Path, *, labelled: bool = True):
         self._directory = Path(directory)

@@ -22,6 +22,7 @@ from pipelines.layouts.lits_png.listing import (
     probe_note,
     read_csv,
 )
+from pipelines.orientation import SPINE_UP
 
 __all__ = ["LitsPng", "found", "read_csv"]
 
@@ -64,6 +65,7 @@ class LitsPng(Source):
 
     layout = "lits_png"
     intensity = "minmax"
+    orientation = SPINE_UP
     targets = ("liver", "lesion")
 
     def __init__(self, directory: str | Path):

@@ -3,14 +3,15 @@
 import csv
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from pipelines.atomic import atomic_directory
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
+from pipelines.intensity import rescale_slices
 from pipelines.layouts.lits_png import listing
 from pipelines.loading.read_ahead import map_ahead
+from pipelines.orientation import SPINE_UP, reorient
 
 _THEIR_FOLDER = f"../input/lits-png/{listing.FOLDER}"  # on Kaggle's machines, where it is nested once
 _COLUMNS = (
@@ -25,9 +26,9 @@ def write_lits_png(source: Source, directory: str | Path) -> None:
     """Writes `lits_df.csv`, `lits_train.csv`, `lits_test.csv`, `lits_probe.csv` and `dataset_6/dataset_6/*.png`.
 
     Case N, counted from 0, becomes study N. A case is listed in the CSV of its part, validation in neither. As in the
-    genuine set, slices run from the pelvis up and lie with the spine up and the liver on the right (`turn_round`), the
+    genuine set, slices run from the pelvis up and lie with the spine up and the liver on the right (`SPINE_UP`), the
     probe is a copy of the test CSV, paths are Kaggle's own, `*_mask_empty` is True where a mask has content,
-    `instance_number` starts anew at 256, images are RGB and lose their Hounsfield units (`stretch`), masks are 0 and 1,
+    `instance_number` restarts at 256, images are RGB and rescaled slice by slice (`rescale_slices`), masks are 0 and 1,
     and lesion masks are RGB too.
 
     Args:
@@ -47,7 +48,7 @@ def write_lits_png(source: Source, directory: str | Path) -> None:
 
         def write(numbered: tuple[int, str]) -> list[tuple]:
             study, name = numbered
-            return _write_study(source.case(name), study, folder)
+            return _write_study(source.case(name), study, folder, source.orientation)
 
         written = map_ahead(write, enumerate(source.parts))
         for part, rows in zip(source.parts.values(), written, strict=True):
@@ -60,39 +61,16 @@ def write_lits_png(source: Source, directory: str | Path) -> None:
                 csv.writer(file, lineterminator="\n").writerows([_COLUMNS, *rows])
 
 
-def turn_round(case: Case, stack: np.ndarray) -> np.ndarray:
-    """Lays a case's `(slices, H, W)` as LiTS lies: from the feet up, each slice turned by 180 degrees.
-
-    A case without a frame is taken as the phantom's are: from the head down.
-    """
-    from_the_feet = stack[::-1] if case.frame is None else stack
-    return from_the_feet[:, ::-1, ::-1]
-
-
-def stretch(images: np.ndarray) -> np.ndarray:
-    """Stretches every slice from its own least to its own greatest value.
-
-    Args:
-        images: `(slices, H, W)`, int16 Hounsfield units.
-
-    Returns:
-        `(slices, H, W)` uint8, 0 at a slice's least and 255 at its greatest value, rounded; 0 where all are the same.
-    """
-    images = images.astype(np.float32)
-    low, high = (pick(images, axis=(1, 2), keepdims=True) for pick in (np.min, np.max))
-    return np.rint((images - low) * (255.0 / np.maximum(high - low, 1.0))).astype(np.uint8)
-
-
-def _write_study(case: Case, study: int, folder: Path) -> list[tuple]:
+def _write_study(case: Case, study: int, folder: Path, orientation: str | None) -> list[tuple]:
     """Writes a case's PNGs; returns the lines of its slices."""
     rows = []
-    stacks = {target: turn_round(case, case.masks[target]) for target in ("liver", "lesion")}
-    for index, image in enumerate(turn_round(case, stretch(case.images))):
+    stacks = {target: reorient(case.masks[target], orientation, SPINE_UP) for target in ("liver", "lesion")}
+    for index, image in enumerate(reorient(rescale_slices(case.images), orientation, SPINE_UP)):
         masks = {target: stack[index] for target, stack in stacks.items()}
         names = {kind: listing.file_name(kind, study, index) for kind in listing.PATH_COLUMNS}
         grey = Image.fromarray(image)
-        pictures = {"image": Image.merge("RGB", [grey] * 3), "liver": Image.fromarray(masks["liver"].astype(np.uint8))}
-        pictures["lesion"] = Image.merge("RGB", [Image.fromarray(masks["lesion"].astype(np.uint8))] * 3)
+        pictures = {"image": Image.merge("RGB", [grey] * 3), "liver": Image.fromarray(masks["liver"].astype("uint8"))}
+        pictures["lesion"] = Image.merge("RGB", [Image.fromarray(masks["lesion"].astype("uint8"))] * 3)
         for kind, picture in pictures.items():
             picture.save(folder / names[kind])
         paths = (f"{_THEIR_FOLDER}/{names[kind]}" for kind in listing.PATH_COLUMNS)

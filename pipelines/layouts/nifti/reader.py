@@ -17,6 +17,7 @@ from pipelines.files.nifti import (
 from pipelines.fingerprint import fingerprint
 from pipelines.geometry import Frame, same_place, steps_of_one
 from pipelines.layouts.nifti.listing import found, list_cases
+from pipelines.orientation import RADIOLOGICAL
 from pipelines.volume_split import split_volumes
 
 __all__ = ["Nifti", "found", "read_labels", "read_volume"]
@@ -47,6 +48,7 @@ class Nifti(Source):
 
     layout = "nifti"
     intensity = "hu"
+    orientation = RADIOLOGICAL
 
     def __init__(self, directory: str | Path, *, labelled: bool = True):
         self._directory = Path(directory)

@@ -7,7 +7,7 @@ from PIL import Image
 from pipelines.atomic import atomic_directory
 from pipelines.case import Source
 from pipelines.errors import DataError
-from pipelines.loading.slices import to_grey
+from pipelines.intensity import apply_window
 
 
 def write_paired_folder(
@@ -31,7 +31,7 @@ def write_paired_folder(
             (aside / kind).mkdir()
         lines = ["id,patient,split"]
         for case in source.cases():
-            images = to_grey(case.images, window) if source.intensity == "hu" else case.images
+            images = apply_window(case.images, window) if source.intensity == "hu" else case.images
             for name, image, mask in zip(case.slice_names, images, case.masks[target], strict=True):
                 Image.fromarray(image).save(aside / "images" / f"{name}.png")
                 Image.fromarray(mask.astype("uint8") * 255).save(aside / "masks" / f"{name}.png")

@@ -17,6 +17,7 @@ from pipelines.errors import DataError
 from pipelines.layouts.phantom import anatomy
 from pipelines.layouts.phantom.liver import paint_liver
 from pipelines.layouts.phantom.shapes import Grid, Waves
+from pipelines.orientation import HEAD_FIRST
 
 VERSION = 1  # to be raised whenever the same arguments give other data
 SPLIT_OF_LETTER = {"r": "train", "v": "validation", "e": "test"}
@@ -155,6 +156,7 @@ class Phantom(Source):
 
     layout = "phantom"
     intensity = "hu"
+    orientation = HEAD_FIRST
     targets = ("liver", "lesion")
 
     def __init__(self, *, cases: int = 48, slices: int = 24, size: int = 128, seed: int = 0):

@@ -10,6 +10,7 @@ from pyarrow.parquet import ParquetFile
 from pipelines.case import SPLITS, Case, Source
 from pipelines.errors import DataError
 from pipelines.fingerprint import fingerprint
+from pipelines.orientation import orientation_of_layout
 
 _MARK = "dataset_info.json"
 _BATCH = 64  # slices
@@ -25,7 +26,7 @@ class Prepared(Source):
         DataError: no dataset there, more than one, or one of another kind.
 
     Attributes:
-        layout, intensity, targets, notes: of the source that was prepared, see `Source`.
+        layout, intensity, orientation, targets, notes: of the source that was prepared, see `Source`.
     """
 
     def __init__(self, directory: str | Path):
@@ -38,6 +39,8 @@ class Prepared(Source):
             raise DataError(f"{self._directory}: a dataset of another kind; make one with cafct-keras data prepare")
         self.layout = known["layout"]
         self.intensity = known["intensity"]
+        # Sets prepared by older versions do not record it.
+        self.orientation = known["orientation"] if "orientation" in known else orientation_of_layout(self.layout)
         self.targets = tuple(known["targets"])
         self.parts = known["parts"]
         self.window = known["window"]

@@ -9,18 +9,21 @@ from PIL import Image
 
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
+from pipelines.intensity import rescale_slices
 from pipelines.layouts.lits_png.reader import LitsPng, read_csv
-from pipelines.layouts.lits_png.writer import stretch, write_lits_png
+from pipelines.layouts.lits_png.writer import write_lits_png
 from pipelines.layouts.nifti.reader import Nifti
 from pipelines.layouts.nifti.writer import write_nifti
 from pipelines.layouts.phantom.reader import Phantom
+from pipelines.orientation import HEAD_FIRST
 from tests.pipelines.layouts.lits_png.folders import HEADER, INNER
 
 
 class Scans(Source):
     """Made-up scans without anatomy: 260 slices in the first, and a slice that is all the same."""
 
-    layout, intensity, targets, notes = "scans", "hu", ("liver", "lesion"), ()
+    layout, intensity, orientation = "scans", "hu", HEAD_FIRST
+    targets, notes = ("liver", "lesion"), ()
 
     def __init__(self):
         self.parts = {"scan-0": "train", "scan-1": "validation", "scan-2": "test", "scan-3": "train"}
@@ -115,10 +118,10 @@ def test_what_is_written_has_the_traps(tmp_path):
 @given(st.lists(st.integers(-3024, 3071), min_size=6, max_size=6), st.integers(-500, 500))
 def test_stretch_uses_all_levels_and_forgets_where_a_slice_lay(values, shift):
     slices = np.array([values, [5] * 6], np.int16).reshape(2, 2, 3)
-    grey = stretch(slices)
+    grey = rescale_slices(slices)
     assert (grey.shape, grey.dtype) == (slices.shape, np.uint8)
     assert not grey[1].any()
-    assert np.array_equal(stretch(slices + np.int16(shift)), grey)
+    assert np.array_equal(rescale_slices(slices + np.int16(shift)), grey)
     if len(set(values)) > 1:
         assert (grey[0].min(), grey[0].max()) == (0, 255)
         order = np.argsort(values, kind="stable")

@@ -1,0 +1,35 @@
+"""Conversion of Hounsfield units to 8-bit grey values."""
+
+import numpy as np
+
+
+def apply_window(images: np.ndarray, window: tuple[float, float]) -> np.ndarray:
+    """Maps an intensity window to 0..255.
+
+    Args:
+        images: `(slices, H, W)` int16, Hounsfield units.
+        window: Hounsfield units that become 0 and 255; values outside are clipped.
+
+    Returns:
+        `(slices, H, W)` uint8, rounded.
+    """
+    low, high = window
+    grey = np.empty(images.shape, np.uint8)
+    for plane, out in zip(images, grey, strict=True):  # slice by slice: a scan in float32 takes gigabytes
+        clipped = np.clip(plane.astype(np.float32), low, high)
+        out[...] = np.rint(255.0 * (clipped - low) / (high - low))
+    return grey
+
+
+def rescale_slices(images: np.ndarray) -> np.ndarray:
+    """Rescales each slice from its own minimum and maximum to 0..255, as PNG exports of LiTS do.
+
+    Args:
+        images: `(slices, H, W)` int16, Hounsfield units.
+
+    Returns:
+        `(slices, H, W)` uint8, rounded; 0 throughout a constant slice.
+    """
+    images = images.astype(np.float32)
+    low, high = (extreme(images, axis=(1, 2), keepdims=True) for extreme in (np.min, np.max))
+    return np.rint((images - low) * (255.0 / np.maximum(high - low, 1.0))).astype(np.uint8)

@@ -1,0 +1,42 @@
+"""Orientation of a stack of axial slices.
+
+An orientation is written as in nibabel, by the directions in which the slice, row and column index grow: Superior or
+Inferior, Posterior or Anterior, Left or Right of the patient. A network does not recognize organs that lie another way
+than those it was trained on, so every source says how its slices lie.
+"""
+
+import numpy as np
+
+RADIOLOGICAL = "SPL"  # the first slice nearest the feet, the spine at the bottom, the liver on the image's left
+HEAD_FIRST = "IPL"  # the same view, the first slice nearest the head
+SPINE_UP = "SAR"  # each slice rotated by 180 degrees: PNG exports of LiTS
+
+_OF_LAYOUT = {"nifti": RADIOLOGICAL, "dicom": RADIOLOGICAL, "phantom": HEAD_FIRST, "lits_png": SPINE_UP}
+_AXES = ("SI", "PA", "LR")
+
+
+def orientation_of_layout(layout: str) -> str | None:
+    """The orientation of a layout's slices, for records that only name the layout; None where it is unknown."""
+    return _OF_LAYOUT.get(layout)
+
+
+def reorient(stack: np.ndarray, current: str | None, wanted: str | None) -> np.ndarray:
+    """Flips the axes of a stack of slices, images and masks alike, so that it lies as wanted.
+
+    Args:
+        stack: `(slices, H, W, ...)`, any dtype.
+        current: orientation of `stack`, such as `"SPL"`; None if unknown.
+        wanted: orientation to return; None for any.
+
+    Returns:
+        A view of `stack`, unchanged where either orientation is None. Swapping `current` and `wanted` undoes it.
+
+    Raises:
+        ValueError: one of the orientations is not of axial slices.
+    """
+    for codes in (current, wanted):
+        if codes is not None and not (len(codes) == 3 and all(map(str.__contains__, _AXES, codes))):
+            raise ValueError(f"orientation {codes!r}: give one of S or I, P or A, L or R, as in 'SPL', or None")
+    if current is None or wanted is None:
+        return stack
+    return stack[tuple(slice(None, None, 1 if a == b else -1) for a, b in zip(current, wanted, strict=True))]
