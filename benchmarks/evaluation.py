@@ -11,9 +11,9 @@ import time
 
 import numpy as np
 
-from cafct_keras.evaluation.lesions import match_lesions
-from cafct_keras.evaluation.overlap import count
-from cafct_keras.evaluation.surface import surface_distances
+from cafct_keras.evaluation.metrics.lesions import match_lesions
+from cafct_keras.evaluation.metrics.overlap import count
+from cafct_keras.evaluation.metrics.surface import surface_distances
 
 SHAPE = (300, 512, 512)
 SPACING = (1.0, 0.7, 0.7)

@@ -40,9 +40,9 @@ def evaluate(
 
     Post-processing is reported beside the masks as predicted. Without --out nothing is written.
     """
-    from cafct_keras.evaluate import EvaluateOptions
-    from cafct_keras.evaluate import evaluate as score_runs
-    from cafct_keras.evaluation.postprocess import PostProcessing
+    from cafct_keras.evaluation.evaluate import EvaluateOptions
+    from cafct_keras.evaluation.evaluate import evaluate as score_runs
+    from cafct_keras.evaluation.postprocessing import PostProcessing
 
     steps = PostProcessing(
         largest_liver=largest_liver, lesions_inside_liver=lesions_inside_liver, smallest_lesion=smallest_lesion

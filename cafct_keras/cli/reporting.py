@@ -26,7 +26,7 @@ def report(evaluation, folder):
     from cafct_keras.evaluation import console
 
     if folder:
-        from cafct_keras.evaluation.output import write_evaluation
+        from cafct_keras.evaluation.writing import write_evaluation
 
         write_evaluation(evaluation, folder)
     for warning in evaluation.document["data"]["warnings"]:

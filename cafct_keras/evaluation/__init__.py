@@ -12,14 +12,14 @@ NumPy and SciPy are all it needs. What reads folders of masks (`folders`) and wh
 `output`, `report`, `console`) is imported where it is used, and needs more.
 """
 
-from cafct_keras.evaluation.calibration import Calibration
 from cafct_keras.evaluation.comparison import compare
-from cafct_keras.evaluation.lesions import match_lesions
-from cafct_keras.evaluation.overlap import RULES
-from cafct_keras.evaluation.postprocess import inside_liver, largest_component, without_small
-from cafct_keras.evaluation.scores import CaseScore, TargetScore, score
+from cafct_keras.evaluation.metrics.calibration import Calibration
+from cafct_keras.evaluation.metrics.lesions import match_lesions
+from cafct_keras.evaluation.metrics.overlap import RULES
+from cafct_keras.evaluation.metrics.scores import CaseScore, TargetScore, score
+from cafct_keras.evaluation.metrics.surface import surface_distances
+from cafct_keras.evaluation.postprocessing import inside_liver, largest_component, without_small
 from cafct_keras.evaluation.summary import summarize
-from cafct_keras.evaluation.surface import surface_distances
 from cafct_keras.evaluation.tables import case_rows, slice_rows
 
 __all__ = [

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from cafct_keras.errors import UserError
-from cafct_keras.evaluation.intervals import Bootstrap, mean_of, paired_difference
-from cafct_keras.evaluation.lesions import IOU_THRESHOLDS
-from cafct_keras.evaluation.overlap import RULES, joined, unit_scores
-from cafct_keras.evaluation.scores import CaseScore, TargetScore
+from cafct_keras.evaluation.metrics.bootstrap import Bootstrap, mean_of, paired_difference
+from cafct_keras.evaluation.metrics.lesions import IOU_THRESHOLDS
+from cafct_keras.evaluation.metrics.overlap import RULES, joined, unit_scores
+from cafct_keras.evaluation.metrics.scores import CaseScore, TargetScore
 from cafct_keras.evaluation.summary import check_cases, patient_numbers
 
 OVERLAP_RULES = ("per_slice_positive", "per_slice_all_one", "per_case_lits", "per_case_positive")

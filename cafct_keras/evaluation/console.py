@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from rich.text import Text
 
-from cafct_keras.evaluation.overlap import RULES
+from cafct_keras.evaluation.metrics.overlap import RULES
 
 WORSE, BETTER = "red", "green"
 COMPARED = ("dice_per_slice_positive", "dice_per_case_lits", "hd95", "nsd_2", "lesion_recall", "false_positives")

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from cafct_keras.evaluation.document import Evaluation, make_evaluation
-from cafct_keras.evaluation.gathering import Gathering
+from cafct_keras.evaluation.accumulator import Gathering
 from cafct_keras.evaluation.progress import watched
+from cafct_keras.evaluation.results import Evaluation, make_evaluation
 from pipelines.errors import DataError
 from pipelines.loading.read_ahead import read_ahead
 from pipelines.masks.folders import MaskFolders

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from cafct_keras.errors import UserError
-from cafct_keras.evaluation.burden import bland_altman, millilitres
-from cafct_keras.evaluation.intervals import CONFIDENCE, Bootstrap
-from cafct_keras.evaluation.lesions import DIAMETERS, IOU_THRESHOLDS, LesionScores, stratum
-from cafct_keras.evaluation.overlap import BATCH_SIZE, joined, overlap_figures
-from cafct_keras.evaluation.scores import CaseScore, TargetScore
-from cafct_keras.evaluation.surface import TOLERANCES
+from cafct_keras.evaluation.metrics.bootstrap import CONFIDENCE, Bootstrap
+from cafct_keras.evaluation.metrics.burden import bland_altman, millilitres
+from cafct_keras.evaluation.metrics.lesions import DIAMETERS, IOU_THRESHOLDS, LesionScores, stratum
+from cafct_keras.evaluation.metrics.overlap import BATCH_SIZE, joined, overlap_figures
+from cafct_keras.evaluation.metrics.scores import CaseScore, TargetScore
+from cafct_keras.evaluation.metrics.surface import TOLERANCES
 
 
 def summarize(cases: Sequence[CaseScore], *, seed: int = 0, resamples: int = 1000) -> dict:

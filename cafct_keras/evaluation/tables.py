@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cafct_keras.evaluation.burden import millilitres
-from cafct_keras.evaluation.lesions import IOU_THRESHOLDS
-from cafct_keras.evaluation.overlap import MEASURES, Counts, unit_scores
-from cafct_keras.evaluation.scores import CaseScore, TargetScore
+from cafct_keras.evaluation.metrics.burden import millilitres
+from cafct_keras.evaluation.metrics.lesions import IOU_THRESHOLDS
+from cafct_keras.evaluation.metrics.overlap import MEASURES, Counts, unit_scores
+from cafct_keras.evaluation.metrics.scores import CaseScore, TargetScore
 
 # Scores of a row: 0 where one mask is empty, None (an empty field) where both are.
 _RULE = {"case": "per_case_nnunet", "slice": "per_slice_all_skip"}

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from cafct_keras.errors import UserError
-from cafct_keras.reproduction.measuring import time_step
+from cafct_keras.reproduction.costs import time_step
 from cafct_keras.reproduction.systems import System
 from cafct_keras.training import FitOptions
 from pipelines import open_source

@@ -29,7 +29,7 @@ mask = np.ones((2, 4, 4), bool)
 summary = evaluation.summarize([evaluation.score(mask, mask, case="a")])
 assert summary["targets"]["lesion"]["overlap"]["pooled"]["dice"]["value"] == 1
 
-import cafct_keras.evaluation.folders, cafct_keras.evaluation.output, cafct_keras.evaluation.console
+import cafct_keras.evaluation.folders, cafct_keras.evaluation.writing, cafct_keras.evaluation.console
 """
 
 

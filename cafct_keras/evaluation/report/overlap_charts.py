@@ -2,7 +2,7 @@
 
 import statistics
 
-from cafct_keras.evaluation.overlap import RULES
+from cafct_keras.evaluation.metrics.overlap import RULES
 from cafct_keras.evaluation.report.axes import log_axis, name_axis, rank_axis, score_axis, share_axis
 from cafct_keras.evaluation.report.chart import Chart, Dots, Guide, Line
 from cafct_keras.evaluation.report.series import NOTHING, legend, page_id, rows_of, shape, style

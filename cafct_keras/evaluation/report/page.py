@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import jinja2
 import markupsafe
 
-from cafct_keras.evaluation.overlap import MEASURES, RULES
+from cafct_keras.evaluation.metrics.overlap import MEASURES, RULES
 from cafct_keras.evaluation.report import wording
 from cafct_keras.evaluation.report.absent import left_out
 from cafct_keras.evaluation.report.agreement_charts import burden_agreement, volume_agreement

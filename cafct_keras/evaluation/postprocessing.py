@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from cafct_keras.errors import UserError
-from cafct_keras.evaluation.components import label
+from cafct_keras.evaluation.metrics.components import label
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

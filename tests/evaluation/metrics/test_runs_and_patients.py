@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cafct_keras.evaluation.intervals import Bootstrap
+from cafct_keras.evaluation.metrics.bootstrap import Bootstrap
 
 
 def test_one_run_draws_patients_alone():

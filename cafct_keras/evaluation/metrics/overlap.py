@@ -7,7 +7,7 @@ import dataclasses
 
 import numpy as np
 
-from cafct_keras.evaluation.intervals import Bootstrap, Figure, mean_of
+from cafct_keras.evaluation.metrics.bootstrap import Bootstrap, Figure, mean_of
 
 BATCH_SIZE = 8  # slices, of the rule "batch_flattened"
 MEASURES = ("dice", "iou", "precision", "recall")

@@ -4,8 +4,8 @@ import csv
 
 import pytest
 
-from cafct_keras.evaluation.overlap import RULES
-from cafct_keras.evaluation.paper import LARGEST_GAP, PRINTED, SHOWN, printed_for
+from cafct_keras.evaluation.metrics.overlap import RULES
+from cafct_keras.reproduction.paper import LARGEST_GAP, PRINTED, SHOWN, printed_for
 
 
 def test_rows_are_found_by_table_system_and_target():

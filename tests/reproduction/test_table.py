@@ -6,9 +6,9 @@ import json
 import pytest
 
 from cafct_keras import create_model
-from cafct_keras.evaluation.overlap import RULES
-from cafct_keras.evaluation.paper import PRINTED
-from cafct_keras.reproduction import TABLES, comparing
+from cafct_keras.evaluation.metrics.overlap import RULES
+from cafct_keras.reproduction import TABLES, table
+from cafct_keras.reproduction.paper import PRINTED
 from cafct_keras.reproduction.systems import choose_systems
 from tests.cli import fails, run
 from tests.trained import write_folder
@@ -60,7 +60,7 @@ def test_what_was_cut_off_goes_on_and_what_is_finished_is_kept(folder, tmp_path,
     out = tmp_path / "table"
     call = ("compare", "--table", 3, "--models", "unet,attention_unet", "--data", folder, "--target", "liver")
     call = (*call, *RECIPE, "--seeds", 2, "--out", out)
-    trained, fit = [], comparing.fit
+    trained, fit = [], table.fit
 
     def cut_off(options, **kwargs):
         if len(trained) == 2:
@@ -68,13 +68,13 @@ def test_what_was_cut_off_goes_on_and_what_is_finished_is_kept(folder, tmp_path,
         trained.append(options.out)
         return fit(options, **kwargs)
 
-    monkeypatch.setattr(comparing, "fit", cut_off)
+    monkeypatch.setattr(table, "fit", cut_off)
     assert run(*call).code == 130
     finished = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/model.keras")}
     assert len(finished) == 2
     assert [row["seeds"] for row in json.loads((out / "table.json").read_text())["rows"]] == [[0], [0]]
 
-    monkeypatch.setattr(comparing, "fit", fit)
+    monkeypatch.setattr(table, "fit", fit)
     result = run(*call, "--json")
     assert result.code == 0, result.error
     assert [row["seeds"] for row in result.json["rows"]] == [[0, 1], [0, 1]]
@@ -86,8 +86,8 @@ def test_what_was_cut_off_goes_on_and_what_is_finished_is_kept(folder, tmp_path,
 
 
 def test_tables_name_networks_that_there_are():
-    for table in TABLES.values():
-        for system in table.systems:
+    for each in TABLES.values():
+        for system in each.systems:
             create_model(system.model, preset="tiny", input_shape=(64, 64, 3), **system.options)
 
 

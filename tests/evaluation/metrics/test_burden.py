@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cafct_keras import evaluation
-from cafct_keras.evaluation.burden import bland_altman, tumour_burden
+from cafct_keras.evaluation.metrics.burden import bland_altman, tumour_burden
 
 
 def boxes(liver, lesion, shape=(2, 10, 10)):

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 
 from cafct_keras import evaluation
-from cafct_keras.evaluation.intervals import Bootstrap
-from cafct_keras.evaluation.overlap import RULES, Counts, count, joined, overlap_figures
+from cafct_keras.evaluation.metrics.bootstrap import Bootstrap
+from cafct_keras.evaluation.metrics.overlap import RULES, Counts, count, joined, overlap_figures
 from tests.evaluation.drawn import sets, stacks, summary
 
 MEASURES = {

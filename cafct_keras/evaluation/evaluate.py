@@ -8,11 +8,11 @@ from rich.console import Console
 
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation import Calibration, compare
-from cafct_keras.evaluation.choice import POSTPROCESSING_RULE, THRESHOLD_RULE, PostProcessingChoice, best_threshold
-from cafct_keras.evaluation.document import Evaluation, make_evaluation
-from cafct_keras.evaluation.gathering import AS_PREDICTED, Gathering
-from cafct_keras.evaluation.postprocess import PostProcessing
+from cafct_keras.evaluation.accumulator import AS_PREDICTED, Gathering
+from cafct_keras.evaluation.postprocessing import PostProcessing
 from cafct_keras.evaluation.progress import watched
+from cafct_keras.evaluation.results import Evaluation, make_evaluation
+from cafct_keras.evaluation.tuning import POSTPROCESSING_RULE, THRESHOLD_RULE, PostProcessingChoice, best_threshold
 from cafct_keras.prediction import Predictor, Run, above
 from cafct_keras.runtime.compilation import cache_compilations
 from pipelines import SPLITS

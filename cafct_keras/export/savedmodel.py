@@ -10,8 +10,8 @@ import tempfile
 
 import numpy as np
 
-from cafct_keras import serving_check
 from cafct_keras.errors import UserError
+from cafct_keras.export import serving_check
 from cafct_keras.runs import load_model, read_run
 from cafct_keras.runs.files import MODEL_FILE, RUN_FILE
 from cafct_keras.runtime.devices import environment
@@ -111,7 +111,7 @@ def _write_checked(model, context, aside):
     return {"format": "savedmodel", "endpoints": endpoints, "checked_shapes": checked, **report, **environment()}
 
 
-_WRITE = "import sys; from cafct_keras.export import write_saved_model; write_saved_model(*sys.argv[1:])"
+_WRITE = "import sys; from cafct_keras.export.savedmodel import write_saved_model; write_saved_model(*sys.argv[1:])"
 
 
 def write_saved_model(file, out, context):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cafct_keras import evaluation
-from cafct_keras.evaluation.intervals import Bootstrap, paired_difference
+from cafct_keras.evaluation.metrics.bootstrap import Bootstrap, paired_difference
 from tests.evaluation.drawn import figures, summary
 
 

@@ -5,8 +5,8 @@ import json
 import pathlib
 from collections.abc import Sequence
 
-from cafct_keras.evaluation.document import Evaluation
 from cafct_keras.evaluation.report import write_report
+from cafct_keras.evaluation.results import Evaluation
 from cafct_keras.evaluation.tables import case_rows, slice_rows
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from cafct_keras.errors import UserError
-from cafct_keras.evaluation.burden import Burden, tumour_burden
-from cafct_keras.evaluation.lesions import LesionScores, match_lesions
-from cafct_keras.evaluation.masks import as_spacing, as_stack
-from cafct_keras.evaluation.overlap import Counts, count
-from cafct_keras.evaluation.surface import SurfaceScores, surface_scores
+from cafct_keras.evaluation.metrics.burden import Burden, tumour_burden
+from cafct_keras.evaluation.metrics.lesions import LesionScores, match_lesions
+from cafct_keras.evaluation.metrics.masks import as_spacing, as_stack
+from cafct_keras.evaluation.metrics.overlap import Counts, count
+from cafct_keras.evaluation.metrics.surface import SurfaceScores, surface_scores
 
 ORGANS = ("liver",)  # one to a body: there is nothing to detect
 

@@ -39,11 +39,10 @@ import sys
 from collections.abc import Sequence
 
 from cafct_keras.errors import UserError
-from cafct_keras.evaluation import paper
-from cafct_keras.evaluation.calibration import RULES, Calibration
-from cafct_keras.evaluation.gathering import Gathering
+from cafct_keras.evaluation.accumulator import Gathering
+from cafct_keras.evaluation.metrics.calibration import RULES, Calibration
+from cafct_keras.evaluation.metrics.scores import CaseScore
 from cafct_keras.evaluation.report import Picture
-from cafct_keras.evaluation.scores import CaseScore
 from cafct_keras.evaluation.summary import summarize
 from cafct_keras.evaluation.tables import case_rows
 from cafct_keras.runtime.versions import versions
@@ -96,6 +95,8 @@ def make_evaluation(
     Raises:
         UserError: no case was scored.
     """
+    from cafct_keras.reproduction import paper
+
     results = gathering.results
     if not results[0][2]:
         reason = failures[0]["message"] if failures else f"{data['layout']}: no cases; give others"

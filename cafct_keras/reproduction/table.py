@@ -12,16 +12,16 @@ import keras
 from rich.console import Console
 
 from cafct_keras.errors import UserError
-from cafct_keras.evaluate import EvaluateOptions, evaluate
-from cafct_keras.evaluation.output import write_evaluation
-from cafct_keras.evaluation.paper import PRINTED
+from cafct_keras.evaluation.evaluate import EvaluateOptions, evaluate
+from cafct_keras.evaluation.writing import write_evaluation
 from cafct_keras.models import list_presets
 from cafct_keras.reproduction.budget import epochs_within
-from cafct_keras.reproduction.figures import pooled_figures
-from cafct_keras.reproduction.measuring import measured
-from cafct_keras.reproduction.output import console_table, write_tables
-from cafct_keras.reproduction.remarks import remarks
+from cafct_keras.reproduction.caveats import remarks
+from cafct_keras.reproduction.costs import measured
+from cafct_keras.reproduction.paper import PRINTED
+from cafct_keras.reproduction.pooling import pooled_figures
 from cafct_keras.reproduction.systems import System, choose_systems
+from cafct_keras.reproduction.writing import console_table, write_tables
 from cafct_keras.runs import read_run
 from cafct_keras.training import FitOptions, fit
 from pipelines.atomic import atomic_directory

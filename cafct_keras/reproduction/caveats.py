@@ -1,6 +1,6 @@
 """What stands between a table and the printed one, said plainly."""
 
-from cafct_keras.evaluation.paper import NOTE
+from cafct_keras.reproduction.paper import NOTE
 
 PAPER_LAYOUT = "lits_png"
 PAPER_SIZE = 256

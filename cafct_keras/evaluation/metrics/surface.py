@@ -8,7 +8,7 @@ What is missing has no distance. Where only one of the two masks is empty, the d
 (no distance can be longer) and the surface Dice as 0; where both are, as 0 and 1: were such a case left out, a false
 positive in it could improve a mean that holds longer diagonals. Note that by their definition these measures look only
 at the nearest surface: a false positive beside a missed lesion shortens HD95 and ASSD; lesion-wise detection
-(`cafct_keras.evaluation.lesions`) is where it shows.
+(`cafct_keras.evaluation.metrics.lesions`) is where it shows.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ import dataclasses
 import numpy as np
 from scipy.spatial import cKDTree
 
-from cafct_keras.evaluation.components import boundary, bounding_box
+from cafct_keras.evaluation.metrics.components import boundary, bounding_box
 
 TOLERANCES = (1, 2, 3)  # mm, or pixels where the spacing is unknown
 _ROUNDING = 1e-6  # a distance of 1 mm may come out of a square root a little longer

@@ -17,7 +17,7 @@ import operator
 import numpy as np
 from scipy import ndimage
 
-from cafct_keras.evaluation.components import boundary, bounding_box, label, neighbourhood
+from cafct_keras.evaluation.metrics.components import boundary, bounding_box, label, neighbourhood
 
 IOU_THRESHOLDS = (0.0, 0.5)
 DIAMETERS = {"under_10_mm": (0.0, 10.0), "10_to_20_mm": (10.0, 20.0), "over_20_mm": (20.0, math.inf)}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cafct_keras import evaluation
-from cafct_keras.evaluation.gallery import CASES, NEAR_MEDIAN, OF_ONE_CASE, STRUCTURES, Gallery
+from cafct_keras.evaluation.report.gallery import CASES, NEAR_MEDIAN, OF_ONE_CASE, STRUCTURES, Gallery
 
 SHAPE = (3, 24, 24)
 

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from cafct_keras.evaluation import surface_distances
-from cafct_keras.evaluation.components import boundary, bounding_box
-from cafct_keras.evaluation.surface import surface_scores
+from cafct_keras.evaluation.metrics.components import boundary, bounding_box
+from cafct_keras.evaluation.metrics.surface import surface_scores
 from tests.evaluation.drawn import SPACING, blobs, stacks
 
 spacings = st.tuples(*[st.sampled_from([0.5, 0.7, 1.0, 2.5, 5.0])] * 3)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cafct_keras.evaluation.calibration import Calibration
-from cafct_keras.evaluation.gallery import Gallery
-from cafct_keras.evaluation.lesions import match_lesions
-from cafct_keras.evaluation.postprocess import PostProcessing
+from cafct_keras.evaluation.metrics.calibration import Calibration
+from cafct_keras.evaluation.metrics.lesions import match_lesions
+from cafct_keras.evaluation.metrics.scores import CaseScore, score
+from cafct_keras.evaluation.postprocessing import PostProcessing
 from cafct_keras.evaluation.report import Picture
-from cafct_keras.evaluation.scores import CaseScore, score
+from cafct_keras.evaluation.report.gallery import Gallery
 
 AS_PREDICTED, POST_PROCESSED = "as predicted", "post-processed"
 

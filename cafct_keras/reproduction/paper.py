@@ -12,7 +12,7 @@ The paper does not say by which rule its "mIoU" and Dice are scored. Some rules 
 import dataclasses
 import math
 
-from cafct_keras.evaluation.overlap import RULES
+from cafct_keras.evaluation.metrics.overlap import RULES
 
 NOTE = (
     "The paper states no rule for its figures; each is shown with the rules that could have produced it. "

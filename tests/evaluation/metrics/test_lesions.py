@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from cafct_keras.evaluation import match_lesions
-from cafct_keras.evaluation.lesions import stratum
+from cafct_keras.evaluation.metrics.lesions import stratum
 from tests.evaluation.drawn import SPACING, blobs, stacks, summary
 
 CUBE = np.ones((3, 3, 3))

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cafct_keras.evaluation.gathering import AS_PREDICTED
-from cafct_keras.evaluation.intervals import Bootstrap
-from cafct_keras.evaluation.overlap import Counts, overlap_figures
+from cafct_keras.evaluation.accumulator import AS_PREDICTED
+from cafct_keras.evaluation.metrics.bootstrap import Bootstrap
+from cafct_keras.evaluation.metrics.overlap import Counts, overlap_figures
 
 
 def pooled_figures(tables: Sequence[str | pathlib.Path], target: str, *, seed: int = 0) -> dict[str, dict[str, dict]]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from cafct_keras.errors import UserError
-from cafct_keras.evaluation.calibration import RULES, Calibration, Sweep
-from cafct_keras.evaluation.overlap import count, unit_scores
-from cafct_keras.evaluation.postprocess import PostProcessing
+from cafct_keras.evaluation.metrics.calibration import RULES, Calibration, Sweep
+from cafct_keras.evaluation.metrics.overlap import count, unit_scores
+from cafct_keras.evaluation.postprocessing import PostProcessing
 
 THRESHOLD_RULE = "pooled_dice"  # it sees false positives on every slice, as per_slice_positive does not
 POSTPROCESSING_RULE = "per_case_lits"  # Dice: a spurious structure in a case without any costs all of it

@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 
 from cafct_keras.evaluation import report
-from cafct_keras.evaluation.overlap import RULES
+from cafct_keras.evaluation.metrics.overlap import RULES
 
 MEASURES = {"dice": "Dice", "iou": "IoU"}
 SHOWN_RULES = ("per_slice_positive", "per_case_lits", "pooled")  # of many: the paper's likely one and LiTS's own two
