@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
@@ -13,6 +12,7 @@ from pipelines.files.png import decode_image, decode_mask, read_bytes
 from pipelines.fingerprint import fingerprint
 from pipelines.folder_index import find_parts, find_patients, read_index
 from pipelines.loading.read_ahead import map_ahead
+from pipelines.loading.resize import resize_images, resize_masks
 from pipelines.natural import consecutive, natural
 
 
@@ -28,7 +28,7 @@ class PairedFolder(Source):
         directory: the folder that holds `images/` and `masks/`.
         target: what the masks show, `"liver"` or `"lesion"`.
         size: height and width in pixels that every slice is resized to: images bilinear with anti-aliasing,
-            masks to the nearest pixel centre. Slices that have that size already stay as they are.
+            masks to the nearest pixel centre, both padded to a square first. Slices of that size stay as they are.
         patient_pattern: regular expression searched for in each ID; its first group is the patient.
 
     Raises:
@@ -78,7 +78,7 @@ class PairedFolder(Source):
             patient=name,
             split=self.parts[name],
             images=images,
-            masks={self.targets[0]: masks != 0},
+            masks={self.targets[0]: masks},
             slice_names=names,
             contiguous=consecutive(names),
         )
@@ -92,17 +92,17 @@ class PairedFolder(Source):
         files = [path for pair in self._files.values() for path in pair]
         return fingerprint([*files, *([self._index] if self._index.exists() else [])], self._root)
 
-    def _read_pair(self, name: str) -> tuple[Image.Image, Image.Image]:
+    def _read_pair(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         image_path, mask_path = self._files[name]
         image = decode_image(read_bytes(image_path), image_path)
         mask = decode_mask(read_bytes(mask_path), mask_path)
         if image.size != mask.size:
             sizes = "{}x{} against {}x{}".format(*mask.size, *image.size)
             raise DataError(f"{mask_path}: width and height differ from its image's, {sizes}; export the pair again")
-        side = (self._size, self._size)
-        if image.size != side:
+        if image.size != (self._size, self._size):
             self._resized.add(name)
-        return image.resize(side, Image.Resampling.BILINEAR), mask.resize(side, Image.Resampling.NEAREST)
+        images, masks = np.asarray(image)[None], np.asarray(mask)[None] != 0
+        return resize_images(images, self._size, outside=0)[0], resize_masks(masks, self._size)[0]
 
 
 def found(directory: str | Path) -> bool:

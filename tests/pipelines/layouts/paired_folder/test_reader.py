@@ -74,6 +74,23 @@ def test_index_without_split_is_split_by_its_patients(folder):
     assert source.notes[0] == "patients: by index.csv"
 
 
+@pytest.mark.parametrize("shape", [(40, 80), (90, 30)])
+def test_slices_that_are_not_square_are_padded_so_that_a_disc_stays_a_disc(tmp_path, shape):
+    height, width = shape
+    disc = np.hypot(np.arange(height)[:, None] - height // 2, np.arange(width) - width // 2) <= 12
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+        for patient in "abc":
+            Image.fromarray(disc.astype(np.uint8) * 255).save(tmp_path / kind / f"{patient}_1.png")
+    for case in read(tmp_path, size=64).cases():
+        for pixels in (case.images[0] > 127, case.masks["liver"][0]):
+            rows, columns = (np.flatnonzero(pixels.any(axis=axis)) for axis in (1, 0))
+            assert abs(np.ptp(rows) - np.ptp(columns)) <= 1
+            assert np.ptp(rows) == pytest.approx(24 * 64 / max(shape), abs=1)
+            assert abs(rows.mean() - 32) <= 1.5
+            assert abs(columns.mean() - 32) <= 1.5
+
+
 def test_other_sizes_are_resized(folder):
     rng = np.random.default_rng(0)
     big = rng.integers(0, 256, (16, 16), np.uint8)
