@@ -7,7 +7,7 @@ network has to. Prints three lines within about ten seconds: `python benchmarks/
 import numpy as np
 from scipy import ndimage
 
-from pipelines.layouts.phantom.reader import Phantom
+from pipelines.layouts.phantom import Phantom
 
 LOWEST, HIGHEST = -200, 300  # HU; no lesion's mean lies outside
 SIGMAS = (1.0, 1.5, 2.0, 3.0, 4.0)  # pixels

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from pipelines.layouts.lits_png.writer import write_lits_png
-from pipelines.layouts.phantom.reader import Phantom
+from pipelines.layouts.phantom import Phantom
 
 LITS = 58_638  # slices
 # Cases, slices a case, size written, size prepared.

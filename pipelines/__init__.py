@@ -5,6 +5,6 @@ TensorFlow is imported when a stream is made, not before.
 
 from pipelines.case import SPLITS, Case, Source
 from pipelines.errors import DataError
-from pipelines.layouts import LAYOUTS, find_layout, open_source
+from pipelines.layouts import LAYOUTS, detect_layout, open_source
 
-__all__ = ["LAYOUTS", "SPLITS", "Case", "DataError", "Source", "find_layout", "open_source"]
+__all__ = ["LAYOUTS", "SPLITS", "Case", "DataError", "Source", "detect_layout", "open_source"]

@@ -1,15 +1,21 @@
-"""What a check finds, and the report that gathers it."""
+"""Findings about a data folder: `Report` collects them, `Strict` raises the first error.
 
+Readers take a `Findings` and tell it whatever they meet. After an error they return what is left (often None): under
+`Strict` that line is never reached, under `Report` reading goes on with the next file.
+"""
+
+import abc
 import collections
 import dataclasses
 import os
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipelines.errors import DataError
 from pipelines.natural import natural
 
-SEVERITIES = ("error", "warning", "note")  # in the order in which they are told
+SEVERITIES = ("error", "warning", "note")  # in the order in which they are shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,10 +23,10 @@ class Finding:
     """One thing about a data folder.
 
     Attributes:
-        code: what kind of thing, such as `"mask-missing"`; does not change between versions.
+        code: kind of finding, such as `"mask-missing"`; stable between versions.
         severity: one of `SEVERITIES`.
         file: path relative to the folder, with forward slashes, or the name of a case; `"."` for the folder itself.
-        message: one line, what is wrong and what mends it.
+        message: one line, what is wrong and how to fix it.
     """
 
     code: str
@@ -33,70 +39,119 @@ class Finding:
         return dataclasses.asdict(self)
 
 
-class Report:
-    """Gathers findings; its methods may be called from several threads.
+class Findings(abc.ABC):
+    """Takes findings; its methods may be called from several threads.
 
     Args:
-        root: the folder that is checked.
+        root: the data folder.
+
+    Attributes:
+        root: the data folder.
+    """
+
+    def __init__(self, root: str | Path):
+        self.root = Path(root)
+        self._lock = threading.Lock()
+
+    @abc.abstractmethod
+    def add(self, severity: str, code: str, file: Path | str, message: str) -> None:
+        """Takes one finding. `file` is a path or the name of a case; the other fields are those of `Finding`."""
+
+    def error(self, code: str, file: Path | str, message: str) -> None:
+        """Adds something that makes a file or case unusable."""
+        self.add("error", code, file, message)
+
+    def warning(self, code: str, file: Path | str, message: str) -> None:
+        """Adds something that can be read but is probably wrong."""
+        self.add("warning", code, file, message)
+
+    def note(self, code: str, file: Path | str, message: str) -> None:
+        """Adds something that is good to know."""
+        self.add("note", code, file, message)
+
+    def refused(self, code: str, file: Path | str, error: DataError) -> None:
+        """Adds the message of a `DataError` as an error about the path that it starts with, or else about `file`."""
+        start, _, rest = str(error).partition(": ")
+        if rest and Path(start).is_relative_to(self.root):
+            self.error(code, Path(start), rest)
+        else:
+            self.error(code, file, str(error))
+
+    def count(self, what: str, number: int = 1) -> None:  # noqa: B027  (only a report counts)
+        """Counts `"cases"`, `"slices"` or `"files"` that were read."""
+
+    def name(self, file: Path | str) -> str:
+        """The `file` of a `Finding`: a path relative to the folder, or the name of a case as it is."""
+        if not isinstance(file, Path):
+            return file
+        if file.is_relative_to(self.root):
+            return file.relative_to(self.root).as_posix()
+        return Path(os.path.relpath(file.resolve(), self.root.resolve())).as_posix()  # a CSV above the folder
+
+
+class Report(Findings):
+    """Collects all findings, for `verify`.
 
     Attributes:
         findings: in the order in which they came.
         counts: `"cases"`, `"slices"` and `"files"` that were read.
     """
 
-    def __init__(self, root: Path):
-        self._root = root
+    def __init__(self, root: str | Path):
+        super().__init__(root)
         self.findings: list[Finding] = []
         self.counts: collections.Counter[str] = collections.Counter()
-        self._lock = threading.Lock()  # adding to a number takes two steps
-
-    def count(self, what: str, number: int = 1) -> None:
-        """Counts `"cases"`, `"slices"` or `"files"` that were read."""
-        with self._lock:
-            self.counts[what] += number
-
-    def error(self, code: str, file: Path | str, message: str) -> None:
-        """Adds what the reader refuses. `file` is a path in the folder or the name of a case."""
-        self.add("error", code, file, message)
-
-    def warning(self, code: str, file: Path | str, message: str) -> None:
-        """Adds what the reader takes, but nobody should use unawares."""
-        self.add("warning", code, file, message)
-
-    def note(self, code: str, file: Path | str, message: str) -> None:
-        """Adds what is good to know."""
-        self.add("note", code, file, message)
-
-    def refused(self, code: str, file: Path | str, error: DataError) -> None:
-        """Adds a reader's own words as an error, about the path that they start with, or else about `file`."""
-        start, _, rest = str(error).partition(": ")
-        if rest and Path(start).is_relative_to(self._root):
-            self.error(code, Path(start), rest)
-        else:
-            self.error(code, file, str(error))
 
     def add(self, severity: str, code: str, file: Path | str, message: str) -> None:
-        """Adds a finding of any severity."""
+        """Adds the finding to `findings`."""
         self.findings.append(Finding(code, severity, self.name(file), " ".join(message.split())))
 
-    def name(self, file: Path | str) -> str:
-        """How a file is called in the report."""
-        if not isinstance(file, Path):
-            return file
-        if file.is_relative_to(self._root):
-            return file.relative_to(self._root).as_posix()
-        return Path(os.path.relpath(file.resolve(), self._root.resolve())).as_posix()  # a CSV above the folder
+    def count(self, what: str, number: int = 1) -> None:
+        """Adds to `counts`."""
+        with self._lock:  # adding to a number takes two steps
+            self.counts[what] += number
+
+    def has_errors(self) -> bool:
+        """Whether any finding is an error."""
+        return any(finding.severity == "error" for finding in self.findings)
 
     def sorted(self) -> list[Finding]:
-        """All findings, each once, in an order that depends on nothing else."""
+        """All findings without repetitions, errors first, then by code, file and message."""
         return sorted(
             dict.fromkeys(self.findings),
             key=lambda one: (SEVERITIES.index(one.severity), one.code, natural(one.file), one.message),
         )
 
 
-def listed(values, most: int = 6) -> str:
-    """The first few values, separated by commas, and dots for the rest."""
+class Strict(Findings):
+    """Raises the first error and keeps warnings and notes as lines for `Source.notes`."""
+
+    def __init__(self, root: str | Path):
+        super().__init__(root)
+        self._files: dict[str, dict[str, None]] = {}
+
+    def add(self, severity: str, code: str, file: Path | str, message: str) -> None:
+        """Raises an error, keeps anything else.
+
+        Raises:
+            DataError: the finding is an error; one line that starts with the path of the file.
+        """
+        message = " ".join(message.split())
+        if severity == "error":
+            where = file if isinstance(file, Path) else self.root if file == "." else f"{self.root}: {file}"
+            raise DataError(f"{where}: {message}")
+        with self._lock:
+            self._files.setdefault(message, {})[self.name(file)] = None
+
+    @property
+    def notes(self) -> list[str]:
+        """One line per message, with the files that it is about."""
+        with self._lock:
+            return [f"{message} ({listed(sorted(files, key=natural))})" for message, files in self._files.items()]
+
+
+def listed(values: Iterable[object], most: int = 6) -> str:
+    """The first few values, separated by commas, with dots for the rest."""
     values = list(values)
     shown = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values[:most])
     return shown + (", ..." if len(values) > most else "")

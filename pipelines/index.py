@@ -5,13 +5,13 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from pipelines.case import SPLITS
-from pipelines.findings import Report
+from pipelines.findings import Findings
 
 _PARTS = {**{part: part for part in SPLITS}, "val": "validation"}
 
 
 def check_index(
-    directory: Path, report: Report, patients: Mapping[str, str], *, keys: Collection[str] = ("id", "patient")
+    directory: Path, report: Findings, patients: Mapping[str, str], *, keys: Collection[str] = ("id", "patient")
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Checks the index of a folder, line by line, if there is one.
 
@@ -52,7 +52,7 @@ def check_index(
     return who, parts
 
 
-def check_sides(report: Report, path: Path, patients: Mapping[str, str], parts: Mapping[str, str]) -> None:
+def check_sides(report: Findings, path: Path, patients: Mapping[str, str], parts: Mapping[str, str]) -> None:
     """Reports each patient that has cases or slices in more than one part; `path` is where the split comes from."""
     sides: dict[str, set[str]] = {}
     for name, part in parts.items():
@@ -67,7 +67,7 @@ def check_sides(report: Report, path: Path, patients: Mapping[str, str], parts: 
 
 
 def _rows(
-    report: Report, path: Path, key: str, columns: list[str], lines: list[tuple[int, dict]]
+    report: Findings, path: Path, key: str, columns: list[str], lines: list[tuple[int, dict]]
 ) -> dict[str, dict[str, str]]:
     """What the key column names to the usable cells of its line."""
     rows: dict[str, dict[str, str]] = {}

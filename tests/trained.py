@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.layouts.phantom.reader import Phantom
+from pipelines.layouts.phantom import Phantom
 from tests.cli import run
 
 

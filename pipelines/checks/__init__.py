@@ -1,1 +1,1 @@
-"""Checks that all layouts share."""
+"""Checks shared by all layouts, and findings as text."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from pipelines.findings import Report
+from pipelines.findings import Findings
 
 _LEAST, _MOST = -3100, 16000  # HU; below is no padding that scanners write, above not even metal
 _PADDING = -1500  # HU; nothing in or around a patient is less than air's -1024 and its noise
@@ -13,7 +13,7 @@ _UNSIGNED = 2000  # as a least maximum: bone, with 1024 added to it
 _STEPS = (0.1, 20.0)  # mm, least and largest between voxels
 
 
-def check_hu(report: Report, file: Path | str, low: float, high: float) -> None:
+def check_hu(report: Findings, file: Path | str, low: float, high: float) -> None:
     """Judges the least and the greatest value of a scan that claims to be in Hounsfield units."""
     span = f"values from {low:g} to {high:g}"
     if low == high:
@@ -31,14 +31,14 @@ def check_hu(report: Report, file: Path | str, low: float, high: float) -> None:
         )
 
 
-def check_spacing(report: Report, file: Path | str, spacing: tuple[float, ...]) -> None:
+def check_spacing(report: Findings, file: Path | str, spacing: tuple[float, ...]) -> None:
     """Judges the millimetres between voxels."""
     if min(spacing) < _STEPS[0] or max(spacing) > _STEPS[1]:
         steps = " x ".join(f"{step:.4g}" for step in spacing)
         report.warning("spacing-implausible", file, f"voxels of {steps} mm are no CT's; mend the header's units")
 
 
-def check_lesion(report: Report, file: Path | str, liver: np.ndarray, lesion: np.ndarray) -> None:
+def check_lesion(report: Findings, file: Path | str, liver: np.ndarray, lesion: np.ndarray) -> None:
     """Warns of pixels of the lesion outside the liver; both bool of one shape."""
     if outside := int(np.count_nonzero(lesion & ~liver)):
         report.warning(
@@ -49,7 +49,7 @@ def check_lesion(report: Report, file: Path | str, liver: np.ndarray, lesion: np
         )
 
 
-def check_label_map(report: Report, file: Path | str, labels: np.ndarray) -> None:
+def check_label_map(report: Findings, file: Path | str, labels: np.ndarray) -> None:
     """Warns of lesions (label 2) that touch no liver (label 1) in `(i, j, k)` uint8."""
     box = _box(labels == 2)
     if box is None:
@@ -81,7 +81,7 @@ def _box(mask: np.ndarray) -> tuple[slice, ...] | None:
 class Emptiness:
     """Tells which cases show nothing of a target, and whether that is odd."""
 
-    def __init__(self, report: Report):
+    def __init__(self, report: Findings):
         self._report = report
         self._lesions: dict[str, bool] = {}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.findings import Report
+from pipelines.findings import Findings
 
 
 def digest(pixels: np.ndarray) -> bytes | None:
@@ -19,7 +19,7 @@ def digest(pixels: np.ndarray) -> bytes | None:
 class Duplicates:
     """Remembers the digests of all slices of a folder."""
 
-    def __init__(self, report: Report):
+    def __init__(self, report: Findings):
         self._report = report
         self._slices: dict[bytes, tuple[str, str, str | None]] = {}
         self._scans: dict[bytes, tuple[Path | str, str | None]] = {}

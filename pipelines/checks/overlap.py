@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from pipelines.findings import Report
+from pipelines.findings import Findings
 
 _IRCAD = re.compile(r"3d-?_?ircad", re.IGNORECASE)
 _LITS = re.compile(r"(?:volume-|liver_)(\d+)(?:_\d+)?\.(?:nii|nii\.gz|png)", re.IGNORECASE)
@@ -12,7 +12,7 @@ _LITS = re.compile(r"(?:volume-|liver_)(\d+)(?:_\d+)?\.(?:nii|nii\.gz|png)", re.
 _SHARED = range(28, 49)
 
 
-def check_overlap(directory: Path, report: Report) -> None:
+def check_overlap(directory: Path, report: Findings) -> None:
     """Warns where scans of 3D-IRCADb lie beside the LiTS volumes that are the same scans. Looks at names only."""
     ircad, numbers = None, set()
     for folder, folders, names in os.walk(directory):

@@ -8,7 +8,7 @@ from PIL import Image
 from pipelines.case import SPLITS, Source
 from pipelines.describe.figures import Figures, expect_no_figures
 from pipelines.describe.statistics import LEAST, Tally, tally_case
-from pipelines.layouts import find_layout, open_source
+from pipelines.layouts import detect_layout, open_source
 
 PARTS = (*SPLITS, "all")
 PAPER_NOTE = "what the paper's Table 1 prints as Liver Mask and Lesion Mask is the number of EMPTY masks"
@@ -34,7 +34,7 @@ def describe(directory: str | Path, *, layout: str | None = None, out: str | Pat
         expect_no_figures(out)  # before the folder is opened, which may take long
     if Path(directory).is_dir():
         directory = Path(directory)  # not the phantom, if that is what the folder is called
-        layout = layout or find_layout(directory)
+        layout = layout or detect_layout(directory)
     paired = layout == "paired_folder"
     size = _side(Path(directory)) if paired else 128  # the phantom's; the others have their own
     source = open_source(directory, target="lesion", size=size, layout=layout)

@@ -10,13 +10,13 @@ from PIL import Image
 
 from pipelines.errors import DataError
 from pipelines.files.png import decode_image, decode_mask
-from pipelines.findings import Report
+from pipelines.findings import Findings
 
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 
 
-def read_image(report: Report, path: Path) -> np.ndarray | None:
+def read_image(report: Findings, path: Path) -> np.ndarray | None:
     """Reads a slice: `(H, W)` uint8, or None where its fault has been reported."""
     image = _read(report, path, decode_image, "image")
     if image is not None and (image == image.flat[0]).all():
@@ -24,13 +24,13 @@ def read_image(report: Report, path: Path) -> np.ndarray | None:
     return image
 
 
-def read_mask(report: Report, path: Path) -> np.ndarray | None:
+def read_mask(report: Findings, path: Path) -> np.ndarray | None:
     """Reads a mask: `(H, W)` bool, or None where its fault has been reported."""
     mask = _read(report, path, decode_mask, "mask")
     return None if mask is None else mask != 0
 
 
-def check_sizes(report: Report, path: Path, mask: np.ndarray | None, image: np.ndarray | None) -> bool:
+def check_sizes(report: Findings, path: Path, mask: np.ndarray | None, image: np.ndarray | None) -> bool:
     """Whether a mask and its image have one size; reports if not. What could not be read is not judged."""
     if mask is None or image is None or mask.shape == image.shape:
         return mask is not None
@@ -39,7 +39,7 @@ def check_sizes(report: Report, path: Path, mask: np.ndarray | None, image: np.n
     return False
 
 
-def check_gaps(report: Report, case: str, numbers: Sequence[int]) -> None:
+def check_gaps(report: Findings, case: str, numbers: Sequence[int]) -> None:
     """Warns of slice numbers missing between the first and the last."""
     there = set(numbers)
     missing = [number for number in range(min(there), max(there)) if number not in there] if there else []
@@ -48,7 +48,7 @@ def check_gaps(report: Report, case: str, numbers: Sequence[int]) -> None:
         report.warning("slice-gap", case, f"slices {shown} are missing in the middle; copy them too, if they exist")
 
 
-def _read(report: Report, path: Path, decode, kind: str) -> np.ndarray | None:
+def _read(report: Findings, path: Path, decode, kind: str) -> np.ndarray | None:
     report.count("files")
     try:
         data = path.read_bytes()

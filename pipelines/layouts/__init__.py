@@ -1,90 +1,161 @@
-"""Readers, one for each layout, and the way to the right one."""
+"""Layouts of data folders: how to detect, open and verify them.
+
+A layout is a package in this folder with the functions of `Layout`; its name in `LAYOUTS` registers it.
+"""
 
 import importlib
+import inspect
 from pathlib import Path
+from typing import Protocol, cast
 
 from pipelines.case import Source
+from pipelines.checks.overlap import check_overlap
 from pipelines.errors import DataError
+from pipelines.findings import Finding, Findings, Report
 
-# In the order in which a folder is looked at: the ones with the most telling marks first.
+# In the order of detection: the layouts with the most distinctive files first.
 LAYOUTS = ("prepared", "lits_png", "nifti", "dicom", "paired_folder")
 
 
-def open_source(
-    data: str | Path,
-    *,
-    target: str,
-    size: int,
-    layout: str | None = None,
-    patient_pattern: str | None = None,
-) -> Source:
-    """Opens data by what the user calls them.
+class Layout(Protocol):
+    """Functions of a layout's package.
+
+    The package itself imports only what detection needs; the functions import the reader and its libraries when they
+    are called, so that nobody waits for, or has to install, the libraries of another layout. A layout that can be
+    written also has `write(source, directory, **options)`.
+    """
+
+    def detect(self, directory: Path) -> bool:
+        """Whether a folder looks like this layout. Looks at names, and at no more than a few bytes of a file."""
+
+    def open_source(self, directory: Path, **options: object) -> Source:
+        """Lists a folder and returns its reader.
+
+        Takes the folder and, as keyword arguments, whichever of `target`, `size` and `patient_pattern` the layout
+        needs.
+
+        Raises:
+            DataError: the first error of the listing.
+        """
+
+    def check(self, directory: Path, findings: Findings) -> None:
+        """Reads everything by way of the same reader, one case in memory at a time, and adds what should be known."""
+
+
+def load_layout(name: str) -> Layout:
+    """Imports the package of a layout.
 
     Args:
-        data: `"phantom"` for made-up scans, otherwise a folder; one of that name is `"./phantom"`, or a `Path`.
-        target: `"liver"`, `"lesion"` or `"both"`.
-        size: height and width in pixels of the phantom's slices and of a paired folder's; the others are read as they
-            are.
-        layout: one of `LAYOUTS`; None to find out by looking.
-        patient_pattern: see `PairedFolder`; the others know their patients.
-
-    Returns:
-        The reader. Folders are listed here; their slices are read, and checked, case by case.
+        name: one of `LAYOUTS`.
 
     Raises:
-        DataError: no such folder, or something in it is wrong, or it cannot have this target.
+        DataError: unknown layout.
     """
-    # Imported here, so that one layout's users never wait for another's packages.
-    if data == "phantom":
-        from pipelines.layouts.phantom.reader import Phantom
-
-        if patient_pattern is not None or layout is not None:
-            option = "--layout" if patient_pattern is None else "--patient-pattern"
-            raise DataError(f"phantom: is made here and knows its patients; leave {option} out")
-        return Phantom(size=size)
-    if not Path(data).is_dir():
-        raise DataError(f"no such data folder: {data}; give a folder with images/ and masks/, or phantom")
-    layout = layout or find_layout(data)
-    if layout != "paired_folder":
-        if patient_pattern is not None:
-            raise DataError(f"{data}: a {layout} folder knows its patients; leave --patient-pattern out")
-        return open_volumes(data, layout=layout)
-    from pipelines.layouts.paired_folder.reader import PairedFolder
-
-    if target == "both":
-        raise DataError(f"{data}: one folder has masks of one target; give --target liver or --target lesion")
-    return PairedFolder(data, target=target, size=size, patient_pattern=patient_pattern)
+    if name not in LAYOUTS:
+        raise DataError(f"`layout` {name}: unknown; choose {', '.join(LAYOUTS)}")
+    return cast(Layout, importlib.import_module(f"{__name__}.{name}"))
 
 
-def open_volumes(data: str | Path, *, layout: str) -> Source:
-    """Opens a folder of whole scans, in any layout but `"paired_folder"`, at the size it has.
-
-    Raises:
-        DataError: the layout is unknown, or something in the folder is wrong.
-    """
-    classes = {"prepared": "Prepared", "lits_png": "LitsPng", "nifti": "Nifti", "dicom": "Dicom"}
-    if layout not in classes:
-        raise DataError(f"--layout {layout}: unknown; give {', '.join(LAYOUTS)}")
-    return getattr(_module(layout), classes[layout])(data)
-
-
-def find_layout(data: str | Path) -> str:
-    """Tells the layout of a folder by looking at it.
+def detect_layout(data: str | Path) -> str:
+    """Detects the layout of a folder.
 
     Returns:
         One of `LAYOUTS`.
 
     Raises:
-        DataError: it looks like none.
+        DataError: no layout fits.
     """
-    for layout in LAYOUTS:
-        if _module(layout).found(data):
-            return layout
+    for name in LAYOUTS:
+        if load_layout(name).detect(Path(data)):
+            return name
     raise DataError(
-        f"{data}: no layout that is known; it needs volume-N_K.png with segmentation-N_..., volume-N.nii with "
+        f"{data}: no known layout; it needs volume-N_K.png with segmentation-N_..., volume-N.nii with "
         "segmentation-N.nii, dataset.json with imagesTr/, DICOM slices, or images/ and masks/"
     )
 
 
-def _module(layout):
-    return importlib.import_module(f"pipelines.layouts.{layout}.reader")
+def open_source(
+    data: str | Path,
+    *,
+    target: str = "lesion",
+    size: int = 256,
+    layout: str | None = None,
+    patient_pattern: str | None = None,
+) -> Source:
+    """Opens the phantom or a data folder.
+
+    Args:
+        data: `"phantom"` for the synthetic phantom, otherwise a folder; one of that name is `"./phantom"`, or a `Path`.
+        target: `"liver"`, `"lesion"` or `"both"`; only a paired folder needs to know.
+        size: height and width in pixels of the slices of the phantom and of a paired folder; other layouts are read at
+            the size they have.
+        layout: one of `LAYOUTS`; None to detect it.
+        patient_pattern: see `PairedFolder`; other layouts know their patients.
+
+    Returns:
+        The reader. The folder has been listed; its slices are read, and checked, case by case.
+
+    Raises:
+        DataError: no such folder, something in it is wrong, or an argument does not apply to it.
+    """
+    if data == "phantom":
+        for name, value in (("patient_pattern", patient_pattern), ("layout", layout)):
+            if value is not None:
+                raise DataError(f"`{name}` {value}: does not apply to the phantom; leave it out")
+        from pipelines.layouts.phantom import Phantom
+
+        return Phantom(size=size)
+    if not Path(data).is_dir():
+        raise DataError(f"no such data folder: {data}; give a folder with images/ and masks/, or phantom")
+    layout = layout or detect_layout(data)
+    opener = load_layout(layout).open_source
+    options = {"target": target, "size": size, "patient_pattern": patient_pattern}
+    accepted = inspect.signature(opener).parameters
+    if patient_pattern is not None and "patient_pattern" not in accepted:
+        raise DataError(f"`patient_pattern` {patient_pattern}: a {layout} folder knows its patients; leave it out")
+    return opener(Path(data), **{name: value for name, value in options.items() if name in accepted})
+
+
+def verify(directory: str | Path, *, layout: str | None = None) -> list[Finding]:
+    """Reads every file of a data folder and collects all findings. No more than one case is held in memory.
+
+    What makes a file or case unusable is an error, what can be read but is probably wrong a warning, what is good to
+    know a note. A folder without errors can be opened by `open_source`, and all its cases can be read.
+
+    Example:
+        >>> findings = verify("lits-png")
+        >>> print(table(findings, "lits-png"))
+
+    Args:
+        directory: the folder.
+        layout: one of `LAYOUTS`; None to detect it.
+
+    Returns:
+        The findings, errors first, then by code and file. A note with the code `read` says what was read.
+
+    Raises:
+        DataError: there is no such folder, or the layout is unknown.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise DataError(f"no such data folder: {directory}; give the folder to check")
+    if layout is not None:
+        load_layout(layout)
+    report = Report(directory)
+    try:
+        layout = layout or detect_layout(directory)
+    except DataError as error:
+        report.refused("layout-unknown", directory, error)
+        return report.sorted()
+    load_layout(layout).check(directory, report)
+    check_overlap(directory, report)
+    if not report.has_errors():
+        try:  # whatever else the reader may refuse, such as too few patients for a split
+            open_source(directory, layout=layout)
+        except DataError as error:
+            report.refused("reader", directory, error)
+    counts = report.counts
+    report.note(
+        "read", directory, f"{layout}: {counts['cases']} cases, {counts['slices']} slices, {counts['files']} files"
+    )
+    return report.sorted()

@@ -13,7 +13,7 @@ from rich.console import Console
 from cafct_keras.evaluation.console import summary
 from pipelines.layouts.lits_png.writer import write_lits_png
 from pipelines.layouts.nifti.reader import Nifti
-from pipelines.layouts.phantom.reader import Phantom
+from pipelines.layouts.phantom import Phantom
 from tests.cli import fails
 from tests.evaluating import SIZE, SLICES, evaluated, make_run, write_scans
 from tests.evaluation.drawn import figures, higher_is_better

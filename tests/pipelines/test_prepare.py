@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.layouts import find_layout
-from pipelines.layouts.phantom.reader import Phantom
+from pipelines.layouts import detect_layout
+from pipelines.layouts.phantom import Phantom
 from pipelines.layouts.prepared.reader import Prepared
 from pipelines.prepare import prepare
 from tests.cli import run
@@ -35,7 +35,7 @@ def prepared(tmp_path_factory):
 
 
 def test_hounsfield_units_and_masks_come_back(prepared):
-    assert find_layout(prepared) == "prepared"
+    assert detect_layout(prepared) == "prepared"
     again = Prepared(prepared)
     assert (again.layout, again.intensity, again.targets) == ("phantom", "hu", ("liver", "lesion"))
     expected = {case.name: case for case in SOURCE.cases()}

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.checks.content import Emptiness, check_label_map, check_lesion
 from pipelines.errors import DataError
-from pipelines.findings import Report
+from pipelines.findings import Findings
 from pipelines.layouts.dicom.masks import MaskFile, find_masks, read_masks
 from pipelines.layouts.dicom.series import Series
 
@@ -24,7 +24,7 @@ _CODES = {
 
 
 def check_masks(
-    report: Report, folder: Path, segs: Sequence[Path], series: Series | None, emptiness: Emptiness
+    report: Findings, folder: Path, segs: Sequence[Path], series: Series | None, emptiness: Emptiness
 ) -> bool | None:
     """Reads the masks of a case and reports what is wrong with them.
 
@@ -66,7 +66,7 @@ def check_masks(
 
 
 def _read(
-    report: Report, folder: Path, files: Sequence[MaskFile], livers: Sequence[MaskFile], series: Series
+    report: Findings, folder: Path, files: Sequence[MaskFile], livers: Sequence[MaskFile], series: Series
 ) -> dict[str, np.ndarray] | None:
     """Target to bool array, or None where a file cannot be used. One file at a time, so that each is told."""
     frame, slack = series.frame, series.slack
@@ -108,6 +108,6 @@ def _only(file: MaskFile, target: str) -> MaskFile:
     return dataclasses.replace(file, segments={key: name for key, name in file.segments.items() if name == target})
 
 
-def _refuse(report: Report, file: Path, error: DataError) -> None:
+def _refuse(report: Findings, file: Path, error: DataError) -> None:
     code = next((code for words, code in _CODES.items() if words in str(error)), "mask-unreadable")
     report.refused(code, file, error)

@@ -8,7 +8,7 @@ import numpy as np
 from pydicom import dcmread
 
 from pipelines.checks.duplicates import digest
-from pipelines.findings import Report
+from pipelines.findings import Findings
 from pipelines.layouts.dicom.series import Slice
 
 _ALIKE = 1e-4  # mm or cosine by which spacing and orientation may differ within a series
@@ -25,7 +25,7 @@ class Pixels:
     number: int | None
 
 
-def check_pixels(report: Report, one: Slice) -> Pixels | None:
+def check_pixels(report: Findings, one: Slice) -> Pixels | None:
     """Decodes a slice; None where its fault has been reported."""
     path = one.path
     try:
@@ -49,7 +49,7 @@ def check_pixels(report: Report, one: Slice) -> Pixels | None:
     return Pixels(low, high, digest(hu.astype(np.int32)), number)
 
 
-def check_stack(report: Report, folder: Path, slices: Sequence[Slice]) -> None:
+def check_stack(report: Findings, folder: Path, slices: Sequence[Slice]) -> None:
     """Reports every slice that does not belong, each gap and each place that is taken twice."""
     groups: dict[str, list[Slice]] = {}
     for one in slices:
@@ -64,7 +64,7 @@ def check_stack(report: Report, folder: Path, slices: Sequence[Slice]) -> None:
         _check_steps(report, group)
 
 
-def _check_alike(report: Report, group: Sequence[Slice]) -> None:
+def _check_alike(report: Findings, group: Sequence[Slice]) -> None:
     """Holds every slice against what most have, so that the odd one is told and not all others."""
     usual = group[len(group) // 2]
     if sum(one.shape == usual.shape for one in group) * 2 < len(group):
@@ -81,7 +81,7 @@ def _check_alike(report: Report, group: Sequence[Slice]) -> None:
             report.error("patient-mixed", one.path, "PatientID differs from its series'; part the two")
 
 
-def _check_steps(report: Report, group: Sequence[Slice]) -> None:
+def _check_steps(report: Findings, group: Sequence[Slice]) -> None:
     normal = group[0].normal
     order = sorted(group, key=lambda one: float(one.position @ normal))
     steps = np.diff([float(one.position @ normal) for one in order])

@@ -4,21 +4,16 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydicom.uid import MediaStorageDirectoryStorage
-
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
 from pipelines.fingerprint import fingerprint
+from pipelines.layouts.dicom.listing import SUFFIXES, case_folders, files_of, is_dicom
 from pipelines.layouts.dicom.masks import MaskFile, find_masks, read_masks
 from pipelines.layouts.dicom.series import Series, choose_series, parse_slice, read_header, read_pixels, read_series
 from pipelines.orientation import RADIOLOGICAL
 from pipelines.volume_split import split_volumes
 
-__all__ = ["Dicom", "found", "read_series"]
-
-
-_SUFFIXES = (".dcm", ".dicom", ".ima")
-_OTHERS = (".png", ".nii", ".gz", ".nrrd", ".csv", ".json", ".txt", ".jpg", ".zip")  # not worth opening
+__all__ = ["Dicom", "read_series"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,7 +56,7 @@ class Dicom(Source):
 
     def __init__(self, directory: str | Path, *, labelled: bool = True):
         self._directory = Path(directory)
-        scans = [_scan(folder, labelled) for folder in _case_folders(self._directory)]
+        scans = [_scan(folder, labelled) for folder in case_folders(self._directory)]
         self._scans = {scan.name: scan for scan in scans}
         self.targets = _find_targets(scans) if labelled else ()
         patients = {scan.name: scan.patient for scan in scans}
@@ -95,20 +90,12 @@ class Dicom(Source):
         return fingerprint([*files, index] if index.exists() else files, self._directory)
 
 
-def found(directory: str | Path) -> bool:
-    """Whether the folder, or one just below it, has a DICOM file; reads a few bytes a file until there is one."""
-    directory = Path(directory)
-    return directory.is_dir() and any(
-        any(_is_dicom(path) for path in _files(folder)) for folder in (directory, *_folders(directory))
-    )
-
-
 def _scan(folder: Path, labelled: bool) -> _Scan:
     """Reads the headers of one case."""
     slices, segs, notes = [], [], []
-    for path in _files(folder):
-        if not _is_dicom(path):
-            if path.suffix.lower() in _SUFFIXES:
+    for path in files_of(folder):
+        if not is_dicom(path):
+            if path.suffix.lower() in SUFFIXES:
                 raise DataError(f"{path}: is no DICOM file; copy it again or delete it")
             continue
         header = read_header(path)
@@ -144,43 +131,3 @@ def _find_targets(scans: Sequence[_Scan]) -> tuple[str, ...]:
         folder = unsure[0].series.paths[0].parent
         raise DataError(f"{folder}: has no lesion mask, as others have; add one (all 0 if nothing is there)")
     return ("liver", "lesion")
-
-
-def _case_folders(directory: Path) -> list[Path]:
-    """The folder itself if it holds DICOM files, else those of its folders that do."""
-    if not directory.is_dir():
-        raise DataError(f"{directory}: no such folder; give a folder of CT slices, or of such folders")
-    # By suffix too, so that a folder of broken files is told and not passed over.
-    below = [
-        folder
-        for folder in _folders(directory)
-        if any(path.suffix.lower() in _SUFFIXES or _is_dicom(path) for path in _files(folder))
-    ]
-    if any(_is_dicom(path) for path in _files(directory)):
-        if below:
-            raise DataError(f"{directory}: has slices of its own and in {below[0].name}/; move its own into a folder")
-        return [directory]
-    if not below:
-        raise DataError(f"{directory}: no DICOM files in it or in its folders; give a folder of CT slices")
-    return below
-
-
-def _folders(directory: Path) -> list[Path]:
-    return sorted(path for path in directory.iterdir() if path.is_dir() and path.name[0] != ".")
-
-
-def _files(folder: Path) -> list[Path]:
-    """Files by name; those with a leading dot are what macOS strews about on foreign disks."""
-    return sorted(path for path in folder.iterdir() if path.name[0] != "." and path.is_file())
-
-
-def _is_dicom(path: Path) -> bool:
-    """Whether the file has DICOM's mark behind its preamble and is no directory of a disk (DICOMDIR)."""
-    if path.suffix.lower() in _OTHERS:
-        return False
-    try:
-        with path.open("rb") as file:
-            start = file.read(512)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); mend its permissions") from None
-    return start[128:132] == b"DICM" and MediaStorageDirectoryStorage.encode() not in start

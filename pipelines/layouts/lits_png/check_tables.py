@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from pipelines.findings import Report
+from pipelines.findings import Findings
 from pipelines.index import check_sides
 from pipelines.layouts.lits_png.listing import ALL, FLAG_COLUMNS, PATH_COLUMNS, PROBE, TEST, TRAIN, parse_name
 
@@ -20,7 +20,7 @@ class Tables:
         of_study: study to its part of the split; empty without a split.
     """
 
-    def __init__(self, report: Report):
+    def __init__(self, report: Findings):
         self._report = report
         self.of_study: dict[int, str] = {}
         # (study, slice, target) to the flag, and the table and line that has it.
@@ -75,7 +75,7 @@ class Tables:
                 )
 
 
-def check_tables(folder: Path, report: Report, slices: Collection[tuple[int, int]]) -> Tables:
+def check_tables(folder: Path, report: Findings, slices: Collection[tuple[int, int]]) -> Tables:
     """Checks every line of every CSV of a folder.
 
     Args:
@@ -121,7 +121,7 @@ def check_tables(folder: Path, report: Report, slices: Collection[tuple[int, int
 
 
 def _check_split(
-    folder: Path, report: Report, listed: dict[str, set[tuple[int, int]]], studies: set[int], tables: Tables
+    folder: Path, report: Findings, listed: dict[str, set[tuple[int, int]]], studies: set[int], tables: Tables
 ) -> None:
     for here, other in ((TRAIN, TEST), (TEST, TRAIN)):
         if (folder / other).exists() and not (folder / here).exists():
@@ -138,7 +138,7 @@ def _check_split(
         report.note("probe-differs", probe, f"no copy of {TEST}, as the genuine one is; the reader ignores it")
 
 
-def _lines(path: Path, report: Report) -> list[tuple[int, dict[str, str]]] | None:
+def _lines(path: Path, report: Findings) -> list[tuple[int, dict[str, str]]] | None:
     """Number and cells of every line, or None for what is no table of this kind."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -155,7 +155,7 @@ def _lines(path: Path, report: Report) -> list[tuple[int, dict[str, str]]] | Non
 
 
 def _check_line(
-    report: Report, path: Path, line: int, row: dict[str, str], tables: Tables
+    report: Findings, path: Path, line: int, row: dict[str, str], tables: Tables
 ) -> tuple[tuple[int, int] | None, bool]:
     """(study, slice) of a line, None if it names none, and whether its instance_number has started anew."""
     names = {kind: re.split(r"[/\\]", row[column].strip())[-1] for kind, column in PATH_COLUMNS.items()}

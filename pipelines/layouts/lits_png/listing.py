@@ -120,6 +120,16 @@ def places(directory: Path) -> tuple[Path, Path, Path]:
     return directory, directory / FOLDER, directory / FOLDER / FOLDER
 
 
+def detect(directory: Path) -> bool:
+    """Whether a folder, or `dataset_6/` in it, or another in that, has a PNG with a name of this layout."""
+    for place in places(directory):
+        if place.is_dir():
+            with os.scandir(place) as entries:
+                if any(parse_name(entry.name) for entry in entries):
+                    return True
+    return False
+
+
 def find_tables(directory: Path) -> tuple[Path, Path]:
     """The folder as given, or as it really is if its CSVs lie above it; and the folder of the CSVs."""
     if not directory.is_dir():

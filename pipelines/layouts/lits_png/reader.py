@@ -1,6 +1,5 @@
 """The LiTS slices as Kaggle has them (`andrewmvd/lits-png`): PNG, two masks a slice, the official split as CSV."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,24 +16,12 @@ from pipelines.layouts.lits_png.listing import (
     find_parts,
     find_slices,
     find_tables,
-    parse_name,
-    places,
     probe_note,
     read_csv,
 )
 from pipelines.orientation import SPINE_UP
 
-__all__ = ["LitsPng", "found", "read_csv"]
-
-
-def found(directory: str | Path) -> bool:
-    """Whether a folder, or `dataset_6/` in it, or another in that, has a PNG with a name of this layout."""
-    for place in places(Path(directory)):
-        if place.is_dir():
-            with os.scandir(place) as entries:
-                if any(parse_name(entry.name) for entry in entries):
-                    return True
-    return False
+__all__ = ["LitsPng", "read_csv"]
 
 
 class LitsPng(Source):

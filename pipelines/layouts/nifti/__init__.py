@@ -1,1 +1,30 @@
-"""CT scans and masks in NIfTI files: LiTS17, the Decathlon's Task03_Liver, or one folder per scan."""
+"""CT volumes and masks in NIfTI files: LiTS17, the Decathlon's Task03_Liver, or one folder per scan."""
+
+from pathlib import Path
+
+from pipelines.case import Source
+from pipelines.findings import Findings
+from pipelines.layouts.nifti.listing import detect
+
+__all__ = ["check", "detect", "open_source", "write"]
+
+
+def open_source(directory: Path) -> Source:
+    """See `pipelines.layouts.Layout`."""
+    from pipelines.layouts.nifti.reader import Nifti
+
+    return Nifti(directory)
+
+
+def check(directory: Path, findings: Findings) -> None:
+    """See `pipelines.layouts.Layout`."""
+    from pipelines.layouts.nifti import checks
+
+    checks.check(directory, findings)
+
+
+def write(source: Source, directory: Path, *, form: str = "nifti") -> None:
+    """See `pipelines.layouts.nifti.writer.write_nifti`."""
+    from pipelines.layouts.nifti.writer import write_nifti
+
+    write_nifti(source, directory, form=form)

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.errors import DataError
 from pipelines.files.nifti import open_volume
-from pipelines.findings import Report, listed
+from pipelines.findings import Findings, listed
 from pipelines.geometry import Frame, steps_of_one
 
 _CHUNK = 1 << 24  # bytes
@@ -28,7 +28,7 @@ class Header:
     doubtful: bool
 
 
-def read_header(report: Report, path: Path) -> Header | None:
+def read_header(report: Findings, path: Path) -> Header | None:
     """Reads a header, and a gzip file to its end; None where the fault has been reported."""
     report.count("files")
     if path.suffix == ".gz" and (fault := _gzip_fault(path)):
@@ -44,7 +44,7 @@ def read_header(report: Report, path: Path) -> Header | None:
     return Header(path, volume.image, volume.frame, not volume.placed or steps_of_one(volume.frame))
 
 
-def read_planes(report: Report, header: Header) -> np.ndarray | None:
+def read_planes(report: Findings, header: Header) -> np.ndarray | None:
     """Reads a scan: `(i, j, k)` int16 HU, or None where the fault has been reported."""
     planes = _planes(report, header)
     if planes is None:
@@ -64,7 +64,7 @@ def read_planes(report: Report, header: Header) -> np.ndarray | None:
     return None if missing or low < _INT16.min or high > _INT16.max else values
 
 
-def read_labels(report: Report, header: Header) -> np.ndarray | None:
+def read_labels(report: Findings, header: Header) -> np.ndarray | None:
     """Reads a mask: `(i, j, k)` uint8, or None where the fault has been reported."""
     planes = _planes(report, header)
     if planes is None:
@@ -83,7 +83,7 @@ def read_labels(report: Report, header: Header) -> np.ndarray | None:
     return labels
 
 
-def _planes(report: Report, header: Header) -> Iterator[np.ndarray] | None:
+def _planes(report: Findings, header: Header) -> Iterator[np.ndarray] | None:
     """The rescaled values at each k, or None where the file ends early."""
     proxy = header.image.dataobj
     try:

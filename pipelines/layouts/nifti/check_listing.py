@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.findings import Report
+from pipelines.findings import Findings
 from pipelines.natural import natural
 
 _LITS = re.compile(r"(volume|segmentation)-(\d+)\.nii(?:\.gz)?")
@@ -28,7 +28,7 @@ class Files:
         return self.all.get("image")
 
 
-def list_files(directory: Path, report: Report) -> dict[str, Files]:
+def list_files(directory: Path, report: Findings) -> dict[str, Files]:
     """Name of each case to its files, in the reader's order, and a finding for each that should be there and is not."""
     is_msd = (directory / "dataset.json").is_file() and (directory / "imagesTr").is_dir()
     found: dict[str, dict[str, Path]] = {}
@@ -54,7 +54,7 @@ def list_files(directory: Path, report: Report) -> dict[str, Files]:
     return cases
 
 
-def _check_pair(report: Report, files: dict[str, Path], wanted: tuple[str, ...]) -> None:
+def _check_pair(report: Findings, files: dict[str, Path], wanted: tuple[str, ...]) -> None:
     for kind, path in files.items():
         if "image" not in files and kind != "image":
             report.error("mask-orphan", path, "no image for this mask; add it or delete the mask")
@@ -84,7 +84,7 @@ def _walk_msd(directory: Path) -> Iterator[tuple[str, str, str, Path]]:
                 yield "liver_N", f"liver_{int(match[1])}", kind, path
 
 
-def _check_description(directory: Path, report: Report, cases: dict[str, Files]) -> None:
+def _check_description(directory: Path, report: Findings, cases: dict[str, Files]) -> None:
     """Holds the Decathlon's `dataset.json` against the files."""
     path = directory / "dataset.json"
     report.count("files")

@@ -24,9 +24,9 @@ class CaseFiles:
     masks: dict[str, Path]
 
 
-def found(directory: str | Path) -> bool:
-    """Whether a folder looks like this layout: it has a file of one of the three forms."""
-    return _is_msd(Path(directory)) or any(True for _ in _walk(Path(directory)))
+def detect(directory: Path) -> bool:
+    """Whether a folder has a file of one of the three forms."""
+    return _is_msd(directory) or any(True for _ in _walk(directory))
 
 
 def _is_msd(directory: Path) -> bool:

@@ -16,11 +16,11 @@ from pipelines.files.nifti import (
 )
 from pipelines.fingerprint import fingerprint
 from pipelines.geometry import Frame, same_place, steps_of_one
-from pipelines.layouts.nifti.listing import found, list_cases
+from pipelines.layouts.nifti.listing import list_cases
 from pipelines.orientation import RADIOLOGICAL
 from pipelines.volume_split import split_volumes
 
-__all__ = ["Nifti", "found", "read_labels", "read_volume"]
+__all__ = ["Nifti", "read_labels", "read_volume"]
 
 
 class Nifti(Source):

@@ -1,1 +1,35 @@
-"""Folders of PNG slices with one mask per slice."""
+"""Folders of PNG slices with one mask per slice: `images/ID.png`, `masks/ID.png`, perhaps `index.csv`."""
+
+from pathlib import Path
+
+from pipelines.case import Source
+from pipelines.errors import DataError
+from pipelines.findings import Findings
+
+
+def detect(directory: Path) -> bool:
+    """Whether a folder has `images/` or `masks/`."""
+    return any((Path(directory) / kind).is_dir() for kind in ("images", "masks"))
+
+
+def open_source(directory: Path, *, target: str, size: int, patient_pattern: str | None) -> Source:
+    """See `pipelines.layouts.Layout`."""
+    from pipelines.layouts.paired_folder.reader import PairedFolder
+
+    if target == "both":
+        raise DataError(f"{directory}: one folder has masks of one target; give `target` liver or `target` lesion")
+    return PairedFolder(directory, target=target, size=size, patient_pattern=patient_pattern)
+
+
+def check(directory: Path, findings: Findings) -> None:
+    """See `pipelines.layouts.Layout`."""
+    from pipelines.layouts.paired_folder import checks
+
+    checks.check(directory, findings)
+
+
+def write(source: Source, directory: Path, *, target: str = "lesion") -> None:
+    """See `pipelines.layouts.paired_folder.writer.write_paired_folder`."""
+    from pipelines.layouts.paired_folder.writer import write_paired_folder
+
+    write_paired_folder(source, directory, target=target)

@@ -105,11 +105,6 @@ class PairedFolder(Source):
         return resize_images(images, self._size, outside=0)[0], resize_masks(masks, self._size)[0]
 
 
-def found(directory: str | Path) -> bool:
-    """Whether a folder looks like this layout: it has `images/` or `masks/`."""
-    return any((Path(directory) / kind).is_dir() for kind in ("images", "masks"))
-
-
 def _pairs(directory: Path) -> dict[str, tuple[Path, Path]]:
     """ID to its image and mask file, all of them there."""
     if not directory.is_dir():

@@ -1,1 +1,5 @@
 """The synthetic CT phantom."""
+
+from pipelines.layouts.phantom.phantom import Phantom
+
+__all__ = ["Phantom"]

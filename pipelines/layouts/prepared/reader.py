@@ -10,9 +10,9 @@ from pyarrow.parquet import ParquetFile
 from pipelines.case import SPLITS, Case, Source
 from pipelines.errors import DataError
 from pipelines.fingerprint import fingerprint
+from pipelines.layouts.prepared.listing import find_dataset
 from pipelines.orientation import orientation_of_layout
 
-_MARK = "dataset_info.json"
 _BATCH = 64  # slices
 
 
@@ -32,7 +32,7 @@ class Prepared(Source):
     def __init__(self, directory: str | Path):
         import tensorflow_datasets as tfds
 
-        self._directory = _dataset(Path(directory))
+        self._directory = find_dataset(Path(directory))
         self._builder = tfds.builder_from_directory(str(self._directory))
         known = self._builder.info.metadata or {}
         if self._builder.name != "lits_slices" or "parts" not in known:
@@ -83,24 +83,6 @@ class Prepared(Source):
             spacing=spacing if all(spacing) else None,
             contiguous=bool(rows[0]["contiguous"]),
         )
-
-
-def found(directory: str | Path) -> bool:
-    """Whether there is a prepared dataset in a folder or a few folders down."""
-    return bool(_candidates(Path(directory)))
-
-
-def _candidates(directory: Path) -> list[Path]:
-    patterns = (_MARK, f"*/{_MARK}", f"*/*/{_MARK}", f"*/*/*/{_MARK}")
-    return [path.parent for pattern in patterns for path in sorted(directory.glob(pattern))]
-
-
-def _dataset(directory: Path) -> Path:
-    candidates = _candidates(directory)
-    if len(candidates) != 1:
-        names = ", ".join(map(str, candidates)) or "none"
-        raise DataError(f"{directory}: one prepared dataset is wanted, there is {names}; give the folder of one")
-    return candidates[0]
 
 
 def _text(value) -> str:

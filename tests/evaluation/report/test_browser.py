@@ -6,7 +6,7 @@ import pytest
 from cafct_keras import evaluation
 from cafct_keras.evaluation.report import write_report
 from pipelines import open_source
-from pipelines.layouts.phantom.reader import Phantom
+from pipelines.layouts.phantom import Phantom
 from tests.evaluation.report.browser import OPENED, find_browser, measure
 from tests.evaluation.report.documents import calibrated, document, everything, masks_alone, picture, result
 from tests.evaluation.report.test_page import CHARTS

@@ -15,7 +15,7 @@ from pipelines.errors import DataError
 from pipelines.layouts.lits_png.writer import write_lits_png
 from pipelines.layouts.nifti.writer import write_nifti
 from pipelines.layouts.paired_folder.writer import write_paired_folder
-from pipelines.layouts.phantom.reader import Phantom
+from pipelines.layouts.phantom import Phantom
 from pipelines.prepare import prepare
 from tests import cli
 
@@ -296,7 +296,7 @@ def test_the_command_prints_a_table_and_json(tmp_path, monkeypatch):
 def test_no_pictures_no_matplotlib():
     program = (
         "import sys; from pipelines.describe import describe_source; "
-        "from pipelines.layouts.phantom.reader import Phantom; "
+        "from pipelines.layouts.phantom import Phantom; "
         "describe_source(Phantom(cases=3, slices=1, size=32)); print('matplotlib' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

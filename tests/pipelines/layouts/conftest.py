@@ -6,7 +6,7 @@ from pipelines.layouts.dicom.writer import write_dicom
 from pipelines.layouts.lits_png.writer import write_lits_png
 from pipelines.layouts.nifti.writer import write_nifti
 from pipelines.layouts.paired_folder.writer import write_paired_folder
-from pipelines.layouts.phantom.reader import Phantom
+from pipelines.layouts.phantom import Phantom
 
 WRITERS = {
     "lits_png": write_lits_png,

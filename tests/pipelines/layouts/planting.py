@@ -6,7 +6,7 @@ import nibabel
 import numpy as np
 from PIL import Image
 
-from pipelines.layouts.checking import verify
+from pipelines.layouts import verify
 
 
 def told(folder, **options):

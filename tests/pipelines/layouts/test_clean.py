@@ -1,10 +1,11 @@
 import json
 
 import pytest
-from rich.console import Console
 
+from pipelines.checks.table import table
 from pipelines.errors import DataError
-from pipelines.layouts.checking import Finding, table, verify
+from pipelines.findings import Finding
+from pipelines.layouts import verify
 from tests.cli import fails, run
 from tests.pipelines.layouts.conftest import WRITERS
 from tests.pipelines.layouts.planting import notes, told, unlink
@@ -29,17 +30,35 @@ def test_what_the_writers_write_is_clean(clean, layout):
 
 def test_a_clean_folder_is_one_line(clean):
     text = table(verify(clean / "paired_folder"), "mine")
-    assert text == "mine: nothing wrong (paired_folder: 5 cases, 20 slices, 41 files)"
+    assert text == "mine: no problems found (paired_folder: 5 cases, 20 slices, 41 files)"
 
 
-def test_table_tells_all_but_never_a_code_without_end():
-    findings = [Finding("nan", "error", f"[bold]{number}.nii", "voxels are NaN") for number in range(30)]
-    lines = table([*findings, Finding("padding", "note", "b", "fine")], "mine").splitlines()
+FINDINGS = [Finding("nan", "error", f"[bold]{number}.nii", "voxels are NaN") for number in range(30)]
+
+
+def test_a_terminal_gets_a_table_that_ends():
+    lines = table([*FINDINGS, Finding("padding", "note", "b", "fine")], "mine", width=80).splitlines()
     assert len(lines) == 1 + 10 + 1 + 1 + 1
     assert "[bold]9.nii" in lines[10]
     assert "20 more" in lines[11]
     assert lines[-1] == "mine: 30 errors, 0 warnings, 1 note"
-    assert all(len(line) <= Console(width=140).width for line in lines)
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_a_file_or_pipe_gets_every_finding_on_a_line_of_its_own():
+    long = Finding("nan", "error", "/".join(["a long folder"] * 20) + "/scan.nii", "voxels are NaN; " * 20)
+    lines = table([*FINDINGS, long], "mine").splitlines()
+    assert len(lines) == 30 + 1 + 1
+    assert lines[0] == "error nan [bold]0.nii: voxels are NaN"
+    assert lines[30] == f"error nan {long.file}: {long.message}"
+
+
+def test_names_of_files_can_be_searched_for_in_the_output_of_the_command(copy):
+    """Fails where a table wraps the names of files."""
+    folder = copy("paired_folder")
+    name = "a-patient-with-a-rather-long-name-of-a-file-as-exported-by-a-workstation_1.png"
+    (folder / "images" / "phantom-000_000.png").rename(folder / "images" / name)
+    assert f"images/{name}: no masks/{name};" in run("data", "verify", folder).out
 
 
 def test_command_line_says_it_and_exits(clean, copy):
@@ -70,7 +89,7 @@ def test_a_warning_alone_is_no_failure(copy):
 def test_what_cannot_be_checked_at_all(tmp_path):
     with pytest.raises(DataError, match="no such data folder"):
         verify(tmp_path / "none")
-    with pytest.raises(DataError, match="unknown; give"):
+    with pytest.raises(DataError, match="unknown; choose"):
         verify(tmp_path, layout="lits")
     assert "no such data folder" in fails("data", "verify", tmp_path / "none")
     assert told(tmp_path) == {("error", "layout-unknown", ".")}

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines import find_layout, open_source
+from pipelines import detect_layout, open_source
 from pipelines.errors import DataError
-from pipelines.layouts.phantom.reader import Phantom
+from pipelines.layouts.phantom import Phantom
 from tests.cli import fails, run
 
 SIZE = 48
@@ -21,7 +21,7 @@ def test_what_is_written_is_found_and_read(layout, tmp_path):
     folder = tmp_path / "new" / "folder"
     assert run("data", "phantom", "--layout", layout, *PHANTOM, "--out", folder).code == 0
     assert [path.name for path in folder.parent.iterdir()] == ["folder"]
-    assert find_layout(folder) == LAYOUTS[layout]
+    assert detect_layout(folder) == LAYOUTS[layout]
     source = open_source(folder, target="lesion", size=SIZE)
     expected = list(Phantom(cases=4, slices=3, size=SIZE).cases())
     cases = list(source.cases())
@@ -51,9 +51,9 @@ def test_an_out_folder_that_exists_is_left_alone(tmp_path):
 
 def test_a_folder_of_no_layout(tmp_path):
     (tmp_path / "readme.txt").write_text("scans to come")
-    with pytest.raises(DataError, match="no layout that is known"):
-        find_layout(tmp_path)
-    assert "--layout spiral: unknown; give" in fails("fit", "--data", tmp_path, "--layout", "spiral")
+    with pytest.raises(DataError, match="no known layout"):
+        detect_layout(tmp_path)
+    assert "--layout spiral: unknown; choose" in fails("fit", "--data", tmp_path, "--layout", "spiral")
 
 
 def test_a_folder_called_phantom_is_told_from_the_built_in_one_by_its_path(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
-from pipelines.layouts.checking import verify
+from pipelines.layouts import verify
 from pipelines.layouts.dicom.reader import Dicom
 from tests.pipelines.layouts.planting import append, notes, replace, told
 

@@ -13,9 +13,10 @@ from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from pipelines.errors import DataError
 from pipelines.geometry import Frame, frame_of_stack
-from pipelines.layouts.dicom.reader import Dicom, found, read_series
+from pipelines.layouts.dicom import detect
+from pipelines.layouts.dicom.reader import Dicom, read_series
 from pipelines.layouts.dicom.writer import write_dicom
-from pipelines.layouts.phantom.reader import Phantom
+from pipelines.layouts.phantom import Phantom
 from tests.pipelines.layouts.dicom.folders import SHAPE, SPACING, edit, same, slice_paths, tiny, write
 
 
@@ -179,12 +180,12 @@ def test_files_are_told_by_content(one, tmp_path):
 
 
 def test_found(one, tmp_path):
-    assert found(one)
-    assert found(str(one.parent))
-    assert not found(tmp_path / "nowhere")
-    assert not found(tmp_path)
+    assert detect(one)
+    assert detect(one.parent)
+    assert not detect(tmp_path / "nowhere")
+    assert not detect(tmp_path)
     (tmp_path / "scan.dcm").write_bytes(bytes(200))
-    assert not found(tmp_path)
+    assert not detect(tmp_path)
 
 
 def test_patients_share_a_split_and_folders_stand_in_for_them(tmp_path):

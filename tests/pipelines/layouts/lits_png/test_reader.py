@@ -9,7 +9,8 @@ from PIL import Image
 
 from pipelines import open_source
 from pipelines.errors import DataError
-from pipelines.layouts.lits_png.reader import LitsPng, found, read_csv
+from pipelines.layouts.lits_png import detect
+from pipelines.layouts.lits_png.reader import LitsPng, read_csv
 from tests.pipelines.layouts.lits_png.folders import (
     HEADER,
     INNER,
@@ -53,7 +54,7 @@ def test_every_nesting_is_the_same_data(root, tmp_path, inner):
     other = kaggle(tmp_path / "other", inner)
     prints = set()
     for directory in {other, *(other / inner).parents, other / inner} - set(other.parents):
-        assert found(directory)
+        assert detect(directory)
         source = LitsPng(directory)
         assert contents(source) == contents(expected)
         assert source.notes == expected.notes
@@ -74,9 +75,9 @@ def test_found_tells_this_layout_from_others(root, tmp_path):
     (tmp_path / "nifti").mkdir()
     for name in ("volume-0.nii", "segmentation-0.nii", "volume-0.png", "lits_test.csv", "segmentation-1_2.png"):
         (tmp_path / "nifti" / name).touch()
-    assert found(root)
-    assert not found(tmp_path / "nifti")
-    assert not found(tmp_path / "nowhere")
+    assert detect(root)
+    assert not detect(tmp_path / "nifti")
+    assert not detect(tmp_path / "nowhere")
     assert isinstance(open_source(root, target="both", size=256), LitsPng)
 
 

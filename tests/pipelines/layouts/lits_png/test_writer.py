@@ -14,7 +14,7 @@ from pipelines.layouts.lits_png.reader import LitsPng, read_csv
 from pipelines.layouts.lits_png.writer import write_lits_png
 from pipelines.layouts.nifti.reader import Nifti
 from pipelines.layouts.nifti.writer import write_nifti
-from pipelines.layouts.phantom.reader import Phantom
+from pipelines.layouts.phantom import Phantom
 from pipelines.orientation import HEAD_FIRST
 from tests.pipelines.layouts.lits_png.folders import HEADER, INNER
 

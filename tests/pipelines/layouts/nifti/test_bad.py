@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.layouts.nifti.reader import Nifti, found, read_labels, read_volume
+from pipelines.layouts.nifti import detect
+from pipelines.layouts.nifti.reader import Nifti, read_labels, read_volume
 
 AFFINE = np.diag([-0.8, -0.8, 5, 1.0])
 SHAPE = (6, 5, 4)
@@ -172,7 +173,7 @@ def test_bad_folder_is_told_in_one_line_with_the_file(folder, name):
 
 def test_a_good_folder_is_good(folder):
     assert len(list(Nifti(folder).cases())) == 3
-    assert not found(folder / "nowhere")
+    assert not detect(folder / "nowhere")
 
 
 def test_without_labels_masks_are_not_looked_at(folder):

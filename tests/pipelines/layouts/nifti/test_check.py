@@ -3,7 +3,7 @@ import shutil
 import numpy as np
 import pytest
 
-from pipelines.layouts.checking import verify
+from pipelines.layouts import verify
 from pipelines.layouts.nifti.reader import read_labels
 from tests.pipelines.layouts.planting import (
     both,

@@ -7,9 +7,10 @@ import pytest
 
 from pipelines.errors import DataError
 from pipelines.geometry import frame_of_stack, same_place
-from pipelines.layouts.nifti.reader import Nifti, found, read_labels, read_volume
+from pipelines.layouts.nifti import detect
+from pipelines.layouts.nifti.reader import Nifti, read_labels, read_volume
 from pipelines.layouts.nifti.writer import write_nifti
-from pipelines.layouts.phantom.reader import Phantom
+from pipelines.layouts.phantom import Phantom
 
 PHANTOM = Phantom(cases=4, slices=5, size=32)
 
@@ -31,7 +32,7 @@ def put(path, array, affine=None, dtype=np.int16):
 @pytest.mark.parametrize(("form", "first"), [("nifti", "volume-0"), ("msd", "liver_0")])
 def test_phantom_comes_back_the_other_way_up(written, form, first):
     source = Nifti(written[form])
-    assert found(written[form])
+    assert detect(written[form])
     assert (source.layout, source.intensity, source.targets) == ("nifti", "hu", ("liver", "lesion"))
     cases, drawn = list(source.cases()), list(PHANTOM.cases())
     assert [case.patient for case in cases] == ["0", "1", "2", "3"]
@@ -217,4 +218,4 @@ def test_real_scan(shared):
     assert case.images[liver].mean() == pytest.approx(hu[mask > 0].mean(), abs=1e-9)
     assert np.argwhere(liver)[:, 2].mean() < 61  # on the image's left
     assert read_labels(folder / "liver.nii.gz")[0].sum() == 38_634
-    assert not found(shared / "data" / "msd_liver")
+    assert not detect(shared / "data" / "msd_liver")

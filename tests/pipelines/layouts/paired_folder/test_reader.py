@@ -169,7 +169,7 @@ def test_open_source_finds_the_reader(folder):
     [
         ("nowhere", {}, "no such data folder: nowhere; give a folder with images/ and masks/, or phantom"),
         (".", {"target": "both", "layout": "paired_folder"}, "one folder has masks of one target"),
-        ("phantom", {"patient_pattern": "(a)"}, "leave --patient-pattern out"),
+        ("phantom", {"patient_pattern": "(a)"}, "`patient_pattern` .*: does not apply to the phantom; leave it out"),
     ],
 )
 def test_open_source_refuses_in_one_line(data, options, message):

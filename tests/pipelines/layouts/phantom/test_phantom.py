@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.case import SPLITS
 from pipelines.errors import DataError
-from pipelines.layouts.phantom.reader import Phantom
+from pipelines.layouts.phantom import Phantom
 
 BENCHMARK = Path(__file__).parents[4] / "benchmarks" / "phantom_thresholding.py"
 

@@ -1,6 +1,6 @@
 import pytest
 
-from pipelines.layouts.phantom.reader import Phantom
+from pipelines.layouts.phantom import Phantom
 from pipelines.prepare import prepare
 from tests.pipelines.layouts.planting import notes, told
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from pipelines.checks.content import Emptiness
 from pipelines.checks.duplicates import Duplicates, digest
 from pipelines.files.png_check import JPEG_SUFFIXES, check_gaps, check_sizes, read_image, read_mask
-from pipelines.findings import Report
+from pipelines.findings import Findings
 from pipelines.folder_index import find_patients
 from pipelines.index import check_index
 from pipelines.natural import natural
 
 
-def check(directory: Path, report: Report) -> None:
+def check(directory: Path, report: Findings) -> None:
     """Reads every slice and mask and reports what is wrong. Holds one slice at a time."""
     files = {kind: _list(directory / kind, report) for kind in ("images", "masks")}
     images, masks = files["images"], files["masks"]
@@ -63,7 +63,7 @@ def _check_case(report, case, slices, images, masks, parts, duplicates, emptines
         check_gaps(report, case, [int(number[1]) for number in numbers])
 
 
-def _list(folder: Path, report: Report) -> dict[str, Path]:
+def _list(folder: Path, report: Findings) -> dict[str, Path]:
     """ID to file, JPEG files too, since they are there and cannot be called missing."""
     if not folder.is_dir():
         report.error("folder-missing", folder, "no such folder; put images/ID.png and masks/ID.png side by side")

@@ -8,14 +8,14 @@ from nibabel import orientations
 
 from pipelines.checks.content import Emptiness, check_hu, check_label_map, check_lesion, check_spacing
 from pipelines.checks.duplicates import Duplicates, digest
-from pipelines.findings import Report, listed
+from pipelines.findings import Findings, listed
 from pipelines.geometry import Frame, same_place, steps_of_one
 from pipelines.index import check_index
 from pipelines.layouts.nifti.check_files import Header, read_header, read_labels, read_planes
 from pipelines.layouts.nifti.check_listing import Files, list_files
 
 
-def check(directory: Path, report: Report) -> None:
+def check(directory: Path, report: Findings) -> None:
     """Reads every scan and mask and reports what is wrong. Holds one case at a time."""
     cases = list_files(directory, report)
     _, parts = check_index(directory, report, {name: files.patient for name, files in cases.items() if files.image})
@@ -39,7 +39,7 @@ def check(directory: Path, report: Report) -> None:
         report.note("orientation-differs", ".", f"files lie in several ways ({shown}); the reader turns all to one")
 
 
-def _check_place(report: Report, path: Path, image: Header, mask: Header) -> None:
+def _check_place(report: Findings, path: Path, image: Header, mask: Header) -> None:
     if image.frame.shape != mask.frame.shape:
         shapes = " against ".join("x".join(map(str, one.frame.shape)) for one in (mask, image))
         report.error("size-mismatch", path, f"shape differs from its image's, {shapes}; export the pair again")
@@ -54,7 +54,7 @@ def _check_place(report: Report, path: Path, image: Header, mask: Header) -> Non
             )
 
 
-def _check_image(report: Report, name: str, image: Header, duplicates: Duplicates, part: str | None) -> None:
+def _check_image(report: Findings, name: str, image: Header, duplicates: Duplicates, part: str | None) -> None:
     frame, path = image.frame, image.path
     if steps_of_one(frame) and not frame.affine[:3, 3].any():
         report.warning(
@@ -71,7 +71,7 @@ def _check_image(report: Report, name: str, image: Header, duplicates: Duplicate
     duplicates.add(name, path, [(f"{name}_{k:03d}", digest(plane)) for k, plane in enumerate(slices)], part=part)
 
 
-def _check_masks(report: Report, files: Files, headers: dict[str, Header | None], emptiness: Emptiness) -> None:
+def _check_masks(report: Findings, files: Files, headers: dict[str, Header | None], emptiness: Emptiness) -> None:
     masks: dict[str, np.ndarray] = {}
     frames: dict[str, Frame] = {}
     for kind, header in headers.items():

@@ -7,14 +7,14 @@ from pathlib import Path
 from pipelines.checks.content import Emptiness, check_lesion
 from pipelines.checks.duplicates import Duplicates, digest
 from pipelines.files.png_check import JPEG_SUFFIXES, check_gaps, check_sizes, read_image, read_mask
-from pipelines.findings import Report
+from pipelines.findings import Findings
 from pipelines.layouts.lits_png.check_tables import check_tables
 from pipelines.layouts.lits_png.listing import file_name, find_tables, parse_name, places
 
 _MASKS = ("liver", "lesion")
 
 
-def check(directory: Path, report: Report) -> None:
+def check(directory: Path, report: Findings) -> None:
     """Reads every slice and every line and reports what is wrong. Holds a few slices at a time."""
     directory, tables = find_tables(directory)
     slices = _list_slices(directory, report)
@@ -45,7 +45,7 @@ def check(directory: Path, report: Report) -> None:
     claims.check_flags(shown)
 
 
-def _read_slice(report: Report, files: dict[str, Path]) -> tuple:
+def _read_slice(report: Findings, files: dict[str, Path]) -> tuple:
     """Image file, digest and shape, None where unreadable; and target to whether its mask shows anything."""
     image = read_image(report, files["image"]) if _is_png(files.get("image")) else None
     masks = {kind: read_mask(report, files[kind]) for kind in _MASKS if _is_png(files.get(kind))}
@@ -56,7 +56,7 @@ def _read_slice(report: Report, files: dict[str, Path]) -> tuple:
     return (None, None, None, shows) if image is None else (files["image"], digest(image), image.shape, shows)
 
 
-def _check_size_of_study(report: Report, read: list[tuple]) -> None:
+def _check_size_of_study(report: Findings, read: list[tuple]) -> None:
     shapes = [(file, shape) for file, _, shape, _ in read if shape]
     for file, shape in shapes[1:]:
         if shape != shapes[0][1]:
@@ -64,7 +64,7 @@ def _check_size_of_study(report: Report, read: list[tuple]) -> None:
             report.error("size-mismatch", file, f"{sizes}; copy the study again")
 
 
-def _check_triple(report: Report, number: tuple[int, int], files: dict[str, Path]) -> None:
+def _check_triple(report: Findings, number: tuple[int, int], files: dict[str, Path]) -> None:
     if "image" not in files:
         for kind in files:
             report.error("mask-orphan", files[kind], f"no {file_name('image', *number)}; add it or delete the mask")
@@ -74,7 +74,7 @@ def _check_triple(report: Report, number: tuple[int, int], files: dict[str, Path
             report.error("mask-missing", files["image"], f"no {file_name(kind, *number)}; unpack lits-png again")
 
 
-def _list_slices(directory: Path, report: Report) -> dict[tuple[int, int], dict[str, Path]]:
+def _list_slices(directory: Path, report: Findings) -> dict[tuple[int, int], dict[str, Path]]:
     """(study, slice) to its files by kind, JPEG files too, since they are there and cannot be called missing."""
     filled = {
         place: slices for place in places(directory) if place.is_dir() and (slices := _list_folder(place, report))
@@ -86,7 +86,7 @@ def _list_slices(directory: Path, report: Report) -> dict[tuple[int, int], dict[
     return filled.get(fullest, {})
 
 
-def _list_folder(folder: Path, report: Report) -> dict[tuple[int, int], dict[str, Path]]:
+def _list_folder(folder: Path, report: Findings) -> dict[tuple[int, int], dict[str, Path]]:
     slices: dict[tuple[int, int], dict[str, Path]] = {}
     with os.scandir(folder) as entries:
         paths = [Path(entry.path) for entry in entries]

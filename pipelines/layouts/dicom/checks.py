@@ -9,7 +9,7 @@ from pydicom.uid import MediaStorageDirectoryStorage
 from pipelines.checks.content import Emptiness, check_hu, check_spacing
 from pipelines.checks.duplicates import Duplicates
 from pipelines.errors import DataError
-from pipelines.findings import Report
+from pipelines.findings import Findings
 from pipelines.index import check_index
 from pipelines.layouts.dicom.check_masks import check_masks
 from pipelines.layouts.dicom.check_stack import check_pixels, check_stack
@@ -28,7 +28,7 @@ class _Scan:
     lesions: bool | None
 
 
-def check(directory: Path, report: Report) -> None:
+def check(directory: Path, report: Findings) -> None:
     """Reads every slice and mask and reports what is wrong. Holds one case at a time."""
     below = [path for path in sorted(directory.iterdir()) if path.is_dir() and path.name[0] != "." and _sorted(path)[0]]
     own = _sorted(directory)[0]
@@ -47,7 +47,7 @@ def check(directory: Path, report: Report) -> None:
     emptiness.finish()
 
 
-def _check_case(folder: Path, report: Report, emptiness: Emptiness) -> _Scan:
+def _check_case(folder: Path, report: Findings, emptiness: Emptiness) -> _Scan:
     slices, segs = _read_headers(folder, report)
     if not slices:
         report.error("image-missing", folder, "no CT slices that can be read; copy them here")
@@ -69,7 +69,7 @@ def _check_case(folder: Path, report: Report, emptiness: Emptiness) -> _Scan:
     )
 
 
-def _series(report: Report, folder: Path, slices: list[Slice], *, known: bool) -> Series | None:
+def _series(report: Findings, folder: Path, slices: list[Slice], *, known: bool) -> Series | None:
     """The stack as the reader sees it; its refusal is told unless something of the kind has been."""
     if not slices:
         return None
@@ -87,7 +87,7 @@ def _series(report: Report, folder: Path, slices: list[Slice], *, known: bool) -
     return series
 
 
-def _check_order(report: Report, folder: Path, read: list[tuple[Slice, object]]) -> None:
+def _check_order(report: Findings, folder: Path, read: list[tuple[Slice, object]]) -> None:
     if not read:
         return
     normal = read[0][0].normal
@@ -100,7 +100,7 @@ def _check_order(report: Report, folder: Path, read: list[tuple[Slice, object]])
         report.note("slice-order", folder, "InstanceNumber does not follow the positions; the reader sorts by position")
 
 
-def _read_headers(folder: Path, report: Report) -> tuple[list[Slice], list[Path]]:
+def _read_headers(folder: Path, report: Findings) -> tuple[list[Slice], list[Path]]:
     """The CT slices that can be used and the segmentations of a folder."""
     slices, segs = [], []
     files, strangers = _sorted(folder)

@@ -5,12 +5,12 @@ from pathlib import Path
 from pipelines.checks.content import Emptiness
 from pipelines.checks.duplicates import Duplicates, digest
 from pipelines.errors import DataError
-from pipelines.findings import Report
+from pipelines.findings import Findings
 from pipelines.index import check_sides
 from pipelines.layouts.prepared.reader import Prepared
 
 
-def check(directory: Path, report: Report) -> None:
+def check(directory: Path, report: Findings) -> None:
     """Reads every example and reports what is wrong. Holds one case at a time."""
     duplicates, emptiness = Duplicates(report), Emptiness(report)
     patients: dict[str, str] = {}
