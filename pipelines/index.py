@@ -1,87 +1,162 @@
-"""The `index.csv` that tells patients and split of a paired folder, of NIfTI volumes and of DICOM folders."""
+"""Index tables: the `index.csv` of a data folder, with the patients and the split of its cases or slices."""
 
 import csv
-from collections.abc import Collection, Mapping
+import dataclasses
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from pipelines.case import SPLITS
+from pipelines.errors import DataError
 from pipelines.findings import Findings
+from pipelines.split import carve_validation, split_patients
 
+NAME = "index.csv"
+_Parts = TypeVar("_Parts")
 _PARTS = {**{part: part for part in SPLITS}, "val": "validation"}
 
 
-def check_index(
-    directory: Path, report: Findings, patients: Mapping[str, str], *, keys: Collection[str] = ("id", "patient")
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Checks the index of a folder, line by line, if there is one.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Index:
+    """Patients and split of the cases (or slices) of a folder.
+
+    Attributes:
+        path: the table; None if the folder has none.
+        patients: name of each case to its patient: the table's, or else the layout's own.
+        parts: name of each case to its part of the split, where the table has it.
+        columns: which of `"id"`, `"patient"` and `"split"` the table has.
+    """
+
+    path: Path | None
+    patients: dict[str, str]
+    parts: dict[str, str]
+    columns: tuple[str, ...]
+
+
+def read_index(
+    directory: Path, patients: Mapping[str, str], findings: Findings, *, keys: Collection[str] = ("id", "patient")
+) -> Index:
+    """Reads the `index.csv` of a folder, if there is one.
+
+    Columns are `id` (the case or slice), `patient` and `split` (train, validation or val, test); others are ignored.
+    The table must list exactly what is in the folder.
 
     Args:
         directory: the folder.
-        report: takes what is wrong.
-        patients: name of each case (or slice) that is there to what its reader calls the patient.
-        keys: columns of which one must be there to tell which case a line is about, the preferred first.
-
-    Returns:
-        Name of each case to its patient, by the index where it says so; and name to its part of the split, where known.
+        patients: name of each case in the folder to its patient according to the layout.
+        findings: takes every line that cannot be used.
+        keys: columns that may tell which case a line is about, the preferred one first. A line with a `patient` only
+            is about all cases of that patient.
     """
-    path = directory / "index.csv"
+    path = directory / NAME
     if not path.exists():
-        return dict(patients), {}
-    report.count("files")
+        return Index(path=None, patients=dict(patients), parts={}, columns=())
+    findings.count("files")
+    none = Index(path=path, patients=dict(patients), parts={}, columns=())
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            columns = list(reader.fieldnames or ())
-            lines = [(reader.line_num, line) for line in reader]
+            columns = tuple(column for column in ("id", "patient", "split") if column in (reader.fieldnames or ()))
+            lines = [(reader.line_num, {column: (line[column] or "").strip() for column in columns}) for line in reader]
     except (OSError, UnicodeDecodeError, csv.Error):
-        report.error("csv-unreadable", path, "cannot be read as a table; save it as UTF-8 CSV")
-        return dict(patients), {}
+        findings.error("csv-unreadable", path, "cannot be read as a table; save it as UTF-8 CSV")
+        return none
     key = next((column for column in keys if column in columns), None)
     if key is None:
-        report.error("csv-unreadable", path, "no column called id; start the file with the line id,patient,split")
-        return dict(patients), {}
-    there = {name: name if key == "id" else patient for name, patient in patients.items()}
-    rows = _rows(report, path, key, [column for column in ("patient", "split") if column in columns], lines)
-    for name in sorted(set(rows) - set(there.values())):
-        report.error("row-without-file", path, f"{name} is not in the folder; add its files or delete the line")
-    for name in sorted(set(there.values()) - set(rows)):
-        report.error("file-without-row", path, f"{name} is not listed; add a line for it or delete its files")
-    who = {name: rows.get(listed, {}).get("patient") or patients[name] for name, listed in there.items()}
-    parts = {name: rows[listed]["split"] for name, listed in there.items() if rows.get(listed, {}).get("split")}
-    check_sides(report, path, who, parts)
-    return who, parts
+        wanted = " or ".join(keys)
+        findings.error(
+            "csv-unreadable", path, f"no column called {wanted}; start the file with the line id,patient,split"
+        )
+        return none
+    rows = _read_rows(path, key, lines, findings)
+    listed = {name: name if key == "id" else patient for name, patient in patients.items()}
+    for name in sorted(set(rows) - set(listed.values())):
+        findings.error("row-without-file", path, f"{name} is not in the folder; add its files or delete the line")
+    for name in sorted(set(listed.values()) - set(rows)):
+        findings.error("file-without-row", path, f"{name} is not listed; add a line for it or delete its files")
+    cells = {name: rows.get(row, {}) for name, row in listed.items()}
+    return Index(
+        path=path,
+        patients={name: cells[name].get("patient") or patients[name] for name in patients},
+        parts={name: _PARTS[part] for name in patients if (part := cells[name].get("split", "").lower()) in _PARTS},
+        columns=columns,
+    )
 
 
-def check_sides(report: Findings, path: Path, patients: Mapping[str, str], parts: Mapping[str, str]) -> None:
-    """Reports each patient that has cases or slices in more than one part; `path` is where the split comes from."""
+def assign_parts(index: Index, findings: Findings, *, few: bool = False) -> tuple[dict[str, str], str]:
+    """Gives every case to a part of the split: the table's, or else by a hash of the patients' names.
+
+    A table without a validation part gets one carved out of its training patients.
+
+    Args:
+        index: as `read_index` returned it.
+        findings: takes patients in more than one part, and too few patients.
+        few: whether fewer than three patients without a split are all put in test, so that a folder of one scan can be
+            described or predicted, rather than refused.
+
+    Returns:
+        Name of each case to one of `SPLITS`, and a line that says where the split comes from.
+    """
+    people = set(index.patients.values())
+    if "split" not in index.columns:
+        if few and len(people) < len(SPLITS):
+            return dict.fromkeys(index.patients, "test"), "split: fewer than 3 patients, all of them in test"
+        parts, note = _or_few(split_patients, people, findings), "split: by patient, 70:15:15, from a hash of the names"
+    else:
+        check_sides(findings, findings.root / NAME, index.patients, index.parts)
+        parts, note = {index.patients[name]: part for name, part in index.parts.items()}, f"split: by {NAME}"
+        train = [patient for patient, part in parts.items() if part == "train"]
+        if train and "validation" not in parts.values():
+            parts |= dict.fromkeys(_or_few(carve_validation, train, findings), "validation")
+            note += ", its validation carved out of the training patients"
+    return {name: parts.get(patient, "test") for name, patient in index.patients.items()}, note
+
+
+def _or_few(split: Callable[[Iterable[str]], _Parts], patients: Iterable[str], findings: Findings) -> _Parts | dict:
+    try:
+        return split(patients)
+    except DataError as error:
+        message = str(error)
+    findings.error("patients-few", ".", message)
+    return {}
+
+
+def check_sides(findings: Findings, path: Path, patients: Mapping[str, str], parts: Mapping[str, str]) -> None:
+    """Adds an error for each patient that has cases or slices in more than one part of the split.
+
+    Args:
+        findings: takes the errors.
+        path: where the split comes from.
+        patients: name of each case to its patient.
+        parts: name of each case to its part.
+    """
     sides: dict[str, set[str]] = {}
     for name, part in parts.items():
         sides.setdefault(patients[name], set()).add(part)
     for patient, both in sides.items():
         if len(both) > 1:
-            report.error(
+            findings.error(
                 "split-leak",
                 path,
                 f"patient {patient} is in {' and '.join(sorted(both))}; give every patient one split",
             )
 
 
-def _rows(
-    report: Findings, path: Path, key: str, columns: list[str], lines: list[tuple[int, dict]]
+def _read_rows(
+    path: Path, key: str, lines: list[tuple[int, dict[str, str]]], findings: Findings
 ) -> dict[str, dict[str, str]]:
-    """What the key column names to the usable cells of its line."""
+    """Case (or patient) to the cells of its line."""
     rows: dict[str, dict[str, str]] = {}
     for number, line in lines:
-        name = (line[key] or "").strip()
-        row = {column: (line[column] or "").strip() for column in columns if column != key or column == "patient"}
-        for column in [column for column, cell in {key: name, **row}.items() if not cell]:
-            report.error("csv-cell", path, f"line {number} has no {column}; fill it in")
-        part = row.get("split", "").lower()
-        if part and part not in _PARTS:
-            report.error("csv-cell", path, f"line {number} has split {row['split']!r}; write train, validation or test")
-        row["split"] = _PARTS.get(part, "")
+        name = line[key]
+        where = f"line {number}" + f" ({name})" * bool(name)
+        for column in (column for column, cell in line.items() if not cell):
+            findings.error("csv-cell", path, f"{where} has no {column}; fill it in")
+        part = line.get("split", "")
+        if part and part.lower() not in _PARTS:
+            findings.error("csv-cell", path, f"{where} has split {part!r}; write train, validation or test")
         if name in rows:
-            report.error("row-twice", path, f"{name} is listed again in line {number}; keep one line")
+            findings.error("row-twice", path, f"{name} is listed twice, again in line {number}; keep one line")
         elif name:
-            rows[name] = row
+            rows[name] = line
     return rows

@@ -31,7 +31,7 @@ def split_patients(patients: Iterable[str], *, validation: float = 0.15, test: f
     if count < parts:
         raise DataError(
             f"{count} patient(s) ({', '.join(sorted(ordered)) or 'none'}) cannot be split into {parts} parts; "
-            "add patients, an index.csv with a split column, or a --patient-pattern that tells patients apart"
+            "add patients, an index.csv with a split column, or a `patient_pattern` that finds the patients"
         )
     # Whatever the rounding says, a part that was asked for gets one patient, and so does training.
     in_test = min(max(1, round(test * count)), count - 1 - (validation > 0)) if test else 0

@@ -9,10 +9,10 @@ import numpy as np
 from pipelines.errors import DataError
 from pipelines.files.nifti import open_volume, read_label_values
 from pipelines.files.png import decode_image, read_bytes
-from pipelines.folder_index import find_patients
 from pipelines.geometry import Frame, same_place
 from pipelines.masks.labels import MaskLabels
 from pipelines.natural import consecutive, natural
+from pipelines.patients import find_patients
 
 SIDES = ("prediction", "reference")
 _SUFFIXES = {".nii.gz": "NIfTI", ".nii": "NIfTI", ".png": "PNG"}
@@ -85,7 +85,7 @@ class MaskFolders:
         self.kind = next(iter(kinds), "PNG")
         if self.kind == "NIfTI" and spacing is not None:
             raise DataError("--spacing: NIfTI files know their own; leave it out")
-        patients = stems if patient_pattern is None else find_patients(stems, {}, patient_pattern)[0]
+        patients = stems if patient_pattern is None else list(find_patients(stems, patient_pattern)[0].values())
         names = patients if self.kind == "PNG" else stems
         self._slices: dict[str, list[str]] = {}
         self._patients = dict(zip(names, patients, strict=True))

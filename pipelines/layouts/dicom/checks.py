@@ -10,7 +10,7 @@ from pipelines.checks.content import Emptiness, check_hu, check_spacing
 from pipelines.checks.duplicates import Duplicates
 from pipelines.errors import DataError
 from pipelines.findings import Findings
-from pipelines.index import check_index
+from pipelines.index import assign_parts, read_index
 from pipelines.layouts.dicom.check_masks import check_masks
 from pipelines.layouts.dicom.check_stack import check_pixels, check_stack
 from pipelines.layouts.dicom.series import Series, Slice, choose_series, parse_slice, read_header
@@ -38,8 +38,10 @@ def check(directory: Path, report: Findings) -> None:
     scans = {
         folder.resolve().name: _check_case(folder, report, emptiness) for folder in ([directory] if own else []) + below
     }
-    patients, parts = check_index(directory, report, {name: scan.patient for name, scan in scans.items()})
-    report.count("cases", len(patients))
+    index = read_index(directory, {name: scan.patient for name, scan in scans.items()}, report)
+    assign_parts(index, report, few=True)
+    parts = index.parts
+    report.count("cases", len(scans))
     for name, scan in scans.items():
         duplicates.add(name, scan.folder, scan.digests, part=parts.get(name))
         if scan.lesions is False and any(other.lesions for other in scans.values()):

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
+from pipelines.findings import Strict
 from pipelines.fingerprint import fingerprint
+from pipelines.index import assign_parts, read_index
 from pipelines.layouts.dicom.listing import SUFFIXES, case_folders, files_of, is_dicom
 from pipelines.layouts.dicom.masks import MaskFile, find_masks, read_masks
 from pipelines.layouts.dicom.series import Series, choose_series, parse_slice, read_header, read_pixels, read_series
 from pipelines.orientation import RADIOLOGICAL
-from pipelines.volume_split import split_volumes
 
 __all__ = ["Dicom", "read_series"]
 
@@ -60,8 +61,8 @@ class Dicom(Source):
         self._scans = {scan.name: scan for scan in scans}
         self.targets = _find_targets(scans) if labelled else ()
         patients = {scan.name: scan.patient for scan in scans}
-        parts, note = split_volumes(patients, self._directory)
-        self.parts = {name: parts[patient] for name, patient in patients.items()}
+        findings = Strict(self._directory)
+        self.parts, note = assign_parts(read_index(self._directory, patients, findings), findings, few=True)
         unnamed = sum(not scan.series.patient for scan in scans)
         told = f", {unnamed} without one by its folder" if unnamed else ""
         self.notes = [f"patients: by PatientID{told}", note, *(line for scan in scans for line in scan.notes)]

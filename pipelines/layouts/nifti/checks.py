@@ -10,7 +10,7 @@ from pipelines.checks.content import Emptiness, check_hu, check_label_map, check
 from pipelines.checks.duplicates import Duplicates, digest
 from pipelines.findings import Findings, listed
 from pipelines.geometry import Frame, same_place, steps_of_one
-from pipelines.index import check_index
+from pipelines.index import assign_parts, read_index
 from pipelines.layouts.nifti.check_files import Header, read_header, read_labels, read_planes
 from pipelines.layouts.nifti.check_listing import Files, list_files
 
@@ -18,7 +18,9 @@ from pipelines.layouts.nifti.check_listing import Files, list_files
 def check(directory: Path, report: Findings) -> None:
     """Reads every scan and mask and reports what is wrong. Holds one case at a time."""
     cases = list_files(directory, report)
-    _, parts = check_index(directory, report, {name: files.patient for name, files in cases.items() if files.image})
+    index = read_index(directory, {name: files.patient for name, files in cases.items() if files.image}, report)
+    assign_parts(index, report, few=True)
+    parts = index.parts
     duplicates, emptiness = Duplicates(report), Emptiness(report)
     facing: collections.Counter[str] = collections.Counter()
     for name, files in cases.items():

@@ -14,11 +14,12 @@ from pipelines.files.nifti import (
     read_hu,
     read_label_values,
 )
+from pipelines.findings import Strict
 from pipelines.fingerprint import fingerprint
 from pipelines.geometry import Frame, same_place, steps_of_one
+from pipelines.index import assign_parts, read_index
 from pipelines.layouts.nifti.listing import list_cases
 from pipelines.orientation import RADIOLOGICAL
-from pipelines.volume_split import split_volumes
 
 __all__ = ["Nifti", "read_labels", "read_volume"]
 
@@ -61,8 +62,9 @@ class Nifti(Source):
         else:
             self.targets = ("liver",) if set(kinds) == {"liver"} else ("liver", "lesion")
         patients = {name: files.patient for name, files in self._cases.items()}
-        parts, self._split_note = split_volumes(patients, self._directory)
-        self.parts = {name: parts[patient] for name, patient in patients.items()}
+        findings = Strict(self._directory)
+        index = read_index(self._directory, patients, findings)
+        self.parts, self._split_note = assign_parts(index, findings, few=True)
         self._doubts: dict[str, list[str]] = {}
 
     @property

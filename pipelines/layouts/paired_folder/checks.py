@@ -8,9 +8,9 @@ from pipelines.checks.content import Emptiness
 from pipelines.checks.duplicates import Duplicates, digest
 from pipelines.files.png_check import JPEG_SUFFIXES, check_gaps, check_sizes, read_image, read_mask
 from pipelines.findings import Findings
-from pipelines.folder_index import find_patients
-from pipelines.index import check_index
+from pipelines.index import assign_parts, read_index
 from pipelines.natural import natural
+from pipelines.patients import find_patients
 
 
 def check(directory: Path, report: Findings) -> None:
@@ -26,8 +26,10 @@ def check(directory: Path, report: Findings) -> None:
     names = sorted(images.keys() | masks.keys(), key=natural)
     if not names:
         return
-    guessed, _ = find_patients(names, {}, None)
-    patients, parts = check_index(directory, report, dict(zip(names, guessed, strict=True)), keys=("id",))
+    guessed, _ = find_patients(names)
+    index = read_index(directory, guessed, report, keys=("id",))
+    assign_parts(index, report)
+    patients, parts = index.patients, index.parts
     cases: dict[str, list[str]] = {}
     for name in names:
         cases.setdefault(patients[name], []).append(name)

@@ -1,5 +1,6 @@
 """Folders of PNG slices with one mask a slice: `images/ID.png`, `masks/ID.png`, perhaps `index.csv`."""
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +10,13 @@ import numpy as np
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
 from pipelines.files.png import decode_image, decode_mask, read_bytes
+from pipelines.findings import Strict
 from pipelines.fingerprint import fingerprint
-from pipelines.folder_index import find_parts, find_patients, read_index
+from pipelines.index import NAME, assign_parts, read_index
 from pipelines.loading.read_ahead import map_ahead
 from pipelines.loading.resize import resize_images, resize_masks
 from pipelines.natural import consecutive, natural
+from pipelines.patients import find_patients
 
 
 class PairedFolder(Source):
@@ -51,14 +54,21 @@ class PairedFolder(Source):
         self.targets, self._size = (target,), size
         self._root = Path(directory)
         self._files = _pairs(self._root)
-        self._index, ids = self._root / "index.csv", sorted(self._files, key=natural)
-        rows = read_index(self._index, ids) if self._index.exists() else {}
-        patients, patients_note = find_patients(ids, rows, patient_pattern)
-        parts, split_note = find_parts(ids, patients, rows, self._index)
-        slices = sorted(zip(patients, ids, strict=True), key=lambda row: (natural(row[0]), natural(row[1])))
+        findings = Strict(self._root)
+        ids = sorted(self._files, key=natural)
+        found, patients_note = find_patients(ids, patient_pattern)
+        index = read_index(self._root, found, findings, keys=("id",))
+        if patient_pattern is not None:
+            index = dataclasses.replace(index, patients=found)
+        elif "patient" in index.columns:
+            patients_note = f"patients: by {NAME}"
+        parts, split_note = assign_parts(index, findings)
+        patients = index.patients
+        slices = sorted(((patients[name], name) for name in ids), key=lambda row: (natural(row[0]), natural(row[1])))
         grouped = itertools.groupby(slices, key=lambda row: row[0])
         self._names = {patient: tuple(name for _, name in rows) for patient, rows in grouped}
-        self.parts = {patient: parts[patient] for patient in self._names}
+        self.parts = {patient: parts[names[0]] for patient, names in self._names.items()}
+        self._index = index.path
         self._notes = [patients_note, split_note]
         self._resized: set[str] = set()
 
@@ -90,7 +100,7 @@ class PairedFolder(Source):
     def fingerprint(self) -> str:
         """SHA-256, in hex, over the PNGs and the index, as `pipelines.fingerprint` takes it."""
         files = [path for pair in self._files.values() for path in pair]
-        return fingerprint([*files, *([self._index] if self._index.exists() else [])], self._root)
+        return fingerprint([*files, *([self._index] if self._index else [])], self._root)
 
     def _read_pair(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         image_path, mask_path = self._files[name]

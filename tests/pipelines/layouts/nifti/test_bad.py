@@ -151,9 +151,13 @@ BAD = {
     "not in the index": (table("id,split", *LISTED[:2]), "index.csv", "volume-2 is not listed"),
     "listed twice": (table("id,split", *LISTED, LISTED[0]), "index.csv", "volume-0 is listed twice"),
     "no column": (table("name,split", *LISTED), "index.csv", "no column called id or patient"),
-    "odd split": (table("id,split", *LISTED[:2], "volume-2,dev"), "index.csv", "volume-2 has split 'dev'"),
-    "no split": (table("id,split", *LISTED[:2], "volume-2"), "index.csv", "the line of volume-2 has no split"),
-    "two sides": (table("id,split,patient", *(f"{x},p" for x in LISTED)), "index.csv", "volume-1 of patient p is in"),
+    "odd split": (table("id,split", *LISTED[:2], "volume-2,dev"), "index.csv", "line 4 (volume-2) has split 'dev'"),
+    "no split": (table("id,split", *LISTED[:2], "volume-2"), "index.csv", "line 4 (volume-2) has no split"),
+    "two sides": (
+        table("id,split,patient", *(f"{x},p" for x in LISTED)),
+        "index.csv",
+        "patient p is in test and train",
+    ),
     "index not text": (lambda f: (f / "index.csv").write_bytes(b"id\xff\xfe\n"), "index.csv", "cannot be read"),
 }
 

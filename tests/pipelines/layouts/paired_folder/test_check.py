@@ -108,9 +108,9 @@ def test_sizes_and_healthy_patients_are_notes(copy):
     assert {("size-differs", "images"), ("lesion-empty", "phantom-000")} <= notes(folder)
 
 
-def test_what_only_the_reader_refuses_is_told(copy):
+def test_too_few_patients_are_named(copy):
     folder = copy("paired_folder")
     unlink("index.csv")(folder)
     for path in folder.glob("*/phantom-00[2-4]_*.png"):
         path.unlink()
-    assert told(folder) == error("reader", ".")
+    assert told(folder) == error("patients-few", ".")

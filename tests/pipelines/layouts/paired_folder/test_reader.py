@@ -34,13 +34,13 @@ def test_names_without_slice_numbers_are_patients_each(folder):
         (folder / kind / "b_1.png").rename(folder / kind / "other.png")
     source = read(folder)
     assert sorted(case.patient for case in source.cases()) == sorted([*IDS[:3], "other", *IDS[4:]])
-    assert "one for each image" in source.notes[0]
+    assert "one per image" in source.notes[0]
 
 
 def test_pattern_tells_patients_apart(folder):
     source = read(folder, patient_pattern=r"_(\d)")
     assert {case.patient: len(case.slice_names) for case in source.cases()} == {"1": 3, "2": 1, "7": 1, "9": 1}
-    assert "--patient-pattern" in source.notes[0]
+    assert "by the pattern" in source.notes[0]
 
 
 def test_official_split_is_kept(folder):
