@@ -140,7 +140,7 @@ class Training:
 
     def evaluate(self, part, callbacks=None):
         """Scores by name, of one part of the data."""
-        stream = evaluation_stream(self._parts[part], batch_size=self._options.batch_size, share=self._team.share)
+        stream = evaluation_stream(self._parts[part], batch_size=self._options.batch_size, shard=self._team.share)
         scores = self.trained.evaluate(stream, callbacks=callbacks, return_dict=True, verbose=0)
         return {name: float(value) for name, value in scores.items()}
 
@@ -201,7 +201,7 @@ class Training:
             seed=options.seed,
             augmentation=options.augmentation,
             foreground_fraction=options.foreground_fraction,
-            share=self._team.share,
+            shard=self._team.share,
         )
         self.trained.fit(
             self.data_wait.timed(stream),

@@ -1,1 +1,1 @@
-"""Cases to batches: resizing, caching, sampling order, augmentation and the tf.data feed."""
+"""From cases to batches: resizing, caching, sampling order, augmentation and the tf.data stream."""

@@ -1,6 +1,8 @@
-"""How fast data come: from a source's files to slices, and from slices to batches."""
+"""Throughput of the data pipeline: from files to slices, and from slices to batches."""
 
 import time
+from pathlib import Path
+from typing import Any
 
 from pipelines.layouts import open_source
 from pipelines.layouts.prepared.reader import Prepared
@@ -8,35 +10,44 @@ from pipelines.loading.augmentation import Augmentation
 from pipelines.loading.slices import load_slices
 from pipelines.loading.stream import training_stream
 
-# Everything at once: the most that the stream can be asked for.
+# Everything at once: the most expensive stream.
 FULL = Augmentation(
     flip=True, quarter_turns=True, rotation=10, scale=0.1, shift=0.05, brightness=0.05, contrast=0.1, noise=0.02
 )
-WARM_UP = 64  # batches, in which tf.data finds out how many to make at a time
+WARM_UP = 64  # batches, to fill the prefetch buffers
 SECONDS = 10.0  # of streaming
 
 
-def measure(data, *, layout=None, target="lesion", size=256, batch_size=8, cache="ram", augment=False) -> dict:
-    """Times a data folder from its files to the batches that training takes, packages loaded and one case read before.
+def measure(
+    data: str | Path,
+    *,
+    layout: str | None = None,
+    target: str = "lesion",
+    size: int = 256,
+    batch_size: int = 8,
+    cache: str = "ram",
+    augment: bool = False,
+) -> dict[str, Any]:
+    """Times a data folder from its files to training batches, after packages are imported and one case has been read.
 
     Args:
         data: `"phantom"` or a folder, see `open_source`.
-        layout: of the folder; None to find out.
+        layout: of the folder; None to detect it.
         target: `"liver"`, `"lesion"` or `"both"`.
         size: height and width in pixels.
-        batch_size: slices in a batch.
+        batch_size: slices per batch.
         cache: `"ram"` or `"none"`, see `load_slices`.
-        augment: whether every augmentation is on.
+        augment: whether to apply all augmentations.
 
     Returns:
-        A dictionary of the options, `layout`, `slices`, and as slices a second:
+        The options, `layout`, `slices`, and in slices per second:
 
-        * `read_slices_per_second`: reading, decoding, windowing and resizing all slices, which happens once a run;
-        * `stream_slices_per_second`: gathering, augmenting and batching training slices, which happens every epoch;
-        * `read_and_stream_slices_per_second`: both, one after the other, as if nothing were kept between epochs.
+        * `read_slices_per_second`: reading, decoding, windowing and resizing all slices, once per run;
+        * `stream_slices_per_second`: gathering, augmenting and batching training slices, in every epoch;
+        * `read_and_stream_slices_per_second`: both in sequence, as if nothing were cached between epochs.
 
     Raises:
-        DataError: as for `open_source` and `load_slices`.
+        DataError: see `open_source` and `load_slices`.
     """
     source = open_source(data, layout=layout, target=target, size=size)
     next(source.cases())
@@ -50,10 +61,10 @@ def measure(data, *, layout=None, target="lesion", size=256, batch_size=8, cache
     for _ in range(WARM_UP):
         next(stream)
     start, batches = time.perf_counter(), 0
-    while (passed := time.perf_counter() - start) < SECONDS:
+    while (elapsed := time.perf_counter() - start) < SECONDS:
         next(stream)
         batches += 1
-    streaming = passed / (batches * batch_size)
+    streaming = elapsed / (batches * batch_size)
     return {
         "task": "data",
         "data": str(data),
@@ -70,13 +81,13 @@ def measure(data, *, layout=None, target="lesion", size=256, batch_size=8, cache
     }
 
 
-def table(report: dict) -> str:
-    """The figures of a report, one a line, in words."""
+def table(report: dict[str, Any]) -> str:
+    """A report as text, one figure per line."""
     augmented = "all augmentation" if report["augment"] else "no augmentation"
     return (
         f"{report['data']} ({report['layout']}), {report['slices']:,} slices at {report['size']}x{report['size']}\n"
-        f"reading    {report['read_slices_per_second']:,.0f} slices a second, decoded and resized, once a run\n"
-        f"streaming  {report['stream_slices_per_second']:,.0f} slices a second, batch {report['batch_size']}, "
+        f"reading    {report['read_slices_per_second']:,.0f} slices per second, decoded and resized, once per run\n"
+        f"streaming  {report['stream_slices_per_second']:,.0f} slices per second, batch {report['batch_size']}, "
         f"{augmented}, cache {report['cache']}, every epoch\n"
-        f"both       {report['read_and_stream_slices_per_second']:,.0f} slices a second"
+        f"both       {report['read_and_stream_slices_per_second']:,.0f} slices per second"
     )

@@ -1,4 +1,4 @@
-"""Doing work ahead in threads, in order and in little memory."""
+"""Reading ahead: threads work on the next items, results come in order and few are in memory."""
 
 import os
 from collections import deque
@@ -13,28 +13,28 @@ Result = TypeVar("Result")
 
 
 def map_ahead(work: Callable[[Item], Result], items: Iterable[Item], *, workers: int | None = None) -> Iterator[Result]:
-    """Yields `work(item)` for every item, in order, while threads work on those that come next.
+    """Yields `work(item)` for every item, in order, while threads work on the next ones.
 
-    Threads are enough where the work is decoding, which runs outside the interpreter's lock.
+    Threads suffice for decoding, which releases the interpreter's lock.
 
     Args:
-        work: safe to call from as many threads as there are workers.
-        items: what to work on; taken as needed, one more at a time than there are workers.
-        workers: threads; None for one a core. One works on the items one after the other.
+        work: function to call, from several threads at a time if there are several workers.
+        items: taken as needed; at most `workers + 1` are in progress.
+        workers: number of threads; None for one per core.
 
     Raises:
-        Whatever `work` raises, at the item's turn.
+        Exception: whatever `work` raises, at the item's turn.
     """
     workers = workers or os.cpu_count() or 1
     pool = ThreadPoolExecutor(workers)
-    waiting: deque[Future[Result]] = deque()
+    pending: deque[Future[Result]] = deque()
     try:
         for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            pending.append(pool.submit(work, item))
+            if len(pending) > workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -42,16 +42,16 @@ def map_ahead(work: Callable[[Item], Result], items: Iterable[Item], *, workers:
 def read_ahead(
     read: Callable[[str], Result], names: Iterable[str], *, failures: list[dict[str, str]] | None = None
 ) -> Iterator[Result]:
-    """Yields `read(name)` for every name, in order, while one thread reads the next: for cases, which are large.
+    """Yields `read(name)` for every name, in order, while one thread reads the next: for whole cases, which are large.
 
     Args:
         read: reads one case; never called twice at a time.
-        names: what to read.
-        failures: gets `{"case": name, "message": ...}` for each case that cannot be read, and reading goes on; None to
-            stop there.
+        names: names of the cases.
+        failures: list to which `{"case": name, "message": ...}` is appended for each case that cannot be read, and
+            which is left out; None to raise instead.
 
     Raises:
-        DataError: a case cannot be read, and there is no list for it.
+        DataError: a case cannot be read and `failures` is None.
     """
 
     def attempt(name: str) -> Result | None:

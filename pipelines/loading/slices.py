@@ -1,4 +1,4 @@
-"""All slices of a source, windowed to 8 bits, in memory or in a file: what training and evaluation run on."""
+"""Slices of a whole source as 8-bit arrays, ready for training and evaluation."""
 
 import dataclasses
 import functools
@@ -9,11 +9,10 @@ import numpy as np
 from pipelines.case import SPLITS, Case, Source
 from pipelines.errors import DataError
 from pipelines.intensity import apply_window
+from pipelines.loading.cache import CACHES, Cache
 from pipelines.loading.resize import resize_images, resize_masks
-from pipelines.loading.stack import StackInFile, StackInMemory
 
 _TARGETS = {"liver": ("liver",), "lesion": ("lesion",), "both": ("liver", "lesion")}
-CACHES = ("ram", "none")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,13 +20,13 @@ class Slices:
     """The slices of one part of a split.
 
     Attributes:
-        images: `(N, H, W)` uint8 grey, 0..255.
+        images: `(N, H, W)` uint8 grey values, 0..255.
         masks: `(N, H, W, C)` uint8, 0 or 1, channels in the order of `targets`.
         names: `N` slice names, unique.
         patients: the patient of each slice.
-        cases: `(N,)` int64, the number of the case of each slice; a case's slices stand together, in their order.
+        cases: `(N,)` int64, index of the case of each slice; a case's slices are adjacent and in order.
         targets: `C` target names.
-        context: how many neighbours on either side come with a slice; 0 for the slice alone.
+        context: number of neighbouring slices on either side that the network sees too.
     """
 
     images: np.ndarray
@@ -40,19 +39,16 @@ class Slices:
 
     @property
     def channels(self) -> int:
-        """Channels that the network sees: grey three times, or the slice among its neighbours."""
+        """Channels of the network's input: grey repeated three times, or the slice among its neighbours."""
         return 2 * self.context + 1 if self.context else 3
 
     @functools.cached_property
     def foreground(self) -> np.ndarray:
-        """`(N, C)` bool: whether a slice shows any of a target."""
-        return self.masks.any(axis=(1, 2))
+        """`(N, C)` bool: whether a slice contains a target."""
+        return np.asarray(self.masks.any(axis=(1, 2)))
 
     def gather_images(self, indices: np.ndarray) -> np.ndarray:
-        """`(B, H, W, 2 * context + 1)` uint8: slices with their neighbours from below to above.
-
-        Beyond a case's first and last slice that slice is repeated.
-        """
+        """`(B, H, W, 2 * context + 1)` uint8: slices among their neighbours, see `neighbours`."""
         if not self.context:
             return self.images[indices][..., None]
         return np.moveaxis(self.images[neighbours(indices, self.cases, self.context)], 1, -1)
@@ -68,44 +64,44 @@ def load_slices(
     cache: str = "ram",
     validation: bool = True,
 ) -> dict[str, Slices]:
-    """Loads a source.
+    """Reads a whole source.
 
     Args:
         source: the reader.
         target: `"liver"`, `"lesion"`, or `"both"` for the channels (liver, lesion).
         size: height and width in pixels; slices of another size are resized.
-        window: Hounsfield units shown as 0 and as 255; values outside are clipped. Grey sources stay as they are.
-        context: neighbours on either side that come with a slice, 0 or more.
-        cache: `"ram"`, or `"none"` to keep the slices out of memory, in files without a name that go when the process
-            does; the system reads what is asked for. Both give the same slices.
-        validation: whether the validation part is kept; otherwise its slices join the training part.
+        window: Hounsfield units mapped to 0 and 255; values outside are clipped. Grey sources are not changed.
+        context: number of neighbouring slices on either side, 0 or more.
+        cache: `"ram"`, or `"none"` to keep the slices in temporary files and read them as needed. Both give the same
+            slices.
+        validation: False to add the validation part to the training part.
 
     Returns:
-        Each of `SPLITS` to its slices. The test part may have no slices; the others have some, but for a validation
-        part that is not kept.
+        Each of `SPLITS` to its slices. Only the test part may be empty, and the validation part if it was not wanted.
 
     Raises:
-        DataError: the source lacks the target, or has no training or no validation slices; the target is unknown, the
-            window does not rise, or neighbours are asked for where a case's slices are none.
+        DataError: the source lacks the target, or has no training or no validation slices; an argument is out of range;
+            or `context` is given and a case's slices are not contiguous.
     """
     if target not in _TARGETS:
-        raise DataError(f"target {target}: give liver, lesion or both")
+        raise DataError(f"`target` {target}: unknown; give {', '.join(_TARGETS)}")
     if not window[0] < window[1]:
-        raise DataError(f"window {window[0]} {window[1]}: the first must lie below the second")
+        raise DataError(f"`window` {window[0]:g} {window[1]:g}: the first must be less than the second")
     if context < 0:
-        raise DataError(f"--context {context}: give 0 or more")
+        raise DataError(f"`context` {context}: give 0 or more")
     if cache not in CACHES:
-        raise DataError(f"--cache {cache}: unknown; give {' or '.join(CACHES)}")
+        raise DataError(f"`cache` {cache}: unknown; give {' or '.join(CACHES)}")
     targets = _TARGETS[target]
     if missing := [name for name in targets if name not in source.targets]:
         raise DataError(
-            f"{source.layout} has no {missing[0]} masks, only {', '.join(source.targets)}; give another --target"
+            f"`target` {target}: {source.layout} has no {missing[0]} masks, only {', '.join(source.targets)}; "
+            "choose one of these"
         )
-    stack = {"ram": StackInMemory, "none": StackInFile}[cache]
-    parts = {part: _Part(images=stack(size, size), masks=stack(size, size, len(targets))) for part in SPLITS}
+    make = CACHES[cache]
+    parts = {part: _Part(images=make(size, size), masks=make(size, size, len(targets))) for part in SPLITS}
     for case in source.cases():
         if context and not case.contiguous:
-            raise DataError(f"--context {context}: the slices of case {case.name} are no neighbours; give --context 0")
+            raise DataError(f"`context` {context}: the slices of case {case.name} are not contiguous; give 0")
         images, masks = network_slices(case, targets=targets, size=size, window=window)
         part = parts["train" if case.split == "validation" and not validation else case.split]
         part.images.append(images)
@@ -115,21 +111,20 @@ def load_slices(
         part.lengths.append(len(case.slice_names))
     for name in ("train", "validation") if validation else ("train",):
         if not parts[name].names:
-            raise DataError(f"{source.layout}: no {name} slices; give some patients that split")
-    # Popped, so that a part's pieces go as soon as they are joined.
-    return {name: _join(parts.pop(name), targets, context) for name in SPLITS}
+            raise DataError(f"{source.layout}: no {name} slices; assign some patients to that part of the split")
+    return {name: _to_slices(parts[name], targets, context) for name in SPLITS}
 
 
 def network_slices(
     case: Case, *, targets: Sequence[str], size: int, window: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A case's slices as networks see them.
+    """Windows and resizes the slices of a case.
 
     Args:
         case: the case.
-        targets: masks wanted, all of which the case has.
+        targets: names of the masks to return; the case has all of them.
         size: height and width in pixels.
-        window: Hounsfield units shown as 0 and as 255; slices that are grey already stay as they are.
+        window: Hounsfield units mapped to 0 and 255; grey slices are not changed.
 
     Returns:
         Images `(slices, size, size)` uint8 and masks `(slices, size, size, targets)` uint8, 0 or 1.
@@ -140,35 +135,35 @@ def network_slices(
 
 
 def network_images(images: np.ndarray, *, context: int) -> np.ndarray:
-    """What the network takes: float32 in 0..1, grey three times or a slice among its neighbours.
+    """Converts slices to the network's input.
 
     Args:
-        images: `(B, H, W, 2 * context + 1)`, uint8, or float32 in 0..1 already.
-        context: neighbours on either side.
+        images: `(B, H, W, 2 * context + 1)`, uint8 or float32 in [0, 1].
+        context: number of neighbouring slices on either side.
 
     Returns:
-        `(B, H, W, 3)`, or with neighbours `(B, H, W, 2 * context + 1)`.
+        float32 in [0, 1]: `(B, H, W, 3)`, grey repeated, or with `context` `(B, H, W, 2 * context + 1)`.
     """
     if images.dtype == np.uint8:
         images = images / np.float32(255)
     if context:
         return images
     three = np.empty((*images.shape[:-1], 3), np.float32)
-    for channel in range(3):  # a third of the time of one assignment, whose innermost loop would be of three
+    for channel in range(3):  # a third of the time of one broadcast assignment, whose innermost loop has length 3
         three[..., channel] = images[..., 0]
     return three
 
 
 def neighbours(indices: np.ndarray, cases: np.ndarray, context: int) -> np.ndarray:
-    """The slices that come with each slice.
+    """Indices of slices and their neighbours.
 
     Args:
-        indices: `(B,)` of slices.
-        cases: `(N,)`, the number of the case of every slice; a case's slices stand together, in their order.
-        context: neighbours on either side.
+        indices: `(B,)` slice indices.
+        cases: `(N,)`, see `Slices`.
+        context: number of neighbours on either side.
 
     Returns:
-        `(B, 2 * context + 1)` indices from below to above; beyond a case's first and last slice that one is repeated.
+        `(B, 2 * context + 1)` indices in slice order; the first and last slice of a case are repeated beyond its ends.
     """
     nearby = indices[:, None] + np.arange(-context, context + 1)
     first = np.searchsorted(cases, cases[indices], side="left")
@@ -177,26 +172,26 @@ def neighbours(indices: np.ndarray, cases: np.ndarray, context: int) -> np.ndarr
 
 
 def foreground_counts(slices: Slices) -> dict[str, int]:
-    """Counts, for each target, the slices that show any of it."""
+    """Number of slices that contain each target."""
     shown = slices.foreground.sum(axis=0)
     return {name: int(count) for name, count in zip(slices.targets, shown, strict=True)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Part:
-    """One part as it grows case by case; names and patients slice by slice."""
+    """One part of the split, case by case."""
 
-    images: StackInMemory | StackInFile
-    masks: StackInMemory | StackInFile
+    images: Cache
+    masks: Cache
     names: list[str] = dataclasses.field(default_factory=list)
     patients: list[str] = dataclasses.field(default_factory=list)
     lengths: list[int] = dataclasses.field(default_factory=list)
 
 
-def _join(part: _Part, targets: tuple[str, ...], context: int) -> Slices:
+def _to_slices(part: _Part, targets: tuple[str, ...], context: int) -> Slices:
     return Slices(
-        images=part.images.join(),
-        masks=part.masks.join(),
+        images=part.images.to_array(),
+        masks=part.masks.to_array(),
         names=tuple(part.names),
         patients=tuple(part.patients),
         cases=np.repeat(np.arange(len(part.lengths)), part.lengths),

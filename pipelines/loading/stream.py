@@ -1,4 +1,14 @@
-"""Batches for training and evaluation, as `tf.data` datasets over slices in memory."""
+"""Training and evaluation batches as `tf.data` datasets: from NumPy to tf.data to the backend.
+
+Slices are NumPy arrays, in memory or memory-mapped, and never enter TensorFlow's graph. A dataset is a range of step
+numbers, and `tf.numpy_function` turns each number into a batch of float32 arrays with NumPy and Pillow, which release
+the interpreter's lock: several batches are made at a time, in order, and a few are prefetched while the device trains.
+Since a batch depends on nothing but its step, a dataset can start at any step.
+
+Keras takes the batches off the dataset: under JAX and PyTorch it turns each into a NumPy array, without a copy, and
+puts that on the device; under TensorFlow the tensors are used as they are. TensorFlow is imported when the first
+dataset is made, and kept off the GPU unless it is the backend.
+"""
 
 import atexit
 import contextlib
@@ -6,17 +16,24 @@ import functools
 import os
 import threading
 import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipelines.errors import DataError
-from pipelines.loading.augment import augment
-from pipelines.loading.augmentation import Augmentation
+from pipelines.loading.augmentation import Augmentation, augment
 from pipelines.loading.order import batch_indices, sample_keys, sampled_batch
 from pipelines.loading.slices import Slices, network_images
 
-_MADE_AT_ONCE = min(os.cpu_count() or 1, 16)  # batches; more would only fill memory
-_PREFETCHED = 2  # batches: enough to hide one batch's making behind one step, and no more memory than that
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_PARALLEL = min(os.cpu_count() or 1, 16)  # batches made at a time; more would only fill memory
+_PREFETCHED = 2  # batches: enough to hide the making of one behind a step, and no more memory than that
+
+Draw = Callable[[int], tuple[int, np.ndarray, np.ndarray]]
 
 
 def training_stream(
@@ -28,132 +45,132 @@ def training_stream(
     augmentation: Augmentation | None = None,
     foreground_fraction: float | None = None,
     start_step: int = 0,
-    share: tuple[int, int] = (0, 1),
-):
-    """Streams the global steps `start_step`..`steps` - 1.
+    shard: tuple[int, int] = (0, 1),
+) -> "tf.data.Dataset":
+    """Streams the batches of the global steps `start_step`..`steps - 1`.
 
     Each batch is a pure function of the slices, the seed, the augmentation and its step: a stream that starts at
-    step k gives the bits that an uninterrupted one gives from k on.
+    step k yields the bits that an uninterrupted one yields from k on.
 
     Args:
-        slices: the training slices; kept in memory while the stream lives, never copied into the graph.
-        batch_size: slices in a batch, at most as many as there are.
+        slices: the training slices; kept in memory while the stream lives, not copied into the graph.
+        batch_size: slices per batch, at most as many as there are.
         steps: global step to stop before.
-        seed: 0..2^64 - 1.
+        seed: random seed, 0..2^64 - 1.
         augmentation: random changes; None for none.
-        foreground_fraction: share of slices that show the (last) target, see `sampled_batch`; None for as they come.
+        foreground_fraction: fraction of each batch that contains the (last) target, see `sampled_batch`; None to take
+            the slices as they come.
         start_step: global step to start at, 0..`steps`.
-        share: which of how many equal parts of every batch is streamed, where processes share the batches.
+        shard: index and number of the equal parts of every batch, where several processes share the batches.
 
     Returns:
-        `tf.data.Dataset` of `steps - start_step` pairs: images `(B, H, W, K)` float32 in 0..1, grey three times or
-        the slice among its neighbours; targets `(B, H, W, C)` float32, 0 or 1. B is the part's share of `batch_size`.
+        `steps - start_step` pairs: images `(B, H, W, K)` float32 in [0, 1], see `network_images`; targets
+        `(B, H, W, C)` float32, 0 or 1. B is `batch_size` divided by the number of shards.
 
     Raises:
-        DataError: `batch_size` is not in 1..number of slices, or `foreground_fraction` cannot be had.
-        ValueError: `start_step` is not in 0..`steps`, or the batch has no such part.
+        DataError: `batch_size` is not in 1..number of slices, or `foreground_fraction` cannot be met.
+        ValueError: `start_step` is not in 0..`steps`, or the batch cannot be split into such shards.
     """
     count = len(slices.names)
     if not 1 <= batch_size <= count:
-        raise DataError(f"--batch-size {batch_size}: give 1..{count}; there are {count} training slices")
+        raise DataError(f"`batch_size` {batch_size}: give 1..{count}; there are {count} training slices")
     if not 0 <= start_step <= steps:
         raise ValueError(f"start_step={start_step} must be in 0..{steps}")
-    draw = _drawing(slices, batch_size=batch_size, seed=seed, foreground_fraction=foreground_fraction)
-    part = _part(batch_size, share)
+    draw = _make_draw(slices, batch_size=batch_size, seed=seed, foreground_fraction=foreground_fraction)
+    places = _places_of_shard(batch_size, shard)
 
-    def make(step):
+    def make(step: int) -> tuple[np.ndarray, ...]:
         epoch, indices, rounds = draw(step)
-        indices, rounds = indices[part], rounds[part]
+        indices, rounds = indices[places], rounds[places]
         images, masks = slices.gather_images(indices), slices.masks[indices]
         if augmentation not in (None, Augmentation()):
-            # A slice that comes again in an epoch is changed in another way.
+            # A slice drawn again in the same epoch is changed in another way.
             keys = sample_keys(epoch, indices + count * rounds, seed)
             images, masks = augment(images, masks, keys, augmentation)
         return network_images(images, context=slices.context), masks.astype(np.float32, copy=False)
 
-    return _stream(make, range(start_step, steps), _batch_shapes(slices, len(part)))
+    return _to_dataset(make, range(start_step, steps), _batch_shapes(slices, len(places)))
 
 
-def evaluation_stream(slices: Slices, *, batch_size: int, share: tuple[int, int] = (0, 1)):
+def evaluation_stream(slices: Slices, *, batch_size: int, shard: tuple[int, int] = (0, 1)) -> "tf.data.Dataset":
     """Streams every slice once, in order.
 
     The last batch is filled up with slice 0 at weight 0, so that the network is compiled for one batch size only.
 
     Args:
         slices: the slices; there may be fewer than `batch_size`.
-        batch_size: slices in a batch, 1 or more.
-        share: which of how many equal parts of every batch is streamed, where processes share the batches.
+        batch_size: slices per batch, 1 or more.
+        shard: index and number of the equal parts of every batch, where several processes share the batches.
 
     Returns:
-        `tf.data.Dataset` of images `(B, H, W, K)` float32 in 0..1, targets `(B, H, W, C)` float32, 0 or 1, and
-        weights `(B,)` float32, 1 for a slice and 0 for filling.
+        Triples of images `(B, H, W, K)` float32 in [0, 1], targets `(B, H, W, C)` float32, 0 or 1, and weights `(B,)`
+        float32, 1 for a slice and 0 for padding.
 
     Raises:
-        DataError: there are no slices, or `batch_size` is below 1.
+        DataError: there are no slices, or `batch_size` is less than 1.
     """
     count = len(slices.names)
     if not count:
-        raise DataError("no slices to evaluate on; choose a split that has some")
+        raise DataError("no slices to evaluate on; choose a part of the split that has some")
     if batch_size < 1:
-        raise DataError(f"--batch-size {batch_size}: give 1 or more")
-    part = _part(batch_size, share)
+        raise DataError(f"`batch_size` {batch_size}: give 1 or more")
+    places = _places_of_shard(batch_size, shard)
 
-    def make(number):
-        positions = number * batch_size + part
+    def make(number: int) -> tuple[np.ndarray, ...]:
+        positions = number * batch_size + places
         indices = np.where(positions < count, positions, 0)
         images = network_images(slices.gather_images(indices), context=slices.context)
         return images, slices.masks[indices].astype(np.float32), (positions < count).astype(np.float32)
 
-    return _stream(make, range(-(-count // batch_size)), (*_batch_shapes(slices, len(part)), (len(part),)))
+    return _to_dataset(make, range(-(-count // batch_size)), (*_batch_shapes(slices, len(places)), (len(places),)))
 
 
 def batch_names(
     slices: Slices, step: int, *, batch_size: int, seed: int, foreground_fraction: float | None = None
 ) -> tuple[str, ...]:
-    """Names the slices of a global training step, in the order of the batch."""
-    draw = _drawing(slices, batch_size=batch_size, seed=seed, foreground_fraction=foreground_fraction)
+    """Names of the slices of a global training step, in the order of the batch."""
+    draw = _make_draw(slices, batch_size=batch_size, seed=seed, foreground_fraction=foreground_fraction)
     return tuple(slices.names[index] for index in draw(step)[1])
 
 
 def sampled_counts(
     slices: Slices, *, batch_size: int, seed: int, foreground_fraction: float | None = None
 ) -> dict[str, int]:
-    """Counts what the first epoch draws: `"slices"`, and for each target those that show any of it."""
-    draw = _drawing(slices, batch_size=batch_size, seed=seed, foreground_fraction=foreground_fraction)
+    """Number of slices drawn in the first epoch: `"slices"`, and for each target those that contain it."""
+    draw = _make_draw(slices, batch_size=batch_size, seed=seed, foreground_fraction=foreground_fraction)
     drawn = np.concatenate([draw(step)[1] for step in range(len(slices.names) // batch_size)])
     shown = slices.foreground[drawn].sum(axis=0)
     return {"slices": len(drawn), **{name: int(count) for name, count in zip(slices.targets, shown, strict=True)}}
 
 
-def _drawing(slices: Slices, *, batch_size: int, seed: int, foreground_fraction: float | None):
-    """A function from the global step to its epoch, its slices, and how often each came before in that epoch."""
+def _make_draw(slices: Slices, *, batch_size: int, seed: int, foreground_fraction: float | None) -> Draw:
+    """A function from the global step to what `sampled_batch` returns."""
     count = len(slices.names)
     if foreground_fraction is None:
 
-        def draw(step):
+        def draw(step: int) -> tuple[int, np.ndarray, np.ndarray]:
             epoch, indices = batch_indices(step, count=count, batch_size=batch_size, seed=seed)
             return epoch, indices, np.zeros_like(indices)
 
         return draw
     foreground = slices.foreground[:, -1]
     if not 0 < foreground_fraction < 1:
-        raise DataError(f"--foreground-fraction {foreground_fraction:g}: give a share between 0 and 1")
+        raise DataError(f"`foreground_fraction` {foreground_fraction:g}: give a fraction between 0 and 1")
     if foreground.all() or not foreground.any():
-        share = "every" if foreground.all() else "no"
+        which = "every" if foreground.all() else "no"
         raise DataError(
-            f"--foreground-fraction {foreground_fraction:g}: {share} training slice shows {slices.targets[-1]}; "
-            "leave the option out"
+            f"`foreground_fraction` {foreground_fraction:g}: {which} training slice contains {slices.targets[-1]}; "
+            "leave it out"
         )
     return functools.partial(
         sampled_batch, foreground=foreground, fraction=foreground_fraction, batch_size=batch_size, seed=seed
     )
 
 
-def _part(batch_size: int, share: tuple[int, int]) -> np.ndarray:
-    """Places of a part within its batch."""
-    index, count = share
+def _places_of_shard(batch_size: int, shard: tuple[int, int]) -> np.ndarray:
+    index, count = shard
     if not 0 <= index < count or batch_size % count:
-        raise ValueError(f"share={share}: a batch of {batch_size} has no such part")
+        raise ValueError(f"shard={shard}: a batch of {batch_size} has no such part")
     return np.arange(batch_size).reshape(count, -1)[index]
 
 
@@ -162,51 +179,49 @@ def _batch_shapes(slices: Slices, batch_size: int) -> tuple[tuple[int, ...], ...
     return (batch_size, *plane, slices.channels), (batch_size, *plane, len(slices.targets))
 
 
-def _stream(make, numbers: range, shapes: tuple[tuple[int, ...], ...]):
-    """Calls `make(number)`, which gives float32 arrays of these shapes, for one number after the other.
+def _to_dataset(
+    make: Callable[[int], tuple[np.ndarray, ...]], numbers: range, shapes: tuple[tuple[int, ...], ...]
+) -> "tf.data.Dataset":
+    """A dataset of `make(number)`, which returns float32 arrays of the given shapes, for each number."""
+    tf = _import_tensorflow()
 
-    NumPy and Pillow work outside the interpreter's lock, so that several batches are made at a time.
-    """
-    tf = _tensorflow()
-
-    def watched(number):
-        _making.add(threading.get_ident())
+    def tracked(number: int) -> tuple[np.ndarray, ...]:
+        _busy.add(threading.get_ident())
         try:
             return make(number)
         finally:
-            _making.discard(threading.get_ident())
+            _busy.discard(threading.get_ident())
 
-    def batch(number):
-        arrays = tf.numpy_function(watched, [number], [tf.float32] * len(shapes), stateful=False)
+    def batch(number: Any) -> tuple[Any, ...]:
+        arrays = tf.numpy_function(tracked, [number], [tf.float32] * len(shapes), stateful=False)
         return tuple(tf.ensure_shape(array, shape) for array, shape in zip(arrays, shapes, strict=True))
 
     dataset = tf.data.Dataset.range(numbers.start, numbers.stop)
-    dataset = dataset.map(batch, num_parallel_calls=_MADE_AT_ONCE, deterministic=True).prefetch(_PREFETCHED)
-    # Left to tune itself, it sleeps for up to a minute at a time, and whoever ends it waits until it wakes.
+    dataset = dataset.map(batch, num_parallel_calls=_PARALLEL, deterministic=True).prefetch(_PREFETCHED)
+    # The autotuning thread sleeps for up to a minute at a time, and whoever stops the dataset waits for it to wake.
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options)
 
 
-_making: set[int] = set()  # threads of TensorFlow that are at work in Python
+_busy: set[int] = set()  # TensorFlow's threads that are running Python
 
 
 @atexit.register
-def _let_batches_finish():
-    """Waits until no batch is being made: a thread that needs a dying interpreter's lock would hang the process."""
+def _wait_for_batches() -> None:
+    """Waits until no batch is being made: a thread that needs the lock of a dying interpreter hangs the process."""
     quiet = 0
-    while _making or quiet < 10:  # between two batches nothing is at work either
-        quiet = 0 if _making else quiet + 1
+    while _busy or quiet < 10:  # between two batches no thread is busy either
+        quiet = 0 if _busy else quiet + 1
         time.sleep(0.01)
 
 
 @functools.cache
-def _tensorflow():
-    """TensorFlow, kept off the GPUs, whose memory it would take from whoever trains."""
+def _import_tensorflow() -> ModuleType:
+    """TensorFlow, kept off the GPU, whose memory it would otherwise take from the backend."""
     import tensorflow as tf
 
-    # Unless the one who trains is TensorFlow.
     if os.environ.get("KERAS_BACKEND") != "tensorflow":
-        with contextlib.suppress(RuntimeError):  # TensorFlow is running already and has what it has
+        with contextlib.suppress(RuntimeError):  # it has been initialized already
             tf.config.set_visible_devices([], "GPU")
     return tf

@@ -139,5 +139,5 @@ def test_sampled_batches_are_repeatable_and_other_each_epoch():
 
 @pytest.mark.parametrize("foreground", [np.zeros(5, bool), np.ones(5, bool)])
 def test_sampling_needs_both_kinds(foreground):
-    with pytest.raises(ValueError, match="show the target"):
+    with pytest.raises(ValueError, match="contain the target"):
         sampled_batch(0, foreground=foreground, fraction=0.5, batch_size=2, seed=0)

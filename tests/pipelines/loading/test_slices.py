@@ -9,8 +9,8 @@ import pytest
 from pipelines import open_source
 from pipelines.case import Case
 from pipelines.errors import DataError
+from pipelines.loading.cache import FileCache, MemoryCache
 from pipelines.loading.slices import foreground_counts, load_slices
-from pipelines.loading.stack import StackInFile, StackInMemory
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 HOUNSFIELD = np.array([-3000, -201, -200, -199, 25, 249, 250, 251, 3000], np.int16)
@@ -121,11 +121,11 @@ def test_test_part_may_be_empty_but_has_a_shape():
 @pytest.mark.parametrize(
     ("source", "options", "message"),
     [
-        (Scans(targets=("liver",)), {"target": "both"}, "scans has no lesion masks, only liver; give another --target"),
-        (Scans(), {"target": "spleen"}, "target spleen: give liver, lesion or both"),
-        (Scans(), {"window": (250, -200)}, "window 250 -200: "),
-        (Scans(), {"context": -1}, "--context -1: give 0 or more"),
-        (Scans(contiguous=False), {"context": 1}, "--context 1: the slices of case train0 are no neighbours"),
+        (Scans(targets=("liver",)), {"target": "both"}, "`target` both: scans has no lesion masks, only liver"),
+        (Scans(), {"target": "spleen"}, "`target` spleen: unknown; give liver, lesion, both"),
+        (Scans(), {"window": (250, -200)}, "`window` 250 -200: "),
+        (Scans(), {"context": -1}, "`context` -1: give 0 or more"),
+        (Scans(contiguous=False), {"context": 1}, "`context` 1: the slices of case train0 are not contiguous"),
         (Scans(parts=("train", "test")), {}, "scans: no validation slices"),
         (Scans(parts=("validation", "test")), {}, "scans: no train slices"),
     ],
@@ -210,11 +210,11 @@ def test_slices_in_a_file_take_no_memory(tmp_path, monkeypatch):
 
 
 def test_cache_unknown():
-    with pytest.raises(DataError, match="--cache disk: unknown; give ram or none"):
+    with pytest.raises(DataError, match="`cache` disk: unknown; give ram or none"):
         load_slices(Scans(), target="liver", size=9, cache="disk")
 
 
-@pytest.mark.parametrize("stack", [StackInMemory, StackInFile])
+@pytest.mark.parametrize("stack", [MemoryCache, FileCache])
 @pytest.mark.parametrize("lengths", [(), (0,), (3,), (1,) * 40, (2, 0, 30, 1, 4)])
 def test_stacks_are_their_pieces(stack, lengths, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -222,4 +222,4 @@ def test_stacks_are_their_pieces(stack, lengths, tmp_path, monkeypatch):
     grown = stack(3, 2)
     for piece in pieces:
         grown.append(piece)
-    assert np.array_equal(grown.join(), np.concatenate([np.empty((0, 3, 2), np.uint8), *pieces]))
+    assert np.array_equal(grown.to_array(), np.concatenate([np.empty((0, 3, 2), np.uint8), *pieces]))

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.loading.augment import augment
-from pipelines.loading.augmentation import Augmentation
+from pipelines.loading.augmentation import Augmentation, augment
 from pipelines.loading.order import batch_indices, sample_keys
 from pipelines.loading.slices import Slices
 
@@ -161,7 +160,7 @@ def test_start_beyond_the_end():
 
 @pytest.mark.parametrize("batch_size", [0, 12])
 def test_training_batch_size_is_refused_by_its_option(batch_size):
-    with pytest.raises(DataError, match=rf"^--batch-size {batch_size}: .*11 training slices"):
+    with pytest.raises(DataError, match=rf"^`batch_size` {batch_size}: .*11 training slices"):
         training_stream(slices(), batch_size=batch_size, steps=4, seed=0)
 
 
@@ -181,7 +180,7 @@ def test_evaluation_shows_every_slice_once_and_weighs_filling_zero(count, batch_
 def test_nothing_to_evaluate():
     with pytest.raises(DataError, match="no slices"):
         evaluation_stream(slices(0), batch_size=4)
-    with pytest.raises(DataError, match=r"^--batch-size 0"):
+    with pytest.raises(DataError, match=r"^`batch_size` 0"):
         evaluation_stream(slices(), batch_size=0)
 
 
@@ -202,9 +201,9 @@ def test_gpus_are_hidden_unless_tensorflow_trains(backend, hidden, monkeypatch):
     calls = []
     monkeypatch.setenv("KERAS_BACKEND", backend)
     monkeypatch.setattr(tf.config, "set_visible_devices", lambda *arguments: calls.append(arguments))
-    stream._tensorflow.cache_clear()
+    stream._import_tensorflow.cache_clear()
     evaluation_stream(slices(), batch_size=4)
-    stream._tensorflow.cache_clear()
+    stream._import_tensorflow.cache_clear()
     assert calls == ([([], "GPU")] if hidden else [])
 
 
@@ -255,10 +254,14 @@ def test_foreground_is_sampled_and_a_slice_that_returns_is_changed_anew():
 
 @pytest.mark.parametrize(
     ("fraction", "masks", "words"),
-    [(1.5, 0, "give a share between"), (0.5, 0, "no training slice shows lesion"), (0.5, 1, "every training slice")],
+    [
+        (1.5, 0, "give a fraction between"),
+        (0.5, 0, "no training slice contains lesion"),
+        (0.5, 1, "every training slice"),
+    ],
 )
 def test_foreground_that_cannot_be_had(fraction, masks, words):
     data = slices()
     data.masks[:] = masks
-    with pytest.raises(DataError, match=f"--foreground-fraction.*{words}"):
+    with pytest.raises(DataError, match=f"`foreground_fraction`.*{words}"):
         training_stream(data, batch_size=4, steps=3, seed=0, foreground_fraction=fraction)

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.loading.augment import augment
-from pipelines.loading.augmentation import Augmentation
+from pipelines.loading.augmentation import Augmentation, augment
 from pipelines.loading.order import sample_keys
 
 SQUARE, WIDE = (48, 48), (32, 64)
@@ -49,7 +48,7 @@ def test_image_and_mask_move_together(name, shape):
         assert target.any()
         apart = ((image[..., 0] > 0.4) != (target[..., 0] > 0)).sum()
         # Interpolated edges may disagree by a pixel here and there, never exact moves.
-        assert apart == 0 if not Augmentation(**MOVES[name]).resamples else apart < 0.15 * target[..., 0].sum()
+        assert apart == 0 if not Augmentation(**MOVES[name]).interpolates else apart < 0.15 * target[..., 0].sum()
         moved += not np.array_equal(target, mask)
     assert moved >= len(KEYS) / 4
 
@@ -187,5 +186,5 @@ def test_one_option_leaves_what_the_others_draw():
 )
 def test_out_of_range_is_refused_by_name(options):
     (name,) = options
-    with pytest.raises(DataError, match=rf"^augmentation {name} .*0\.\."):
+    with pytest.raises(DataError, match=rf"^`{name}` .*0\.\."):
         Augmentation(**options)

@@ -1,0 +1,88 @@
+"""Caches of decoded slices: arrays that grow case by case, in memory or in a temporary file."""
+
+import tempfile
+from typing import Protocol
+
+import numpy as np
+import platformdirs
+
+from pipelines.errors import DataError
+
+
+class Cache(Protocol):
+    """A uint8 array that grows along its first axis."""
+
+    def append(self, piece: np.ndarray) -> None:
+        """Appends `(N, *shape)` uint8."""
+
+    def to_array(self) -> np.ndarray:
+        """The whole, `(N, *shape)` uint8; call it once, at the end."""
+
+
+class MemoryCache:
+    """Grows an array in memory, in place, so that no piece is ever there twice.
+
+    Args:
+        *shape: of one element.
+    """
+
+    def __init__(self, *shape: int) -> None:
+        self._array = np.empty((0, *shape), np.uint8)
+        self._length = 0
+
+    def append(self, piece: np.ndarray) -> None:
+        """Appends `(N, *shape)` uint8."""
+        end = self._length + len(piece)
+        if end > len(self._array):
+            self._resize(max(end, len(self._array) + len(self._array) // 8))
+        self._array[self._length : end] = piece
+        self._length = end
+
+    def to_array(self) -> np.ndarray:
+        """The whole, `(N, *shape)` uint8; call it once, at the end."""
+        self._resize(self._length)
+        return self._array
+
+    def _resize(self, length: int) -> None:
+        # In place, where the system moves pages and copies nothing. No one else refers to this array yet.
+        self._array.resize((length, *self._array.shape[1:]), refcheck=False)
+
+
+class FileCache:
+    """Writes to an unnamed file in the user's cache folder, freed by the system with the last reference to it.
+
+    Args:
+        *shape: of one element.
+    """
+
+    def __init__(self, *shape: int) -> None:
+        self._shape = shape
+        # Not in the system's temporary folder, which often is in memory itself.
+        folder = platformdirs.user_cache_path("cafct-keras", ensure_exists=True)
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  (open as long as the array is)
+        self._length = 0
+
+    def append(self, piece: np.ndarray) -> None:
+        """Appends `(N, *shape)` uint8.
+
+        Raises:
+            DataError: the disk is full.
+        """
+        try:
+            self._file.write(np.ascontiguousarray(piece).data)
+        except OSError as error:
+            raise DataError(
+                f"`cache` none: cannot write to the cache folder ({error.strerror}); free some space or set "
+                "XDG_CACHE_HOME"
+            ) from None
+        self._length += len(piece)
+
+    def to_array(self) -> np.ndarray:
+        """The whole, `(N, *shape)` uint8, memory-mapped and read-only; call it once, at the end."""
+        self._file.flush()
+        if not self._length:  # an empty file cannot be mapped
+            return np.empty((0, *self._shape), np.uint8)
+        return np.memmap(self._file, np.uint8, "r", shape=(self._length, *self._shape))
+
+
+CACHES: dict[str, type[MemoryCache] | type[FileCache]] = {"ram": MemoryCache, "none": FileCache}
