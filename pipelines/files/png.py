@@ -1,90 +1,112 @@
-"""Reading one PNG slice or mask, with every oddity told in one line."""
+"""PNG slices and masks."""
 
 import io
+import zlib
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from pipelines.errors import DataError
+from pipelines.findings import Findings, listed
 
+_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _HIGHEST = (0, 1, 255)  # level of a mask, all others being 0
+JPEG_SUFFIXES = (".jpg", ".jpeg")
 
 
-def read_bytes(path: Path) -> bytes:
-    """A file's bytes, or a DataError that says why not."""
+def read_image(path: Path, findings: Findings) -> np.ndarray | None:
+    """Reads a slice.
+
+    Args:
+        path: the file.
+        findings: takes the error of a file that is not a PNG, damaged, of more than 8 bits, or colored.
+
+    Returns:
+        `(H, W)` uint8, or None after an error.
+    """
+    return _read(path, findings, "image")
+
+
+def read_mask(path: Path, findings: Findings) -> np.ndarray | None:
+    """Reads a mask of two levels: 0 and 1, or 0 and 255.
+
+    Args:
+        path: the file.
+        findings: takes the error of a file that is not a PNG, damaged, colored, or has other levels.
+
+    Returns:
+        `(H, W)` bool, or None after an error.
+    """
+    levels = _read(path, findings, "mask")
+    if levels is None:
+        return None
+    mask, highest = levels != 0, levels.max()
+    if highest not in _HIGHEST or (mask & (levels != highest)).any():
+        shown = listed(np.unique(levels).tolist())
+        findings.error(
+            "mask-values", path, f"a mask with levels {shown}; save it with 0 and 255 only, one target in one folder"
+        )
+        return None
+    return mask
+
+
+def _read(path: Path, findings: Findings, kind: str) -> np.ndarray | None:
+    findings.count("files")
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); mend its permissions") from None
-
-
-def decode_image(data: bytes, path: Path) -> Image.Image:
-    """Decodes a slice.
-
-    Args:
-        data: the file's bytes.
-        path: where they come from, for messages.
-
-    Returns:
-        Mode `"L"`, 0..255.
-
-    Raises:
-        DataError: not a PNG, truncated, more than 8 bits, or coloured.
-    """
-    return _grey(_open(data, path), path)
-
-
-def decode_mask(data: bytes, path: Path) -> Image.Image:
-    """Decodes a two-level mask: 0 and 1, or 0 and 255.
-
-    Args:
-        data: the file's bytes.
-        path: where they come from, for messages.
-
-    Returns:
-        Mode `"L"`, 0 for background and 255 for the target.
-
-    Raises:
-        DataError: not a PNG, truncated, coloured, or with other levels.
-    """
-    mask = _grey(_open(data, path), path)
-    pixels = np.asarray(mask)
-    target = pixels != 0
-    highest = pixels.max()
-    if highest not in _HIGHEST or (target & (pixels != highest)).any():
-        levels = np.unique(pixels)
-        shown = ", ".join(map(str, levels[:6])) + (", ..." if len(levels) > 6 else "")
-        raise DataError(f"{path}: a mask with levels {shown}; save it with 0 and 255 only, one target in one folder")
-    return Image.fromarray(target.view(np.uint8) * np.uint8(255))
-
-
-def _open(data: bytes, path: Path) -> Image.Image:
+        findings.error("unreadable", path, f"cannot be read ({error.strerror}); fix its permissions")
+        return None
+    if data.startswith(_JPEG):
+        why = "whose blurred edges are not a mask" if kind == "mask" else "which is lossy"
+        findings.error(f"{kind}-jpeg", path, f"not a PNG but JPEG data, {why}; export it again as PNG")
+        return None
+    if not data.startswith(_PNG):
+        start = f"something that starts with {data[:4].hex(' ')}" if data else "an empty file"
+        findings.error("unreadable", path, f"not a PNG but {start}; export it again as PNG")
+        return None
     try:
         image = Image.open(io.BytesIO(data), formats=("PNG",))
-    except Image.UnidentifiedImageError:
-        raise DataError(f"{path}: not a PNG image; save it as 8-bit grey PNG or delete the pair") from None
-    except Image.DecompressionBombError:
-        raise DataError(f"{path}: far too many pixels for a slice; save it smaller") from None
-    except (OSError, SyntaxError, ValueError):
-        raise DataError(f"{path}: damaged PNG; copy it again or delete the pair") from None
-    try:
+        if not _is_complete(data):
+            raise EOFError
         image.load()
+    except Image.DecompressionBombError:
+        findings.error("unreadable", path, "far too many pixels for a slice; save it smaller")
+        return None
     except (OSError, SyntaxError, ValueError, EOFError):  # Pillow has no single error for a broken stream
-        raise DataError(f"{path}: truncated or damaged PNG; copy it again or delete the pair") from None
-    return image
+        findings.error("truncated", path, "truncated or damaged PNG; copy it again")
+        return None
+    grey = _to_grey(image)
+    if isinstance(grey, str):
+        findings.error({"image": "image-mode", "mask": "mask-values"}[kind], path, grey)
+        return None
+    return np.asarray(grey)
 
 
-def _grey(image: Image.Image, path: Path) -> Image.Image:
+def _is_complete(data: bytes) -> bool:
+    """Whether all chunks of a PNG are there with their checksums; decoders stop early and miss much of it."""
+    at = len(_PNG)
+    while at + 12 <= len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if end > len(data) or zlib.crc32(data[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+            return False
+        if data[at + 4 : at + 8] == b"IEND":
+            return True
+        at = end
+    return False
+
+
+def _to_grey(image: Image.Image) -> Image.Image | str:
+    """An 8-bit grey image, or what keeps it from being one."""
     if image.mode == "L":
         return image
     if image.mode == "1":
         return image.convert("L")
     if image.mode.startswith(("I", "F")):
-        raise DataError(f"{path}: {image.mode} pixels, more than 8 bits; window it to 0..255 and save it as 8-bit PNG")
+        return f"{image.mode} pixels, more than 8 bits; window it to 0..255 and save it as 8-bit PNG"
     if image.mode not in ("RGB", "P"):
-        raise DataError(f"{path}: {image.mode} pixels; save it as 8-bit grey PNG without transparency")
+        return f"{image.mode} pixels; save it as 8-bit grey PNG without transparency"
     red, green, blue = image.convert("RGB").split()
     if not red.tobytes() == green.tobytes() == blue.tobytes():
-        raise DataError(f"{path}: coloured pixels; save it as 8-bit grey PNG")
+        return "colored pixels; save it as 8-bit grey PNG"
     return red

@@ -8,7 +8,8 @@ import numpy as np
 
 from pipelines.errors import DataError
 from pipelines.files.nifti import open_volume, read_label_values
-from pipelines.files.png import decode_image, read_bytes
+from pipelines.files.png import read_image
+from pipelines.findings import Strict
 from pipelines.geometry import Frame, same_place
 from pipelines.masks.labels import MaskLabels
 from pipelines.natural import consecutive, natural
@@ -160,7 +161,7 @@ class MaskFolders:
         planes: dict[str, list[np.ndarray]] = {side: [] for side in SIDES}
         for paths in files:
             for side, path in zip(SIDES, paths, strict=True):
-                planes[side].append(np.asarray(decode_image(read_bytes(path), path)))
+                planes[side].append(read_image(path, Strict(path.parent)))
             pair = [planes[side][-1].shape for side in SIDES]
             _check_shapes(paths, pair)
             _check_shapes((paths[1], files[0][1]), (pair[1], planes["reference"][0].shape))

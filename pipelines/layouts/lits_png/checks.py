@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pipelines.checks.content import Emptiness, check_lesion
 from pipelines.checks.duplicates import Duplicates, digest
-from pipelines.files.png_check import JPEG_SUFFIXES, check_gaps, check_sizes, read_image, read_mask
+from pipelines.checks.slices import check_blank, check_gaps, check_sizes
+from pipelines.files.png import JPEG_SUFFIXES, read_image, read_mask
 from pipelines.findings import Findings
 from pipelines.layouts.lits_png.check_tables import check_tables
 from pipelines.layouts.lits_png.listing import file_name, find_tables, parse_name, places
@@ -47,8 +48,10 @@ def check(directory: Path, report: Findings) -> None:
 
 def _read_slice(report: Findings, files: dict[str, Path]) -> tuple:
     """Image file, digest and shape, None where unreadable; and target to whether its mask shows anything."""
-    image = read_image(report, files["image"]) if _is_png(files.get("image")) else None
-    masks = {kind: read_mask(report, files[kind]) for kind in _MASKS if _is_png(files.get(kind))}
+    image = read_image(files["image"], report) if _is_png(files.get("image")) else None
+    if image is not None:
+        check_blank(report, files["image"], image)
+    masks = {kind: read_mask(files[kind], report) for kind in _MASKS if _is_png(files.get(kind))}
     masks = {kind: mask for kind, mask in masks.items() if check_sizes(report, files[kind], mask, image)}
     if masks.keys() == set(_MASKS) and masks["liver"].shape == masks["lesion"].shape:
         check_lesion(report, files["lesion"], masks["liver"], masks["lesion"])

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipelines.errors import DataError
-from pipelines.files.png import read_bytes
 from pipelines.split import carve_validation, split_patients
 
 FOLDER = "dataset_6"  # unpacking makes one, and another inside it
@@ -206,5 +205,5 @@ def probe_note(tables: Path) -> list[str]:
     probe = tables / PROBE
     if not probe.exists():
         return []
-    same = (tables / TEST).exists() and read_bytes(probe) == read_bytes(tables / TEST)
+    same = (tables / TEST).exists() and probe.read_bytes() == (tables / TEST).read_bytes()
     return [f"{PROBE}: {'a copy' if same else 'not a copy'} of {TEST}, ignored"]

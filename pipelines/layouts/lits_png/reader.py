@@ -7,7 +7,8 @@ import numpy as np
 
 from pipelines.case import SPLITS, Case, Source
 from pipelines.errors import DataError
-from pipelines.files.png import decode_image, decode_mask, read_bytes
+from pipelines.files.png import read_image, read_mask
+from pipelines.findings import Strict
 from pipelines.fingerprint import fingerprint
 from pipelines.layouts.lits_png.listing import (
     ALL,
@@ -57,6 +58,7 @@ class LitsPng(Source):
 
     def __init__(self, directory: str | Path):
         directory, tables = find_tables(Path(directory))
+        self._findings = Strict(directory)
         self._folder, slices = find_slices(directory)
         self._files = {files["image"][:-4]: files for files in slices.values()}
         studies: dict[int, dict[int, str]] = {}  # by number, slices too
@@ -104,10 +106,10 @@ class LitsPng(Source):
             KeyError: there is no such slice.
         """
         paths = {kind: self._folder / file for kind, file in self._files[name].items()}
-        image = np.asarray(decode_image(read_bytes(paths["image"]), paths["image"]))
+        image = read_image(paths["image"], self._findings)
         masks = {}
         for target in self.targets:
-            masks[target] = np.asarray(decode_mask(read_bytes(paths[target]), paths[target])) != 0
+            masks[target] = read_mask(paths[target], self._findings)
             if masks[target].shape != image.shape:
                 sizes = "{1}x{0} against {3}x{2}".format(*masks[target].shape, *image.shape)
                 raise DataError(f"{paths[target]}: width and height differ from its image's, {sizes}; copy both again")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pipelines.checks.content import Emptiness
 from pipelines.checks.duplicates import Duplicates, digest
-from pipelines.files.png_check import JPEG_SUFFIXES, check_gaps, check_sizes, read_image, read_mask
+from pipelines.checks.slices import check_blank, check_gaps, check_sizes
+from pipelines.files.png import JPEG_SUFFIXES, read_image, read_mask
 from pipelines.findings import Findings
 from pipelines.index import assign_parts, read_index
 from pipelines.natural import natural
@@ -49,9 +50,10 @@ def _check_case(report, case, slices, images, masks, parts, duplicates, emptines
     digests, shown = [], []
     for name in slices:
         report.count("slices")
-        image = read_image(report, images[name]) if name in images and _is_png(images[name]) else None
-        mask = read_mask(report, masks[name]) if name in masks and _is_png(masks[name]) else None
+        image = read_image(images[name], report) if name in images and _is_png(images[name]) else None
+        mask = read_mask(masks[name], report) if name in masks and _is_png(masks[name]) else None
         if image is not None:
+            check_blank(report, images[name], image)
             sizes[image.shape] += 1
             digests.append((images[name], digest(image)))
         if mask is not None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.case import Case, Source
+from pipelines.checks.slices import check_sizes
 from pipelines.errors import DataError
-from pipelines.files.png import decode_image, decode_mask, read_bytes
+from pipelines.files.png import read_image, read_mask
 from pipelines.findings import Strict
 from pipelines.fingerprint import fingerprint
 from pipelines.index import NAME, assign_parts, read_index
@@ -54,7 +55,7 @@ class PairedFolder(Source):
         self.targets, self._size = (target,), size
         self._root = Path(directory)
         self._files = _pairs(self._root)
-        findings = Strict(self._root)
+        self._findings = findings = Strict(self._root)
         ids = sorted(self._files, key=natural)
         found, patients_note = find_patients(ids, patient_pattern)
         index = read_index(self._root, found, findings, keys=("id",))
@@ -104,15 +105,11 @@ class PairedFolder(Source):
 
     def _read_pair(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         image_path, mask_path = self._files[name]
-        image = decode_image(read_bytes(image_path), image_path)
-        mask = decode_mask(read_bytes(mask_path), mask_path)
-        if image.size != mask.size:
-            sizes = "{}x{} against {}x{}".format(*mask.size, *image.size)
-            raise DataError(f"{mask_path}: width and height differ from its image's, {sizes}; export the pair again")
-        if image.size != (self._size, self._size):
+        image, mask = read_image(image_path, self._findings), read_mask(mask_path, self._findings)
+        check_sizes(self._findings, mask_path, mask, image)
+        if image.shape != (self._size, self._size):
             self._resized.add(name)
-        images, masks = np.asarray(image)[None], np.asarray(mask)[None] != 0
-        return resize_images(images, self._size, outside=0)[0], resize_masks(masks, self._size)[0]
+        return resize_images(image[None], self._size, outside=0)[0], resize_masks(mask[None], self._size)[0]
 
 
 def _pairs(directory: Path) -> dict[str, tuple[Path, Path]]:

@@ -48,7 +48,7 @@ DEFECTS = {
     "JPEG mask": (to_jpeg(MASK), error("mask-jpeg", MASK.replace("png", "jpg"))),
     "JPEG mask called PNG": (jpeg(MASK), error("mask-jpeg", MASK)),
     "JPEG image": (to_jpeg(IMAGE), error("image-jpeg", IMAGE.replace("png", "jpg"))),
-    "coloured": (
+    "colored": (
         repaint(IMAGE, lambda pixels: np.stack([pixels, pixels // 2, pixels], -1)),
         error("image-mode", IMAGE),
     ),
