@@ -1,4 +1,4 @@
-"""CAFCT-Net for liver tumour segmentation in CT, in Keras 3: JAX by default, the same on TensorFlow and PyTorch.
+"""CAFCT-Net for liver tumour segmentation in CT, in Keras 3 on JAX, TensorFlow or PyTorch.
 
     import cafct_keras
 
@@ -6,30 +6,24 @@
     model = cafct_keras.load_model("runs/liver")
     probability = model.predict(images)  # float32 (N, H, W, classes) in [0, 1]
 
-Importing it loads neither TensorFlow (unless that is the backend) nor matplotlib.
+Importing the package chooses the Keras backend (JAX unless configured otherwise) and nothing more: Keras itself, and
+everything named here, is imported on first use. `import cafct_keras.models` registers all classes with Keras, which
+`keras.saving.load_model` needs; `cafct_keras.load_model` does so by itself.
 """
 
 import importlib
+import typing
 
-from cafct_keras.runtime import backend as _backend
-from cafct_keras.runtime import memory_pages as _memory_pages
+from cafct_keras.runtime import startup as _startup
 
-# Both before Keras is imported, which takes seconds and looks at the environment once.
-_memory_pages.restart_command_line()
-_backend.choose()
+_startup.prepare()
 
-from cafct_keras import layers, losses, metrics, models, optimizers  # noqa: E402
-from cafct_keras.models import CAFCTNet, create_model, list_models  # noqa: E402
-from cafct_keras.runs import load_model  # noqa: E402
+if typing.TYPE_CHECKING:
+    from cafct_keras import evaluation, layers, losses, metrics, models, optimizers
+    from cafct_keras.models import CAFCTNet, create_model, list_models
+    from cafct_keras.runs import load_model
 
 __version__ = "0.1.0"
-
-
-def __getattr__(name):
-    if name == "evaluation":  # brings SciPy along, which nobody else waits for
-        return importlib.import_module("cafct_keras.evaluation")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
 
 __all__ = [
     "CAFCTNet",
@@ -44,3 +38,23 @@ __all__ = [
     "models",
     "optimizers",
 ]
+
+_MODULES = ("evaluation", "layers", "losses", "metrics", "models", "optimizers")
+_MODULE_OF = {
+    "CAFCTNet": "cafct_keras.models",
+    "create_model": "cafct_keras.models",
+    "list_models": "cafct_keras.models",
+    "load_model": "cafct_keras.runs",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return importlib.import_module(f"cafct_keras.{name}")
+    if name in _MODULE_OF:
+        return getattr(importlib.import_module(_MODULE_OF[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,13 +1,13 @@
-"""Errors that a user can mend."""
+"""Errors that a user can fix."""
 
 
 class UserError(ValueError):
-    """A mistake in what was asked for.
+    """A mistake in the arguments or files given.
 
-    The message is one line: the file or option, what is wrong with it, and what mends it.
+    The message is one line: the file or argument, what is wrong with it, and how to fix it.
 
     Attributes:
-        exit_code: of the command line.
+        exit_code: exit code of the command line.
     """
 
     exit_code = 1

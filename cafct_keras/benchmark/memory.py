@@ -1,20 +1,19 @@
 """Peak memory."""
 
 import pathlib
-import resource
 import sys
 
 import keras
 
 
-def peak_memory():
-    """Bytes: the accelerator's peak where it reports one, else the process's."""
+def peak_memory() -> int:
+    """Peak memory in bytes: the accelerator's if it reports one, else the process's; 0 if the system reports none."""
     if keras.backend.backend() == "jax":
         import jax
 
-        statistics_ = jax.local_devices()[0].memory_stats()
-        if statistics_:
-            return statistics_["peak_bytes_in_use"]
+        allocator = jax.local_devices()[0].memory_stats()
+        if allocator:
+            return allocator["peak_bytes_in_use"]
     if keras.backend.backend() == "torch":
         import torch
 
@@ -23,10 +22,14 @@ def peak_memory():
     return process_peak_memory()
 
 
-def process_peak_memory():
-    """Bytes: the most memory that this process has had resident."""
+def process_peak_memory() -> int:
+    """Largest resident memory of this process so far, in bytes; 0 on Windows, where Python does not report it."""
     if sys.platform == "linux":
-        # What getrusage says there begins with the peak of the program that started this one.
+        # getrusage includes the peak of the program that started this one.
         return 1024 * int(pathlib.Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
-    # Bytes on macOS, kilobytes elsewhere.
+    try:
+        import resource
+    except ImportError:
+        return 0
+    # Bytes on macOS, kilobytes on other systems.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -1,10 +1,10 @@
 """Persistent compilation cache."""
 
+import keras
 
-def cache_compilations():
-    """Keeps what XLA compiles for JAX in the user's cache folder: the second start of a run skips most of it."""
-    import keras
 
+def cache_compilations() -> None:
+    """Keeps what XLA compiles for JAX in the user's cache folder, so that later runs skip most of the compiling."""
     if keras.backend.backend() != "jax":
         return
     import jax

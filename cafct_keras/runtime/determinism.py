@@ -2,14 +2,14 @@
 
 import os
 
+import keras
 
-def make_deterministic():
-    """Keeps GPUs from adding up in whatever order comes first, at some cost of speed. CPUs are deterministic as it is.
 
-    Under JAX it counts from the first computation on: call it before.
+def make_deterministic() -> None:
+    """Makes GPU results reproducible to the bit, at some cost of speed. CPU results always are.
+
+    Under JAX, call it before the first computation.
     """
-    import keras
-
     backend = keras.backend.backend()
     if backend == "jax":
         flags = os.environ.get("XLA_FLAGS", "")

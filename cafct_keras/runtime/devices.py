@@ -1,15 +1,16 @@
-"""What a run ran on: versions, backend, devices."""
+"""Devices, backend and versions that a program runs on."""
 
 import os
 import subprocess
+from typing import Any
 
 import keras
 
 from cafct_keras.runtime.versions import versions
 
 
-def devices():
-    """The backend's devices in words, the one that is used first."""
+def devices() -> list[str]:
+    """Names of the backend's devices, the default one first."""
     backend = keras.backend.backend()
     if backend == "jax":
         import jax
@@ -27,34 +28,34 @@ def devices():
     return [f"{name}, {os.cpu_count()} cores" if name.lower().startswith("cpu") else name for name in found]
 
 
-def environment():
-    """Versions, backend and devices, as reports carry them."""
+def environment() -> dict[str, Any]:
+    """Backend, devices and versions, as reports and run cards record them."""
     return {"backend": keras.backend.backend(), "devices": devices(), "versions": versions()}
 
 
-def unused_gpu():
-    """One line of advice where the machine has an NVIDIA GPU that the backend does not see; None where all is well."""
+def unused_gpu() -> str | None:
+    """One line of advice if the machine has an NVIDIA GPU that the backend does not see, else None."""
     names = _nvidia_gpus()
     if not names or any("cpu" not in device.lower() for device in devices()):
         return None
     backend = keras.backend.backend()
     if backend != "jax":
-        return f"{names[0]} is there, but {backend} sees no GPU; install its CUDA build"
+        return f"{backend} does not see the {names[0]}; install its CUDA build"
     extra = "cuda12" if (_cuda_version() or 13) < 13 else "cuda13"
-    return f'{names[0]} is there, but JAX sees no GPU; run: pip install "cafct-keras[{extra}]"'
+    return f'JAX does not see the {names[0]}; run: pip install "cafct-keras[{extra}]"'
 
 
-def _nvidia_gpus():
+def _nvidia_gpus() -> list[str]:
     return _nvidia_smi("--query-gpu=name", "--format=csv,noheader").splitlines()
 
 
-def _cuda_version():
-    """Major version of CUDA that the driver supports, or None."""
+def _cuda_version() -> int | None:
+    """Major version of CUDA that the driver supports."""
     _, found, rest = _nvidia_smi().partition("CUDA Version: ")
     return int(rest.split(".")[0]) if found and rest[:1].isdigit() else None
 
 
-def _nvidia_smi(*arguments):
+def _nvidia_smi(*arguments: str) -> str:
     try:
         return subprocess.run(["nvidia-smi", *arguments], capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):

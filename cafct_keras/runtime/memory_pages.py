@@ -1,24 +1,25 @@
-"""Huge pages for the command line's memory on Linux."""
+"""Huge memory pages for the command line on Linux."""
 
 import os
 import pathlib
 import platform
 import sys
 
+from cafct_keras.runtime.command_line import is_command_line
+
 SETTING = "glibc.malloc.hugetlb"
 FIRST_GLIBC = (2, 35)
-COMMAND = "cafct-keras"
 KERNEL_MODE = pathlib.Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
-def restart_command_line():
-    """Starts `cafct-keras` anew with huge pages for what it allocates, where Linux leaves that to the program.
+def restart_command_line() -> None:
+    """Restarts `cafct-keras` with huge pages for its heap, where Linux leaves the choice to the program.
 
-    XLA takes gigabytes anew for every step on a CPU, and the kernel hands them out zeroed, 4 KB at a time, which takes
-    up to a quarter of the step; 2 MB at a time it does not show. glibc reads its setting when a program starts, and
-    never again, hence the new start. What the user set stays, and so does a program that only imports this package.
+    On a CPU, XLA allocates gigabytes for every step. The kernel zeroes them in pages of 4 KB, which takes up to a
+    quarter of the step; with pages of 2 MB the cost disappears. glibc reads the setting only when a process starts,
+    hence the restart. A value set by the user is kept, and a program that merely imports this package is not restarted.
     """
-    if pathlib.Path(sys.argv[0]).name != COMMAND:
+    if not is_command_line():
         return
     settings = os.environ.get("GLIBC_TUNABLES", "")
     if SETTING in settings or not _left_to_the_program():
@@ -27,7 +28,7 @@ def restart_command_line():
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
-def _left_to_the_program():
+def _left_to_the_program() -> bool:
     library, version = platform.libc_ver()
     if library != "glibc" or tuple(map(int, version.split(".")[:2])) < FIRST_GLIBC:
         return False

@@ -1,3 +1,3 @@
-"""Precisions that networks are made for: Keras dtype policies."""
+"""Supported precisions: Keras dtype policies."""
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")

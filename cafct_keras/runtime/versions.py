@@ -1,4 +1,4 @@
-"""Versions of whatever has a say in the numbers. Imports none of it."""
+"""Versions of the packages that influence results. Imports none of them."""
 
 import platform
 from importlib import metadata
@@ -7,7 +7,7 @@ PACKAGES = ("cafct-keras", "keras", "jax", "jaxlib", "tensorflow-cpu", "tensorfl
 
 
 def versions() -> dict[str, str]:
-    """Version of Python and of every such package, installed ones only."""
+    """Versions of Python and of each of these packages that is installed."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:

@@ -1,0 +1,55 @@
+"""Help and version come at once: without importing Keras or what it brings along."""
+
+import subprocess
+import sys
+
+from tests.cli import fails, run
+
+COMMANDS = {
+    "fit",
+    "evaluate",
+    "score",
+    "export",
+    "reproduce",
+    "benchmark",
+    "data verify",
+    "data describe",
+    "data prepare",
+    "data phantom",
+    "import-weights",
+    "info",
+}
+PROBE = """
+import contextlib, io, sys
+from cafct_keras.cli import main
+for call in sys.argv[1:]:
+    sys.argv = ["cafct-keras", *call.split()]
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
+        main()
+    assert out.getvalue(), call
+print(*sorted({"keras", "jax", "tensorflow", "torch", "matplotlib", "numpy"} & set(sys.modules)))
+"""
+
+
+def test_help_and_version_import_no_keras():
+    calls = ["--help", "--version", "data --help", *(f"{command} --help" for command in sorted(COMMANDS))]
+    done = subprocess.run([sys.executable, "-c", PROBE, *calls], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_every_command_is_listed_and_described():
+    listed = run("--help").out.partition("Commands:")[2]
+    for command in COMMANDS:
+        first, _, second = command.partition(" ")
+        assert first in listed
+        if second:
+            assert second in run(first, "--help").out
+    assert "compare" not in listed
+
+
+def test_compare_is_still_understood():
+    assert run("compare", "--help").out.partition("\n")[2] == run("reproduce", "--help").out.partition("\n")[2]
+
+
+def test_unknown_command():
+    assert "No such command 'train'" in fails("train", code=2)

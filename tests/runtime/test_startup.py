@@ -1,0 +1,75 @@
+"""What `import cafct_keras` decides, and what it refuses."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from cafct_keras.runtime import startup
+
+
+def python(*arguments, **variables):
+    environ = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"} | variables
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environ)
+
+
+def test_import_loads_no_keras():
+    done = python("-c", "import sys, cafct_keras; print([m for m in ('keras', 'numpy') if m in sys.modules])")
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names_are_found():
+    code = "import cafct_keras; print(all(hasattr(cafct_keras, name) for name in dir(cafct_keras)))"
+    assert python("-c", code, KERAS_BACKEND="jax").stdout.strip() == "True"
+
+
+def test_keras_that_was_imported_first_is_followed(tmp_path):
+    code = "import os, keras, cafct_keras; print(keras.backend.backend(), os.environ['KERAS_BACKEND'])"
+    (tmp_path / "keras.json").write_text(json.dumps({"backend": "torch"}))
+    done = python("-c", f"import os; os.environ['KERAS_BACKEND'] = ''; {code}", KERAS_HOME=str(tmp_path))
+    assert done.stdout.split() == ["torch", "torch"], done.stderr
+    assert "warn" not in done.stderr.lower()
+
+
+def test_keras_that_was_imported_first_with_another_backend_is_told(tmp_path):
+    code = (
+        "import os, keras; os.environ['KERAS_BACKEND'] = 'jax'; import cafct_keras; "
+        "print(keras.backend.backend(), os.environ['KERAS_BACKEND'])"
+    )
+    done = python("-c", code, KERAS_BACKEND="torch", KERAS_HOME=str(tmp_path))
+    assert done.stdout.split() == ["torch", "torch"], done.stderr
+    assert "Keras was imported first and runs on torch; import cafct_keras before keras to run on jax" in done.stderr
+
+
+def test_keras_json_that_keras_cannot_read(tmp_path):
+    (tmp_path / "keras.json").write_text("[]")
+    library = python("-c", "import cafct_keras", KERAS_HOME=str(tmp_path))
+    assert library.stderr.splitlines()[-1].startswith(f"cafct_keras.errors.UserError: {tmp_path / 'keras.json'}: not a")
+    code = "import sys; sys.argv = ['cafct-keras', 'info']; from cafct_keras.cli import main; main()"
+    program = python("-c", code, KERAS_HOME=str(tmp_path), GLIBC_TUNABLES="glibc.malloc.hugetlb=0")
+    assert program.returncode == 1
+    assert program.stderr.startswith(f"cafct-keras: {tmp_path / 'keras.json'}: not a JSON object")
+    assert len(program.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["pipelines/__init__.py", "pipelines/data.csv", "pipelines.py"])
+def test_pipelines_that_hide_ours_are_named(tmp_path, name):
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.touch()
+    script = tmp_path / "mine.py"
+    script.write_text("import cafct_keras\nfrom pipelines import open_source")
+    hidden = python(script)
+    if hidden.returncode:  # a folder without __init__.py hides an editable installation only
+        hiding = file if file.suffix == ".py" and file.parent == tmp_path else file.parent
+        message = f"ImportError: {hiding}: hides the package `pipelines` of cafct-keras; rename it or run python -P"
+        assert hidden.stderr.splitlines()[-1] == message
+    else:
+        assert name == "pipelines/data.csv"
+    assert python("-P", script).returncode == 0
+
+
+def test_startup_finds_this_distribution():
+    startup.check_pipelines()
