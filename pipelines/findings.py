@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipelines.errors import DataError
-from pipelines.natural import natural
+from pipelines.natural import natural_sort_key
 
 SEVERITIES = ("error", "warning", "note")  # in the order in which they are shown
 
@@ -119,7 +119,7 @@ class Report(Findings):
         """All findings without repetitions, errors first, then by code, file and message."""
         return sorted(
             dict.fromkeys(self.findings),
-            key=lambda one: (SEVERITIES.index(one.severity), one.code, natural(one.file), one.message),
+            key=lambda one: (SEVERITIES.index(one.severity), one.code, natural_sort_key(one.file), one.message),
         )
 
 
@@ -147,7 +147,9 @@ class Strict(Findings):
     def notes(self) -> list[str]:
         """One line per message, with the files that it is about."""
         with self._lock:
-            return [f"{message} ({listed(sorted(files, key=natural))})" for message, files in self._files.items()]
+            return [
+                f"{message} ({listed(sorted(files, key=natural_sort_key))})" for message, files in self._files.items()
+            ]
 
 
 def listed(values: Iterable[object], most: int = 6) -> str:

@@ -1,16 +1,20 @@
-"""The order in which people count."""
+"""Natural order of names: slice 9 before slice 10."""
 
 import itertools
 import re
 from collections.abc import Sequence
 
+from natsort import natsort_keygen
 
-def natural(name: str) -> tuple[list[str | int], str]:
-    """Sorting key under which slice 9 comes before slice 10."""
-    return [int(piece) if piece.isdecimal() else piece for piece in re.split(r"(\d+)", name)], name
+_key = natsort_keygen()
 
 
-def consecutive(names: Sequence[str]) -> bool:
-    """Whether the names end in numbers that rise one by one, as those of neighbouring slices do."""
-    numbers = [re.search(r"(\d+)[^\d]*$", name) for name in names]
-    return all(numbers) and all(int(b[1]) - int(a[1]) == 1 for a, b in itertools.pairwise(numbers))
+def natural_sort_key(name: str) -> tuple[object, str]:
+    """Sorting key for natural order; names that differ in leading zeros only stand in the order of their characters."""
+    return _key(name), name
+
+
+def are_consecutive(names: Sequence[str]) -> bool:
+    """Whether the names end in numbers that rise by one, as those of neighboring slices do."""
+    numbers = [int(match[1]) for name in names if (match := re.search(r"(\d+)[^\d]*$", name))]
+    return len(numbers) == len(names) and all(b - a == 1 for a, b in itertools.pairwise(numbers))

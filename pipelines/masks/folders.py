@@ -12,7 +12,7 @@ from pipelines.files.png import read_image
 from pipelines.findings import Strict
 from pipelines.geometry import Frame, same_place
 from pipelines.masks.labels import MaskLabels
-from pipelines.natural import consecutive, natural
+from pipelines.natural import are_consecutive, natural_sort_key
 from pipelines.patients import find_patients
 
 SIDES = ("prediction", "reference")
@@ -76,7 +76,7 @@ class MaskFolders:
         self._labels, self._spacing = labels, spacing
         self._folders = dict(zip(SIDES, map(Path, (prediction, reference)), strict=True))
         listed = {side: _listed(folder) for side, folder in self._folders.items()}
-        stems = sorted({stem for files in listed.values() for stem in files}, key=natural)
+        stems = sorted({stem for files in listed.values() for stem in files}, key=natural_sort_key)
         wrong = {stem: problem for stem in stems if (problem := self._problem(stem, listed))}
         kinds = {_kind(listed["reference"][stem][0]): stem for stem in stems if stem not in wrong}
         if len(kinds) > 1:
@@ -97,7 +97,7 @@ class MaskFolders:
         self.problems = {name: wrong[stem] for name in self.cases for stem in self._slices[name][::-1] if stem in wrong}
         # One for all, since no mean over volumes and loose slices has a meaning.
         groups = self._slices.values()
-        self._contiguous = self.kind == "NIfTI" or (max(map(len, groups)) > 1 and all(map(consecutive, groups)))
+        self._contiguous = self.kind == "NIfTI" or (max(map(len, groups)) > 1 and all(map(are_consecutive, groups)))
 
     def pair(self, name: str) -> MaskPair:
         """Reads a case.

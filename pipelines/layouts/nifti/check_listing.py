@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.findings import Findings
-from pipelines.natural import natural
+from pipelines.natural import natural_sort_key
 
 _LITS = re.compile(r"(volume|segmentation)-(\d+)\.nii(?:\.gz)?")
 _MSD = re.compile(r"liver_(\d+)\.nii(?:\.gz)?")
@@ -44,7 +44,7 @@ def list_files(directory: Path, report: Findings) -> dict[str, Files]:
         report.error("forms-mixed", forms["ct"], "lies beside volume-N.nii of another form; part the two")
     lesions = any("lesion" in kinds for kinds in found.values())
     cases = {}
-    for name in sorted(found, key=natural):
+    for name in sorted(found, key=natural_sort_key):
         files = found[name]
         plain = not re.fullmatch(r"volume-\d+|liver_\d+", name)
         _check_pair(report, files, (("liver", "lesion") if lesions else ("liver",)) if plain else ("labels",))
@@ -97,7 +97,7 @@ def _check_description(directory: Path, report: Findings, cases: dict[str, Files
         return
     there = {file.name for files in cases.values() for file in files.all.values()}
     images = {files.image.name for files in cases.values() if files.image}
-    for name in sorted(listed - there, key=natural):  # warnings: the reader goes by the files
+    for name in sorted(listed - there, key=natural_sort_key):  # warnings: the reader goes by the files
         report.warning("row-without-file", path, f"{name} is listed, but not there; copy it here")
-    for name in sorted(images - named, key=natural):
+    for name in sorted(images - named, key=natural_sort_key):
         report.warning("file-without-row", path, f"{name} is there, but not listed; add it or delete the file")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.errors import DataError
-from pipelines.natural import natural
+from pipelines.natural import natural_sort_key
 
 _LITS = re.compile(r"(volume|segmentation)-(\d+)\.nii(?:\.gz)?")
 _MSD = re.compile(r"liver_(\d+)\.nii(?:\.gz)?")
@@ -67,7 +67,7 @@ def list_cases(directory: Path, labelled: bool) -> dict[str, CaseFiles]:
     if labelled:
         _check_pairs(files, "liver" if form == "ct" else "labels")
     cases = {}
-    for name in sorted((name for name in files if "image" in files[name]), key=natural):
+    for name in sorted((name for name in files if "image" in files[name]), key=natural_sort_key):
         image, *masks = (files[name].get(kind) for kind in ("image", "labels", "liver", "lesion"))
         kept = {
             kind: path for kind, path in zip(("labels", "liver", "lesion"), masks, strict=True) if path and labelled

@@ -10,7 +10,7 @@ from pipelines.checks.slices import check_blank, check_gaps, check_sizes
 from pipelines.files.png import JPEG_SUFFIXES, read_image, read_mask
 from pipelines.findings import Findings
 from pipelines.index import assign_parts, read_index
-from pipelines.natural import natural
+from pipelines.natural import natural_sort_key
 from pipelines.patients import find_patients
 
 
@@ -24,7 +24,7 @@ def check(directory: Path, report: Findings) -> None:
     for name, path in masks.items():
         if name not in images:
             report.error("mask-orphan", path, f"no images/{name}.png; add the image or delete the mask")
-    names = sorted(images.keys() | masks.keys(), key=natural)
+    names = sorted(images.keys() | masks.keys(), key=natural_sort_key)
     if not names:
         return
     guessed, _ = find_patients(names)

@@ -16,7 +16,7 @@ from pipelines.fingerprint import fingerprint
 from pipelines.index import NAME, assign_parts, read_index
 from pipelines.loading.read_ahead import map_ahead
 from pipelines.loading.resize import resize_images, resize_masks
-from pipelines.natural import consecutive, natural
+from pipelines.natural import are_consecutive, natural_sort_key
 from pipelines.patients import find_patients
 
 
@@ -56,7 +56,7 @@ class PairedFolder(Source):
         self._root = Path(directory)
         self._files = _pairs(self._root)
         self._findings = findings = Strict(self._root)
-        ids = sorted(self._files, key=natural)
+        ids = sorted(self._files, key=natural_sort_key)
         found, patients_note = find_patients(ids, patient_pattern)
         index = read_index(self._root, found, findings, keys=("id",))
         if patient_pattern is not None:
@@ -65,7 +65,10 @@ class PairedFolder(Source):
             patients_note = f"patients: by {NAME}"
         parts, split_note = assign_parts(index, findings)
         patients = index.patients
-        slices = sorted(((patients[name], name) for name in ids), key=lambda row: (natural(row[0]), natural(row[1])))
+        slices = sorted(
+            ((patients[name], name) for name in ids),
+            key=lambda row: (natural_sort_key(row[0]), natural_sort_key(row[1])),
+        )
         grouped = itertools.groupby(slices, key=lambda row: row[0])
         self._names = {patient: tuple(name for _, name in rows) for patient, rows in grouped}
         self.parts = {patient: parts[names[0]] for patient, names in self._names.items()}
@@ -91,7 +94,7 @@ class PairedFolder(Source):
             images=images,
             masks={self.targets[0]: masks},
             slice_names=names,
-            contiguous=consecutive(names),
+            contiguous=are_consecutive(names),
         )
 
     def cases(self, split: str | None = None) -> Iterator[Case]:
