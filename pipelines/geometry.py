@@ -1,9 +1,11 @@
 """Where a scan lies in the patient, and the way from a file's array to slices and back."""
 
 import dataclasses
+from types import ModuleType
 
 import numpy as np
-from nibabel import orientations
+
+from pipelines.optional import optional
 
 # Slices from the feet up, rows from the front to the back, columns from the patient's right to the left: the
 # radiologist's view of each slice, and the order of DICOM.
@@ -25,17 +27,17 @@ class Frame:
 
     def to_slices(self, array: np.ndarray) -> np.ndarray:
         """`(i, j, k)` to `(slices, H, W)` in canonical orientation: axes swapped and turned round, no value touched."""
-        return orientations.apply_orientation(array, self._transform())
+        return _orientations().apply_orientation(array, self._transform())
 
     def from_slices(self, slices: np.ndarray) -> np.ndarray:
         """`(slices, H, W)` back to the file's `(i, j, k)`: the exact inverse of `to_slices`."""
-        back = orientations.ornt_transform(orientations.axcodes2ornt(CANONICAL), self._orientation())
-        return orientations.apply_orientation(slices, back)
+        back = _orientations().ornt_transform(_orientations().axcodes2ornt(CANONICAL), self._orientation())
+        return _orientations().apply_orientation(slices, back)
 
     @property
     def slices_affine(self) -> np.ndarray:
         """`(4, 4)` float64, indices (slice, row, column) to millimetres, RAS+."""
-        return self.affine @ orientations.inv_ornt_aff(self._transform(), self.shape)
+        return self.affine @ _orientations().inv_ornt_aff(self._transform(), self.shape)
 
     @property
     def spacing(self) -> tuple[float, float, float]:
@@ -43,10 +45,10 @@ class Frame:
         return tuple(float(length) for length in np.linalg.norm(self.slices_affine[:3, :3], axis=0))
 
     def _orientation(self) -> np.ndarray:
-        return orientations.io_orientation(self.affine)
+        return _orientations().io_orientation(self.affine)
 
     def _transform(self) -> np.ndarray:
-        return orientations.ornt_transform(self._orientation(), orientations.axcodes2ornt(CANONICAL))
+        return _orientations().ornt_transform(self._orientation(), _orientations().axcodes2ornt(CANONICAL))
 
 
 def frame_of_stack(
@@ -81,3 +83,9 @@ def same_place(one: Frame, other: Frame) -> bool:
 def steps_of_one(frame: Frame) -> bool:
     """Whether every step is 1 mm along an axis of the patient in the file's order, as in a header nobody filled in."""
     return np.allclose(np.abs(frame.affine[:3, :3]), np.eye(3), rtol=0, atol=1e-4)
+
+
+def _orientations() -> ModuleType:
+    with optional("the orientation of a volume", extra="nifti"):
+        from nibabel import orientations
+    return orientations

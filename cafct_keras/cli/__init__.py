@@ -10,6 +10,7 @@ from cafct_keras.cli.errors import as_options
 from cafct_keras.cli.lazy import LazyGroup
 from cafct_keras.errors import UserError
 from pipelines.errors import DataError
+from pipelines.optional import MissingPackageError
 
 COMMANDS = ("fit", "evaluate", "score", "export", "reproduce", "benchmark", "data", "import-weights", "info")
 
@@ -45,7 +46,7 @@ def main():
         if debug:
             raise
         _fail(error.format_message(), code=2)
-    except (UserError, DataError) as error:
+    except (UserError, DataError, MissingPackageError) as error:
         if debug:
             raise
         _fail(str(error), code=getattr(error, "exit_code", 1))

@@ -26,6 +26,7 @@ from pipelines.errors import DataError
 from pipelines.loading.augmentation import Augmentation, augment
 from pipelines.loading.order import batch_indices, sample_keys, sampled_batch
 from pipelines.loading.slices import Slices, network_images
+from pipelines.optional import optional
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -219,7 +220,8 @@ def _wait_for_batches() -> None:
 @functools.cache
 def _import_tensorflow() -> ModuleType:
     """TensorFlow, kept off the GPU, whose memory it would otherwise take from the backend."""
-    import tensorflow as tf
+    with optional("the data stream"):
+        import tensorflow as tf
 
     if os.environ.get("KERAS_BACKEND") != "tensorflow":
         with contextlib.suppress(RuntimeError):  # it has been initialized already

@@ -5,26 +5,30 @@ from pathlib import Path
 from pipelines.case import Source
 from pipelines.findings import Findings
 from pipelines.layouts.dicom.listing import detect
+from pipelines.optional import optional
 
 __all__ = ["check", "detect", "open_source", "write"]
 
 
 def open_source(directory: Path) -> Source:
     """See `pipelines.layouts.Layout`."""
-    from pipelines.layouts.dicom.reader import Dicom
+    with optional("reading DICOM files", extra="dicom"):
+        from pipelines.layouts.dicom.reader import Dicom
 
     return Dicom(directory)
 
 
 def check(directory: Path, findings: Findings) -> None:
     """See `pipelines.layouts.Layout`."""
-    from pipelines.layouts.dicom import checks
+    with optional("reading DICOM files", extra="dicom"):
+        from pipelines.layouts.dicom import checks
 
     checks.check(directory, findings)
 
 
 def write(source: Source, directory: Path) -> None:
     """See `pipelines.layouts.dicom.writer.write_dicom`."""
-    from pipelines.layouts.dicom.writer import write_dicom
+    with optional("writing DICOM files", extra="dicom"):
+        from pipelines.layouts.dicom.writer import write_dicom
 
     write_dicom(source, directory)

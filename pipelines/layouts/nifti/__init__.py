@@ -5,26 +5,30 @@ from pathlib import Path
 from pipelines.case import Source
 from pipelines.findings import Findings
 from pipelines.layouts.nifti.listing import detect
+from pipelines.optional import optional
 
 __all__ = ["check", "detect", "open_source", "write"]
 
 
 def open_source(directory: Path) -> Source:
     """See `pipelines.layouts.Layout`."""
-    from pipelines.layouts.nifti.reader import Nifti
+    with optional("reading NIfTI files", extra="nifti"):
+        from pipelines.layouts.nifti.reader import Nifti
 
     return Nifti(directory)
 
 
 def check(directory: Path, findings: Findings) -> None:
     """See `pipelines.layouts.Layout`."""
-    from pipelines.layouts.nifti import checks
+    with optional("reading NIfTI files", extra="nifti"):
+        from pipelines.layouts.nifti import checks
 
     checks.check(directory, findings)
 
 
 def write(source: Source, directory: Path, *, form: str = "nifti") -> None:
     """See `pipelines.layouts.nifti.writer.write_nifti`."""
-    from pipelines.layouts.nifti.writer import write_nifti
+    with optional("writing NIfTI files", extra="nifti"):
+        from pipelines.layouts.nifti.writer import write_nifti
 
     write_nifti(source, directory, form=form)

@@ -1,0 +1,61 @@
+"""Packages that only some users need: what works without them, and what is said where they are missing."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+OPTIONAL = (
+    "nibabel",
+    "pydicom",
+    "highdicom",
+    "nrrd",
+    "gdcm",
+    "jinja2",
+    "markupsafe",
+    "contourpy",
+    "safetensors",
+    "torch",
+)
+SMALL = ("--cases", 6, "--slices", 2, "--size", 32)
+
+
+def call(*arguments, without=OPTIONAL):
+    """Runs `cafct-keras ARGUMENTS` where some packages cannot be imported."""
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({without})); sys.argv = ['cafct-keras', *sys.argv[1:]]; "
+        "from cafct_keras.cli import main; main()"
+    )
+    environ = {**os.environ, "GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"}
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, env=environ
+    )
+
+
+@pytest.mark.parametrize(("layout", "package"), [("nifti", "nibabel"), ("dicom", "highdicom")])
+def test_a_layout_names_its_extra(layout, package, tmp_path):
+    done = call("data", "phantom", "--layout", layout, *SMALL, "--out", tmp_path / "x")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"cafct-keras: writing {layout.upper().replace('NIFTI', 'NIfTI')} files needs the package {package}; "
+        f'run: pip install "cafct-keras[{layout}]"'
+    ]
+    assert not (tmp_path / "x").exists()
+
+
+def test_other_layouts_need_none_of_them(tmp_path):
+    made = call("data", "phantom", "--layout", "paired", *SMALL, "--out", tmp_path / "x")
+    assert made.returncode == 0, made.stderr
+    described = call("data", "describe", tmp_path / "x")
+    assert described.returncode == 0, described.stderr
+
+
+def test_a_stream_names_tensorflow(tmp_path):
+    folder = tmp_path / "x"
+    made = call("data", "phantom", "--layout", "paired", *SMALL, "--out", folder)
+    assert made.returncode == 0, made.stderr
+    done = call("benchmark", "data", "--data", folder, "--size", 32, without=("tensorflow",))
+    assert done.stderr.splitlines()[-1] == (
+        "cafct-keras: the data stream needs the package tensorflow; run: pip install tensorflow"
+    )
