@@ -5,11 +5,9 @@ from pathlib import Path
 from pipelines.case import Source
 from pipelines.errors import DataError
 from pipelines.findings import Findings
+from pipelines.layouts.paired_folder.listing import detect
 
-
-def detect(directory: Path) -> bool:
-    """Whether a folder has `images/` or `masks/`."""
-    return any((Path(directory) / kind).is_dir() for kind in ("images", "masks"))
+__all__ = ["check", "detect", "open_source", "write"]
 
 
 def open_source(directory: Path, *, target: str, size: int, patient_pattern: str | None) -> Source:
@@ -17,7 +15,7 @@ def open_source(directory: Path, *, target: str, size: int, patient_pattern: str
     from pipelines.layouts.paired_folder.reader import PairedFolder
 
     if target == "both":
-        raise DataError(f"{directory}: one folder has masks of one target; give `target` liver or `target` lesion")
+        raise DataError(f"`target` both: {directory} has masks of one target; give liver or lesion")
     return PairedFolder(directory, target=target, size=size, patient_pattern=patient_pattern)
 
 

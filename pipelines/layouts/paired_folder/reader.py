@@ -1,4 +1,4 @@
-"""Folders of PNG slices with one mask a slice: `images/ID.png`, `masks/ID.png`, perhaps `index.csv`."""
+"""Reader of paired folders."""
 
 import dataclasses
 import itertools
@@ -11,9 +11,10 @@ from pipelines.case import Case, Source
 from pipelines.checks.slices import check_sizes
 from pipelines.errors import DataError
 from pipelines.files.png import read_image, read_mask
-from pipelines.findings import Strict
+from pipelines.findings import Findings, Strict
 from pipelines.fingerprint import fingerprint
 from pipelines.index import NAME, assign_parts, read_index
+from pipelines.layouts.paired_folder.listing import is_png, list_pairs
 from pipelines.loading.read_ahead import map_ahead
 from pipelines.loading.resize import resize_images, resize_masks
 from pipelines.natural import are_consecutive, natural_sort_key
@@ -21,124 +22,118 @@ from pipelines.patients import find_patients
 
 
 class PairedFolder(Source):
-    """Reads `images/ID.png` and `masks/ID.png`, one case for each patient.
+    """Reads `images/ID.png` and `masks/ID.png`, one case per patient.
 
-    With an `index.csv` (columns `id`, `patient`, `split`; the last two may be missing) its split is the split;
-    where it has no validation part, that is carved out of the training patients. Otherwise patients are split
-    70:15:15 by a hash of their names. Construction lists files and reads the index; pixels are read, and checked, one
-    patient at a time.
+    `index.csv` (columns `id`, `patient`, `split`; the last two are optional) gives the split; if it has no validation
+    part, one is carved out of the training patients. Without it, patients are split 70:15:15 by a hash of their names.
+    The constructor lists files and reads the index; pixels are read, and checked, one patient at a time.
 
     Args:
-        directory: the folder that holds `images/` and `masks/`.
+        directory: the folder with `images/` and `masks/`.
         target: what the masks show, `"liver"` or `"lesion"`.
-        size: height and width in pixels that every slice is resized to: images bilinear with anti-aliasing,
-            masks to the nearest pixel centre, both padded to a square first. Slices of that size stay as they are.
+        size: height and width in pixels that every slice is resized to, see `resize_images` and `resize_masks`.
         patient_pattern: regular expression searched for in each ID; its first group is the patient.
+        findings: takes what is wrong; None to raise the first error.
 
     Raises:
-        DataError: something is missing, unpaired, unreadable or ambiguous; one line with the file and the mend.
+        DataError: something is missing, unpaired, unreadable or ambiguous, and `findings` is None.
 
     Attributes:
         layout: `"paired_folder"`.
         intensity: `"grey"`.
         targets: `(target,)`.
+        notes: how patients were identified, where the split comes from, and how many of the slices read were resized.
+        slice_names: patient to the IDs of its slices, in natural order.
     """
 
     layout = "paired_folder"
     intensity = "grey"
 
-    def __init__(self, directory: str | Path, *, target: str, size: int = 256, patient_pattern: str | None = None):
+    def __init__(
+        self,
+        directory: str | Path,
+        *,
+        target: str = "lesion",
+        size: int = 256,
+        patient_pattern: str | None = None,
+        findings: Findings | None = None,
+    ) -> None:
         if target not in ("liver", "lesion"):
-            raise DataError(f"target {target}: the masks of one folder show one target; give liver or lesion")
+            raise DataError(f"`target` {target}: the masks of one folder show one target; give liver or lesion")
         if size < 1:
-            raise DataError(f"size {size}: give a size of one pixel or more")
+            raise DataError(f"`size` {size}: give a size of one pixel or more")
         self.targets, self._size = (target,), size
-        self._root = Path(directory)
-        self._files = _pairs(self._root)
-        self._findings = findings = Strict(self._root)
-        ids = sorted(self._files, key=natural_sort_key)
-        found, patients_note = find_patients(ids, patient_pattern)
-        index = read_index(self._root, found, findings, keys=("id",))
+        self._root, self._findings = Path(directory), findings or Strict(directory)
+        self._files = list_pairs(self._root, self._findings)
+        guessed, patients_note = find_patients(list(self._files), patient_pattern)
+        index = read_index(self._root, guessed, self._findings, keys=("id",))
         if patient_pattern is not None:
-            index = dataclasses.replace(index, patients=found)
+            index = dataclasses.replace(index, patients=guessed)
         elif "patient" in index.columns:
             patients_note = f"patients: by {NAME}"
-        parts, split_note = assign_parts(index, findings)
-        patients = index.patients
-        slices = sorted(
-            ((patients[name], name) for name in ids),
-            key=lambda row: (natural_sort_key(row[0]), natural_sort_key(row[1])),
+        parts, split_note = assign_parts(index, self._findings)
+        by_patient = sorted(
+            self._files, key=lambda name: (natural_sort_key(index.patients[name]), natural_sort_key(name))
         )
-        grouped = itertools.groupby(slices, key=lambda row: row[0])
-        self._names = {patient: tuple(name for _, name in rows) for patient, rows in grouped}
-        self.parts = {patient: parts[names[0]] for patient, names in self._names.items()}
+        grouped = itertools.groupby(by_patient, key=index.patients.__getitem__)
+        self.slice_names = {patient: tuple(names) for patient, names in grouped}
+        self.parts = {patient: parts[names[0]] for patient, names in self.slice_names.items()}
         self._index = index.path
-        self._notes = [patients_note, split_note]
+        self.notes = [patients_note, split_note]
         self._resized: set[str] = set()
 
-    @property
-    def notes(self) -> list[str]:
-        """How patients were told apart, where the split comes from, and of what was read so far, what was resized."""
-        resized = f"size: {len(self._resized)} of {len(self._files)} slices resized to {self._size}x{self._size}"
-        return [*self._notes, resized] if self._resized else self._notes
+    def read_slice(self, name: str) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Reads one slice and its mask at their own size; safe to call from several threads.
+
+        Args:
+            name: one of `slice_names`.
+
+        Returns:
+            `(H, W)` uint8 and `(H, W)` bool; None for what could not be read, which `findings` took.
+        """
+        files = {kind: path for kind, path in self._files[name].items() if is_png(path)}
+        image = read_image(files["image"], self._findings) if "image" in files else None
+        mask = read_mask(files["mask"], self._findings) if "mask" in files else None
+        return image, mask if check_sizes(
+            self._findings, self._files[name].get("mask", self._root), mask, image
+        ) else None
+
+    def path(self, name: str) -> Path:
+        """The image file of a slice, or its mask where there is no image."""
+        return next(iter(self._files[name].values()))
 
     def case(self, name: str) -> Case:
-        """Reads the slices of one patient, in the numeric order of their IDs."""
-        names = self._names[name]
-        pairs = [self._read_pair(slice_name) for slice_name in names]
-        images, masks = (np.stack(planes) for planes in zip(*pairs, strict=True))
+        """Reads the slices of one patient, in natural order of their IDs.
+
+        Raises:
+            DataError: a file cannot be read, or a mask and its image differ in size.
+        """
+        images, masks = [], []
+        for slice_name in self.slice_names[name]:
+            image, mask = self.read_slice(slice_name)
+            if image is not None and mask is not None:
+                if image.shape != (self._size, self._size):
+                    self._resized.add(slice_name)
+                images.append(resize_images(image[None], self._size, outside=0))
+                masks.append(resize_masks(mask[None], self._size))
+        if self._resized:
+            count = f"{len(self._resized)} of {len(self._files)}"
+            self.notes[2:] = [f"size: {count} slices resized to {self._size}x{self._size}"]
         return Case(
             name=name,
             patient=name,
             split=self.parts[name],
-            images=images,
-            masks={self.targets[0]: masks},
-            slice_names=names,
-            contiguous=are_consecutive(names),
+            images=np.concatenate(images),
+            masks={self.targets[0]: np.concatenate(masks)},
+            slice_names=self.slice_names[name],
+            contiguous=are_consecutive(self.slice_names[name]),
         )
 
     def cases(self, split: str | None = None) -> Iterator[Case]:
-        """Yields the patients, all or those of one part, reading ahead on all cores."""
+        """Yields the cases of all patients, or of those in one part of the split, reading ahead on all cores."""
         return map_ahead(self.case, [name for name, part in self.parts.items() if split in (None, part)])
 
     def fingerprint(self) -> str:
-        """SHA-256, in hex, over the PNGs and the index, as `pipelines.fingerprint` takes it."""
-        files = [path for pair in self._files.values() for path in pair]
+        """SHA-256, in hex, of the PNG files and the index; see `pipelines.fingerprint`."""
+        files = [path for pair in self._files.values() for path in pair.values()]
         return fingerprint([*files, *([self._index] if self._index else [])], self._root)
-
-    def _read_pair(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        image_path, mask_path = self._files[name]
-        image, mask = read_image(image_path, self._findings), read_mask(mask_path, self._findings)
-        check_sizes(self._findings, mask_path, mask, image)
-        if image.shape != (self._size, self._size):
-            self._resized.add(name)
-        return resize_images(image[None], self._size, outside=0)[0], resize_masks(mask[None], self._size)[0]
-
-
-def _pairs(directory: Path) -> dict[str, tuple[Path, Path]]:
-    """ID to its image and mask file, all of them there."""
-    if not directory.is_dir():
-        raise DataError(f"{directory}: no such folder; give a folder with images/ and masks/")
-    found = {}
-    for kind in ("images", "masks"):
-        folder = directory / kind
-        if not folder.is_dir():
-            raise DataError(f"{folder}: no such folder; put images/ID.png and masks/ID.png into {directory}")
-        # Names with a leading dot are what macOS strews about on foreign disks.
-        paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".png" and path.name[0] != "."]
-        if not paths:
-            raise DataError(f"{folder}: no PNG in it; save the slices as 8-bit grey PNG")
-        found[kind] = {path.stem: path for path in paths}
-        for path in paths:
-            if found[kind][path.stem] != path:
-                raise DataError(f"{path}: another file has the same name but for .PNG; delete one of them")
-    images, masks = found["images"], found["masks"]
-    for name, path in images.items():
-        if name not in masks:
-            raise DataError(
-                f"{path}: no masks/{name}.png; add the mask (all 0 if nothing is there) or delete the image"
-            )
-    for name, path in masks.items():
-        if name not in images:
-            raise DataError(f"{path}: no images/{name}.png; add the image or delete the mask")
-    return {name: (path, masks[name]) for name, path in images.items()}

@@ -1,4 +1,4 @@
-"""Writing a source as a paired folder."""
+"""Writer of paired folders."""
 
 from pathlib import Path
 
@@ -16,24 +16,24 @@ def write_paired_folder(
     """Writes `images/ID.png`, `masks/ID.png` (0 and 255) and `index.csv` (id, patient, split).
 
     Args:
-        source: what to write.
-        directory: the folder to make.
-        target: whose masks to write, `"liver"` or `"lesion"`.
-        window: Hounsfield units shown as 0 and as 255, for a source in Hounsfield units.
+        source: the scans to write.
+        directory: the folder to create.
+        target: the target whose masks to write, `"liver"` or `"lesion"`.
+        window: Hounsfield units mapped to 0 and 255, for a source in Hounsfield units.
 
     Raises:
         DataError: the folder exists, or the source has no such masks.
     """
     if target not in source.targets:
-        raise DataError(f"{source.layout} has no {target} masks, only {', '.join(source.targets)}")
-    with atomic_directory(directory) as aside:
+        raise DataError(f"`target` {target}: {source.layout} has no {target} masks, only {', '.join(source.targets)}")
+    with atomic_directory(directory) as temporary:
         for kind in ("images", "masks"):
-            (aside / kind).mkdir()
+            (temporary / kind).mkdir()
         lines = ["id,patient,split"]
         for case in source.cases():
             images = apply_window(case.images, window) if source.intensity == "hu" else case.images
             for name, image, mask in zip(case.slice_names, images, case.masks[target], strict=True):
-                Image.fromarray(image).save(aside / "images" / f"{name}.png")
-                Image.fromarray(mask.astype("uint8") * 255).save(aside / "masks" / f"{name}.png")
+                Image.fromarray(image).save(temporary / "images" / f"{name}.png")
+                Image.fromarray(mask.astype("uint8") * 255).save(temporary / "masks" / f"{name}.png")
                 lines.append(f"{name},{case.patient},{case.split}")
-        (aside / "index.csv").write_text("\n".join(lines) + "\n")
+        (temporary / "index.csv").write_text("\n".join(lines) + "\n")

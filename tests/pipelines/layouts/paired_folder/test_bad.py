@@ -47,7 +47,7 @@ BAD = {
     "masks empty": (only("masks"), "masks", "no PNG"),
     "no mask": (lambda f: (f / "masks/c_1.png").unlink(), "images/c_1.png", "no masks/c_1.png"),
     "no image": (lambda f: (f / "images/c_1.png").unlink(), "masks/c_1.png", "no images/c_1.png"),
-    "twice": (write("images/b_1.PNG", LEVELS), "images/b_1.PNG", "same name"),
+    "twice": (write("images/b_1.PNG", LEVELS), "images/b_1.png", "same name"),
     "sizes": (write("masks/b_1.png", picture("b_1", 9)), "masks/b_1.png", "9x9 against 8x8"),
     "truncated image": (truncate("images/b_1.png", 900), "images/b_1.png", "truncated"),
     "header only": (truncate("masks/b_1.png", 20), "masks/b_1.png", "PNG"),
@@ -98,8 +98,8 @@ def test_bad_folder_is_told_in_one_line_with_the_file(folder, name):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"target": "both"}, "target both"),
-        ({"size": 0}, "size 0"),
+        ({"target": "both"}, "`target` both"),
+        ({"size": 0}, "`size` 0"),
         ({"patient_pattern": "("}, "not a regular expression"),
         ({"patient_pattern": "a_"}, "no group"),
         ({"patient_pattern": "^(a)_"}, "finds no patient in b_1;"),

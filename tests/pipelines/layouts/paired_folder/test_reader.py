@@ -168,7 +168,11 @@ def test_open_source_finds_the_reader(folder):
     ("data", "options", "message"),
     [
         ("nowhere", {}, "no such data folder: nowhere; give a folder with images/ and masks/, or phantom"),
-        (".", {"target": "both", "layout": "paired_folder"}, "one folder has masks of one target"),
+        (
+            ".",
+            {"target": "both", "layout": "paired_folder"},
+            "`target` both: . has masks of one target; give liver or lesion",
+        ),
         ("phantom", {"patient_pattern": "(a)"}, "`patient_pattern` .*: does not apply to the phantom; leave it out"),
     ],
 )
