@@ -1,4 +1,4 @@
-"""Kaggle's `lits-png`: LiTS slices as PNG, two masks per slice, the split as CSV."""
+"""Kaggle's `lits-png`: LiTS slices as PNG, two masks per slice, the official split as CSV."""
 
 from pathlib import Path
 

@@ -1,114 +1,127 @@
-"""Checks of Kaggle's `lits-png`: three PNGs a slice, and what its CSVs claim of them."""
+"""Checks of a `lits-png` folder: content of its slices, and claims of its CSVs against them."""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipelines.checks.content import Emptiness, check_lesion
 from pipelines.checks.duplicates import Duplicates, digest
-from pipelines.checks.slices import check_blank, check_gaps, check_sizes
-from pipelines.files.png import JPEG_SUFFIXES, read_image, read_mask
+from pipelines.checks.slices import check_blank, check_gaps
 from pipelines.findings import Findings
-from pipelines.layouts.lits_png.check_tables import check_tables
-from pipelines.layouts.lits_png.listing import file_name, find_tables, parse_name, places
+from pipelines.layouts.lits_png.listing import MASKS
+from pipelines.layouts.lits_png.reader import LitsPng
+from pipelines.layouts.lits_png.tables import ALL, FLAG_COLUMNS, PROBE, TEST, TRAIN, Row
+from pipelines.loading.read_ahead import map_ahead
 
-_MASKS = ("liver", "lesion")
+_WRAP = 256  # slices after which instance_number restarts
 
 
-def check(directory: Path, report: Findings) -> None:
-    """Reads every slice and every line and reports what is wrong. Holds a few slices at a time."""
-    directory, tables = find_tables(directory)
-    slices = _list_slices(directory, report)
-    for number, files in slices.items():
-        _check_triple(report, number, files)
-    claims = check_tables(tables, report, slices)
-    shown: dict[tuple[int, int], dict[str, bool]] = {}
-    duplicates, emptiness = Duplicates(report), Emptiness(report)
-    studies: dict[int, list[int]] = {}
-    for study, index in sorted(slices):
-        studies.setdefault(study, []).append(index)
-    with ThreadPoolExecutor() as pool:  # Pillow decodes outside the interpreter's lock
-        for study, indices in studies.items():
-            report.count("cases")
-            report.count("slices", len(indices))
-            case = f"study-{study}"
-            check_gaps(report, case, indices)
-            read = list(pool.map(lambda files: _read_slice(report, files), [slices[study, k] for k in indices]))
-            _check_size_of_study(report, read)
-            shown.update({(study, k): shows for k, (*_, shows) in zip(indices, read, strict=True)})
-            for target, take in (("liver", emptiness.liver), ("lesion", emptiness.lesion)):
-                known = [shows[target] for *_, shows in read if target in shows]
-                if known:
-                    take(case, any(known))
-            pixels = [(image, hashed) for image, hashed, _, _ in read if image is not None]
-            duplicates.add(case, case, pixels, part=claims.of_study.get(study))
+def check(directory: Path, findings: Findings) -> None:
+    """Reads every slice and every line of the CSVs and adds what is wrong. Holds a few slices at a time."""
+    source = LitsPng(directory, findings=findings)
+    duplicates, emptiness = Duplicates(findings), Emptiness(findings)
+    split = {TRAIN, TEST} <= source.tables.keys()
+    foreground: dict[tuple[int, int], dict[str, bool]] = {}
+
+    def read(name: str) -> tuple[tuple[int, ...] | None, bytes | None, dict[str, bool]]:
+        """Shape and digest of the image, None if it cannot be read, and target to whether its mask has content."""
+        image, masks = source.read_files(name)
+        lesion = source.path(name, "lesion")
+        if lesion and masks.keys() == set(MASKS) and masks["liver"].shape == masks["lesion"].shape:
+            check_lesion(findings, lesion, masks["liver"], masks["lesion"])
+        content = {target: bool(mask.any()) for target, mask in masks.items()}
+        if image is None:
+            return None, None, content
+        check_blank(findings, source.path(name) or Path(name), image)
+        return image.shape, digest(image), content
+
+    for study, names in source.studies.items():
+        findings.count("cases")
+        findings.count("slices", len(names))
+        check_gaps(findings, study, list(names))
+        number = int(study.removeprefix("study-"))
+        first: tuple[int, ...] | None = None
+        digests: list[tuple[Path | str, bytes | None]] = []
+        for (index, name), (shape, hashed, content) in zip(names.items(), map_ahead(read, names.values()), strict=True):
+            foreground[number, index] = content
+            if shape is not None:
+                first = first or shape
+                source.has_shape(name, shape, first)
+                digests.append((source.path(name) or name, hashed))
+        for target, add in (("liver", emptiness.liver), ("lesion", emptiness.lesion)):
+            known = [foreground[number, index][target] for index in names if target in foreground[number, index]]
+            if known:
+                add(study, any(known))
+        duplicates.add(study, study, digests, part=source.parts[study] if split else None)
     emptiness.finish()
-    claims.check_flags(shown)
+    _check_numbers(source, findings)
+    _check_flags(source, foreground, findings)
+    if ALL in source.tables:
+        listed = {(row.study, row.index) for row in source.tables[ALL]}
+        for slice_number in foreground.keys() - listed:
+            message = f"volume-{slice_number[0]}_{slice_number[1]} is there, but not listed; add a line"
+            findings.warning("file-without-row", source.tables_folder / ALL, message)
+    if (source.tables_folder / PROBE).is_file() and not source.probe_is_copy():
+        message = f"not a copy of {TEST}, unlike the genuine one; it is ignored"
+        findings.note("probe-differs", source.tables_folder / PROBE, message)
 
 
-def _read_slice(report: Findings, files: dict[str, Path]) -> tuple:
-    """Image file, digest and shape, None where unreadable; and target to whether its mask shows anything."""
-    image = read_image(files["image"], report) if _is_png(files.get("image")) else None
-    if image is not None:
-        check_blank(report, files["image"], image)
-    masks = {kind: read_mask(files[kind], report) for kind in _MASKS if _is_png(files.get(kind))}
-    masks = {kind: mask for kind, mask in masks.items() if check_sizes(report, files[kind], mask, image)}
-    if masks.keys() == set(_MASKS) and masks["liver"].shape == masks["lesion"].shape:
-        check_lesion(report, files["lesion"], masks["liver"], masks["lesion"])
-    shows = {kind: bool(mask.any()) for kind, mask in masks.items()}
-    return (None, None, None, shows) if image is None else (files["image"], digest(image), image.shape, shows)
+def _check_numbers(source: LitsPng, findings: Findings) -> None:
+    """Compares the study and instance numbers of the CSVs with the names of the files."""
+    wraps = False
+    for path, row in _rows(source):
+        if row.study_number and row.study_number != str(row.study):
+            message = f"line {row.line} has study_number {row.study_number} for {row.image}; correct it"
+            findings.warning("row-mismatch", path, message)
+        wrapped = str(row.index % _WRAP)
+        if row.instance_number and row.instance_number not in (str(row.index), wrapped):
+            cell = f"line {row.line} has instance_number {row.instance_number} for {row.image}"
+            findings.warning("instance-number", path, f"{cell}; the number in the name of the file is used")
+        wraps |= row.instance_number == wrapped != str(row.index)
+    if wraps:
+        message = f"instance_number restarts at {_WRAP}, as in the genuine set; the names of the files are used"
+        findings.note("instance-number-wraps", source.tables_folder / ALL, message)
 
 
-def _check_size_of_study(report: Findings, read: list[tuple]) -> None:
-    shapes = [(file, shape) for file, _, shape, _ in read if shape]
-    for file, shape in shapes[1:]:
-        if shape != shapes[0][1]:
-            sizes = "{1}x{0} pixels, the study's first slice {3}x{2}".format(*shape, *shapes[0][1])
-            report.error("size-mismatch", file, f"{sizes}; copy the study again")
+def _check_flags(source: LitsPng, foreground: Mapping[tuple[int, int], Mapping[str, bool]], findings: Findings) -> None:
+    """Infers what the flags of the CSVs mean and reports those that contradict it, or one another.
 
-
-def _check_triple(report: Findings, number: tuple[int, int], files: dict[str, Path]) -> None:
-    if "image" not in files:
-        for kind in files:
-            report.error("mask-orphan", files[kind], f"no {file_name('image', *number)}; add it or delete the mask")
-        return
-    for kind in _MASKS:
-        if kind not in files:
-            report.error("mask-missing", files["image"], f"no {file_name(kind, *number)}; unpack lits-png again")
-
-
-def _list_slices(directory: Path, report: Findings) -> dict[tuple[int, int], dict[str, Path]]:
-    """(study, slice) to its files by kind, JPEG files too, since they are there and cannot be called missing."""
-    filled = {
-        place: slices for place in places(directory) if place.is_dir() and (slices := _list_folder(place, report))
+    Args:
+        source: the reader.
+        foreground: (study, slice) to target to whether its mask has content.
+        findings: takes the findings.
+    """
+    claims: dict[tuple[int, int, str], tuple[bool, Path, int]] = {}
+    for path, row in _rows(source):
+        for target, flag in (("liver", row.liver_present), ("lesion", row.lesion_present)):
+            key = (row.study, row.index, target)
+            known, other, line = claims.setdefault(key, (flag, path, row.line))
+            if known != flag:
+                claim = f"line {row.line} has {flag} for {FLAG_COLUMNS[target]}, {other.name} has {known}"
+                findings.warning("flag-contradicts", path, f"{claim} in line {line}; pixels are used")
+    known_claims = {
+        key: (flag, foreground[key[:2]][key[2]], path, line)
+        for key, (flag, path, line) in claims.items()
+        if key[2] in foreground.get(key[:2], {})
     }
-    fullest = max(filled, key=lambda place: len(filled[place]), default=directory)
-    for place in filled:
-        if place != fullest:
-            report.error("folder-twice", place, f"slices here and in {report.name(fullest)} too; delete one of the two")
-    return filled.get(fullest, {})
+    if not known_claims:
+        return
+    inverted = sum(flag == content for flag, content, _, _ in known_claims.values()) * 2 >= len(known_claims)
+    first = next(iter(known_claims.values()))[2]
+    if inverted:
+        message = "*_mask_empty is True where a mask has content, as in the genuine set; pixels are used"
+        findings.note("flags-inverted", first, message)
+    else:
+        message = "*_mask_empty is True where a mask is empty, unlike the genuine set; pixels are used"
+        findings.warning("flags-literal", first, message)
+    for (study, index, target), (flag, content, path, line) in known_claims.items():
+        if (flag == content) != inverted:
+            claim = f"line {line} has {flag} for {FLAG_COLUMNS[target]}, but the {target} mask of"
+            state = f"volume-{study}_{index} {'has content' if content else 'is empty'}"
+            findings.warning("flag-contradicts", path, f"{claim} {state}, unlike the other lines; pixels are used")
 
 
-def _list_folder(folder: Path, report: Findings) -> dict[tuple[int, int], dict[str, Path]]:
-    slices: dict[tuple[int, int], dict[str, Path]] = {}
-    with os.scandir(folder) as entries:
-        paths = [Path(entry.path) for entry in entries]
-    for path in sorted(paths, key=lambda path: (not _is_png(path), path.name)):
-        jpeg = path.suffix.lower() in JPEG_SUFFIXES
-        parsed = parse_name(f"{path.stem}.png" if jpeg else path.name)
-        if not parsed:
-            continue
-        kind, *number = parsed
-        files = slices.setdefault(tuple(number), {})
-        if kind in files:
-            report.error("name-twice", path, f"the same slice as {files[kind].name}; delete one of the two")
-            continue
-        files[kind] = path
-        if jpeg:
-            what = "image-jpeg" if kind == "image" else "mask-jpeg"
-            report.error(what, path, "a JPEG file, which is lossy; export it again as PNG from the original")
-    return slices
-
-
-def _is_png(path: Path | None) -> bool:
-    return path is not None and path.suffix.lower() == ".png"
+def _rows(source: LitsPng) -> Iterator[tuple[Path, Row]]:
+    """Every row of every CSV, with the path of the CSV."""
+    for name, rows in source.tables.items():
+        for row in rows:
+            yield source.tables_folder / name, row

@@ -1,47 +1,40 @@
-"""The LiTS slices as Kaggle has them (`andrewmvd/lits-png`): PNG, two masks a slice, the official split as CSV."""
+"""Reader of Kaggle's `lits-png` (`andrewmvd/lits-png`)."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from pipelines.case import SPLITS, Case, Source
-from pipelines.errors import DataError
+from pipelines.checks.slices import check_sizes
 from pipelines.files.png import read_image, read_mask
-from pipelines.findings import Strict
+from pipelines.findings import Findings, Strict
 from pipelines.fingerprint import fingerprint
-from pipelines.layouts.lits_png.listing import (
-    ALL,
-    TEST,
-    TRAIN,
-    find_parts,
-    find_slices,
-    find_tables,
-    probe_note,
-    read_csv,
-)
+from pipelines.layouts.lits_png.listing import MASKS, file_name, find_tables, is_png, list_slices
+from pipelines.layouts.lits_png.tables import PROBE, TABLES, TEST, find_parts, read_csv, read_tables
+from pipelines.loading.read_ahead import map_ahead
 from pipelines.orientation import SPINE_UP
 
 __all__ = ["LitsPng", "read_csv"]
 
 
 class LitsPng(Source):
-    """Reads Kaggle's `lits-png`, one case for each study.
+    """Reads Kaggle's `lits-png`, one case per study.
 
     `lits_train.csv` and `lits_test.csv` give the split; studies in neither are validation. With neither file, studies
-    are split 70:15:15 by a hash of their numbers. Construction lists files and reads the CSVs; pixels are read, and
-    checked, one study at a time. Whether a slice shows a target is what its pixels say, never what the CSVs say.
+    are split 70:15:15 by a hash of their numbers. The constructor lists files and reads the CSVs; pixels are read, and
+    checked, one study at a time. Whether a slice contains a target is decided by its pixels, not by the CSVs.
 
     Example:
         >>> source = LitsPng("lits-png")  # the folder with lits_train.csv and dataset_6/, or a dataset_6/ itself
         >>> image, masks = source.read_slice("volume-29_0")
 
     Args:
-        directory: the folder with the CSVs and the PNGs, these in it or in `dataset_6/` or `dataset_6/dataset_6/`; or
-            such a `dataset_6/` itself, whose CSVs lie above it.
+        directory: the folder with the CSVs, and the PNG files in it or in `dataset_6/` or `dataset_6/dataset_6/`; or
+            such a `dataset_6/` itself, with the CSVs above it.
+        findings: takes what is wrong; None to raise the first error.
 
     Raises:
-        DataError: something is missing, unpaired or ambiguous; one line with the file and the mend.
+        DataError: something is missing, unpaired or ambiguous, and `findings` is None.
 
     Attributes:
         layout: `"lits_png"`.
@@ -49,48 +42,71 @@ class LitsPng(Source):
         targets: `("liver", "lesion")`.
         notes: where the split comes from and what of the folder is not used.
         slice_names: part of the split to the names of its slices, in the order of `cases()`.
+        studies: name of each case to its slices: slice number to slice name, in order.
+        tables: name of each usable CSV to its rows.
+        tables_folder: where the CSVs lie.
     """
 
     layout = "lits_png"
     intensity = "minmax"
     orientation = SPINE_UP
-    targets = ("liver", "lesion")
+    targets = MASKS
 
-    def __init__(self, directory: str | Path):
-        directory, tables = find_tables(Path(directory))
-        self._findings = Strict(directory)
-        self._folder, slices = find_slices(directory)
-        self._files = {files["image"][:-4]: files for files in slices.values()}
-        studies: dict[int, dict[int, str]] = {}  # by number, slices too
-        for study, index in sorted(slices):
-            studies.setdefault(study, {})[index] = slices[study, index]["image"][:-4]
-        self._used = [tables / name for name in (ALL, TRAIN, TEST) if (tables / name).exists()]
+    def __init__(self, directory: str | Path, *, findings: Findings | None = None) -> None:
+        directory, self.tables_folder = find_tables(Path(directory), TABLES)
+        self._findings = findings or Strict(directory)
+        folder, slices = list_slices(directory, self._findings)
+        self.studies: dict[str, dict[int, str]] = {}
+        self._files: dict[str, dict[str, Path]] = {}
+        for (study, index), files in slices.items():
+            name = files["image"].stem if "image" in files else file_name("image", study, index)[:-4]
+            self.studies.setdefault(f"study-{study}", {})[index] = name
+            self._files[name] = files
+        self.tables = read_tables(self.tables_folder, slices, self._findings)
+        self._used = [self.tables_folder / name for name in self.tables]
         # Without CSVs the same slices are the same data, however deep the folder that was given.
-        self._root = tables if self._used else self._folder
-        listed = {path.name: read_csv(path) for path in self._used}
-        for name, rows in listed.items():
-            if absent := [row.image for row in rows if (row.study, row.index) not in slices]:
-                more = f" and {len(absent) - 1} more" if absent[1:] else ""
-                raise DataError(
-                    f"{tables / name}: {absent[0]}{more} listed, but not in {self._folder}; "
-                    "unpack lits-png again or delete the lines"
-                )
-        parts, split_note = find_parts(studies, listed, tables)
-        self._studies = {f"study-{study}": numbered for study, numbered in studies.items()}
-        self.parts = {f"study-{study}": parts[study] for study in studies}
-        self.notes = [split_note, "intensity: every slice stretched from its own least to its own greatest value"]
-        if self._used:
-            self.notes.append("masks: pixels counted; the CSVs' *_mask_empty flags are inverted and not used")
-        self.notes += probe_note(tables)
+        self._root = self.tables_folder if self._used else folder
+        numbers = list(dict.fromkeys(study for study, _ in slices))
+        parts, split_note = find_parts(numbers, self.tables, self.tables_folder, self._findings)
+        self.parts = {f"study-{study}": parts[study] for study in numbers}
         self.slice_names = {
-            part: tuple(
-                slice_name
-                for name, numbered in self._studies.items()
-                if self.parts[name] == part
-                for slice_name in numbered.values()
-            )
+            part: tuple(n for name, p in self.parts.items() if p == part for n in self.studies[name].values())
             for part in SPLITS
         }
+        self.notes = [split_note, "intensity: every slice rescaled from its own minimum and maximum"]
+        if self._used:
+            self.notes.append("masks: pixels counted; the CSVs' *_mask_empty flags are inverted and not used")
+        if (self.tables_folder / PROBE).exists():
+            copy = "a copy" if self.probe_is_copy() else "not a copy"
+            self.notes.append(f"{PROBE}: {copy} of {TEST}, ignored")
+
+    def probe_is_copy(self) -> bool:
+        """Whether `lits_probe.csv` has the bytes of `lits_test.csv`, as in the genuine set."""
+        probe, test = self.tables_folder / PROBE, self.tables_folder / TEST
+        return probe.is_file() and test.is_file() and probe.read_bytes() == test.read_bytes()
+
+    def path(self, name: str, kind: str = "image") -> Path | None:
+        """The `"image"`, `"liver"` or `"lesion"` file of a slice; None if there is none."""
+        return self._files[name].get(kind)
+
+    def read_files(self, name: str) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
+        """Reads the files of one slice as they are; safe to call from several threads.
+
+        Args:
+            name: name of the slice.
+
+        Returns:
+            The image, `(H, W)` uint8, and target to mask, `(H, W)` bool; without those that could not be read, which
+            `findings` took.
+        """
+        files = {kind: path for kind, path in self._files[name].items() if is_png(path)}
+        image = read_image(files["image"], self._findings) if "image" in files else None
+        masks = {}
+        for target in (target for target in MASKS if target in files):
+            mask = read_mask(files[target], self._findings)
+            if check_sizes(self._findings, files[target], mask, image) and mask is not None:
+                masks[target] = mask
+        return image, masks
 
     def read_slice(self, name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Reads one slice; safe to call from several threads.
@@ -102,55 +118,49 @@ class LitsPng(Source):
             The image, `(H, W)` uint8, and target to mask, `(H, W)` bool; liver includes lesion.
 
         Raises:
-            DataError: a file cannot be read, is no grey image or two-level mask, or has another size than its image.
+            DataError: a file cannot be read, is not an 8-bit grey image or two-level mask, or differs in size.
             KeyError: there is no such slice.
         """
-        paths = {kind: self._folder / file for kind, file in self._files[name].items()}
-        image = read_image(paths["image"], self._findings)
-        masks = {}
-        for target in self.targets:
-            masks[target] = read_mask(paths[target], self._findings)
-            if masks[target].shape != image.shape:
-                sizes = "{1}x{0} against {3}x{2}".format(*masks[target].shape, *image.shape)
-                raise DataError(f"{paths[target]}: width and height differ from its image's, {sizes}; copy both again")
+        image, masks = self.read_files(name)
+        if image is None or len(masks) < len(MASKS):
+            raise ValueError(f"{name}: cannot be read")  # only where findings are collected
         masks["liver"] |= masks["lesion"]
         return image, masks
 
+    def has_shape(self, name: str, shape: tuple[int, ...], first: tuple[int, ...]) -> bool:
+        """Whether a slice has the shape of the first slice of its study; adds an error if not."""
+        if shape == first:
+            return True
+        sizes = "{1}x{0} pixels, the study's first slice {3}x{2}".format(*shape, *first)
+        self._findings.error("size-mismatch", self.path(name) or name, f"{sizes}; copy the study again")
+        return False
+
     def fingerprint(self) -> str:
-        """SHA-256, in hex, over the PNGs and the CSVs, as `pipelines.fingerprint` takes it."""
-        images = (self._folder / file for files in self._files.values() for file in files.values())
+        """SHA-256, in hex, of the PNG files and the CSVs; see `pipelines.fingerprint`."""
+        images = (path for files in self._files.values() for path in files.values())
         return fingerprint([*images, *self._used], self._root)
 
     def case(self, name: str) -> Case:
-        """Reads one study, its slices by number.
+        """Reads one study, its slices in order.
 
         Raises:
-            DataError: as `read_slice` does, or slices of the study differ in size.
+            DataError: see `read_slice`; or slices of the study differ in size.
         """
-        numbers, names = zip(*self._studies[name].items(), strict=True)
+        numbers, names = zip(*self.studies[name].items(), strict=True)
         shape = self.read_slice(names[0])[0].shape
         images = np.empty((len(names), *shape), np.uint8)
-        stacks = {target: np.empty(images.shape, bool) for target in self.targets}
-
-        def fill(row: int) -> None:
-            image, masks = self.read_slice(names[row])
-            if image.shape != shape:
-                path, sizes = self._folder / self._files[names[row]]["image"], (*image.shape[::-1], *shape[::-1])
-                differ = "{}x{} pixels, the study's first slice {}x{}".format(*sizes)
-                raise DataError(f"{path}: {differ}; copy the study again")
-            images[row] = image
-            for target, mask in masks.items():
-                stacks[target][row] = mask
-
-        with ThreadPoolExecutor() as pool:  # Pillow decodes outside the interpreter's lock
-            for _ in pool.map(fill, range(len(names))):
-                pass  # asked for, so that an error comes up here
+        masks = {target: np.empty(images.shape, bool) for target in self.targets}
+        for row, (image, planes) in enumerate(map_ahead(self.read_slice, names)):
+            if self.has_shape(names[row], image.shape, shape):
+                images[row] = image
+                for target, mask in planes.items():
+                    masks[target][row] = mask
         return Case(
             name=name,
             patient=name.removeprefix("study-"),
             split=self.parts[name],
             images=images,
-            masks=stacks,
+            masks=masks,
             slice_names=names,
             contiguous=numbers[-1] - numbers[0] == len(numbers) - 1,
         )

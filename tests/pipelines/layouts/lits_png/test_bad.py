@@ -50,7 +50,7 @@ def both(*acts):
 LISTING = {
     "no folder": (shutil.rmtree, "", "no such folder"),
     "no slices": (lambda r: shutil.rmtree(r / INNER), "", "no volume-<study>_<slice>.png"),
-    "slices in two folders": (lambda r: save(r, 2, 0), INNER, "slices here and in"),
+    "slices in two folders": (lambda r: save(r, 2, 0), "", "slices here and in"),
     "no image": (unlink(INNER / IMAGE), INNER / "segmentation-10_l", f"no {IMAGE}"),
     "no liver mask": (unlink(INNER / LIVER), INNER, f"no {LIVER}"),
     "no lesion mask": (unlink(INNER / LESION), INNER, f"no {LESION}"),

@@ -131,7 +131,7 @@ def test_stretch_uses_all_levels_and_forgets_where_a_slice_lay(values, shift):
 def test_writer_refuses_and_leaves_nothing_half_done(root, tmp_path):
     with pytest.raises(DataError, match="already exists"):
         write_lits_png(Scans(), root)
-    with pytest.raises(DataError, match="lits_png: has no Hounsfield units"):
+    with pytest.raises(DataError, match="lits_png: not in Hounsfield units"):
         write_lits_png(LitsPng(root), tmp_path / "new")
 
     class Failing(Scans):
