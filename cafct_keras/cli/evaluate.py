@@ -2,7 +2,7 @@
 
 import click
 
-from cafct_keras.cli.reporting import finish, plain_console, report, report_folder
+from cafct_keras.cli.reporting import finish, report, report_folder
 
 
 @click.command()
@@ -43,6 +43,7 @@ def evaluate(
     from cafct_keras.evaluation.evaluate import EvaluateOptions
     from cafct_keras.evaluation.evaluate import evaluate as score_runs
     from cafct_keras.evaluation.postprocessing import PostProcessing
+    from cafct_keras.runtime.console import make_console
 
     steps = PostProcessing(
         largest_liver=largest_liver, lesions_inside_liver=lesions_inside_liver, smallest_lesion=smallest_lesion
@@ -53,7 +54,7 @@ def evaluate(
         threshold = click.FLOAT.convert(threshold, None, None)
     options = EvaluateOptions(threshold=threshold, postprocessing=postprocess or steps, **options)
     with report_folder(out) as folder:
-        evaluations = score_runs(runs, options, console=plain_console(), quiet=quiet)
+        evaluations = score_runs(runs, options, console=make_console(), quiet=quiet)
         for evaluation in evaluations:
             several = len(evaluations) > 1
             report(evaluation, folder and (folder / evaluation.name.replace("/", "-") if several else folder))

@@ -7,13 +7,6 @@ import sys
 import click
 
 
-def plain_console():
-    """Console for tables: no highlighting, no wrapping."""
-    from rich.console import Console
-
-    return Console(highlight=False, soft_wrap=True)
-
-
 def report_folder(out):
     """Context of the folder that a report is written to, None without one."""
     from pipelines.atomic import atomic_directory
@@ -24,6 +17,7 @@ def report_folder(out):
 def report(evaluation, folder):
     """Shows an evaluation, and writes it to a folder if there is one."""
     from cafct_keras.evaluation import console
+    from cafct_keras.runtime.console import make_console
 
     if folder:
         from cafct_keras.evaluation.writing import write_evaluation
@@ -31,9 +25,10 @@ def report(evaluation, folder):
         write_evaluation(evaluation, folder)
     for warning in evaluation.document["data"]["warnings"]:
         click.echo(f"warning: {warning}", err=True)
-    plain_console().print(console.summary(evaluation.document))
+    output = make_console()
+    output.print(console.summary(evaluation.document))
     if evaluation.document["comparison"]:
-        plain_console().print(console.comparison(evaluation.document))
+        output.print(console.comparison(evaluation.document))
 
 
 def finish(documents, out, as_json):

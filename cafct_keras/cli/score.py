@@ -2,7 +2,7 @@
 
 import click
 
-from cafct_keras.cli.reporting import finish, plain_console, report, report_folder
+from cafct_keras.cli.reporting import finish, report, report_folder
 
 
 @click.command()
@@ -29,8 +29,9 @@ def score(prediction, reference, out, quiet, as_json, **options):
     itself, unless --patient-pattern tells which belong together. Without --out nothing is written.
     """
     from cafct_keras.evaluation.folders import score_folders
+    from cafct_keras.runtime.console import make_console
 
     with report_folder(out) as folder:
-        evaluation = score_folders(prediction, reference, **options, console=plain_console(), quiet=quiet)
+        evaluation = score_folders(prediction, reference, **options, console=make_console(), quiet=quiet)
         report(evaluation, folder)
     return finish([evaluation.document], out, as_json and evaluation.document)

@@ -23,6 +23,7 @@ from cafct_keras.reproduction.pooling import pooled_figures
 from cafct_keras.reproduction.systems import System, choose_systems
 from cafct_keras.reproduction.writing import console_table, write_tables
 from cafct_keras.runs import read_run
+from cafct_keras.runtime.console import make_console
 from cafct_keras.training import FitOptions, fit
 from pipelines.atomic import atomic_directory
 
@@ -74,7 +75,7 @@ def compare(options: CompareOptions, *, console: Console | None = None, quiet: b
     Raises:
         UserError, DataError: for a mistake in options or data; or the folder holds runs by another recipe.
     """
-    console = console or Console()
+    console = console or make_console()
     systems = choose_systems(options.table, options.models)
     if options.seeds < 1:
         raise UserError(f"--seeds {options.seeds}: give 1 or more")

@@ -7,6 +7,7 @@ import pathlib
 
 import jinja2
 from rich import box
+from rich.console import Group
 from rich.table import Table
 
 from cafct_keras.evaluation import report
@@ -57,19 +58,17 @@ def by_rule(document: dict, measure: str) -> tuple[list[str], list[list[str]]]:
     return titles, [[rule, *(_score(row, rule, measure) for row in document["rows"])] for rule in rules]
 
 
-def console_table(document: dict) -> Table:
-    """The headline for a terminal, a column a system: that is narrower."""
+def console_table(document: dict) -> Group:
+    """The headline for a terminal, with one column per system, which is the narrower way round."""
     titles, rows = headline(document)
-    table = Table(
-        title=_title(document), caption="\n".join(document["remarks"]), box=box.SIMPLE, title_justify="left",
-        caption_justify="left",
-    )  # fmt: skip
+    table = Table(box=box.SIMPLE)
     table.add_column("per cent [95 % interval]")
     for row in rows:
         table.add_column(row[0], justify="right")
     for index, title in enumerate(titles[1:], start=1):
         table.add_row(title, *(row[index] for row in rows))
-    return table
+    # Outside the table, which would wrap them to its own width.
+    return Group(_title(document), table, *document["remarks"])
 
 
 def write_tables(document: dict, folder: pathlib.Path) -> None:

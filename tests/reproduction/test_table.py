@@ -50,6 +50,10 @@ def test_a_table_has_its_rows_by_every_rule_beside_the_printed_figures(table, mo
             assert row["system"] in text
         for line in document["remarks"]:
             assert line.replace("'", "&#39;") in text or line in text
+    # Outside a terminal nothing is wrapped: a rule and a caveat are a line each.
+    printed_lines = [line.strip() for line in result.out.splitlines()]
+    assert set(document["remarks"]) <= set(printed_lines)
+    assert any(line.startswith("Dice pooled") and line.count("[") == len(document["rows"]) for line in printed_lines)
     rows = list(csv.DictReader((out / "table.csv").open()))
     value = next(row for row in rows if row["rule"] == "pooled" and row["measure"] == "dice")["value"]
     assert float(value) == document["rows"][0]["scores"]["pooled"]["dice"]["value"]
