@@ -48,7 +48,6 @@ class Source(abc.ABC):
             (uint8, every slice stretched from its own least to its own largest value).
         orientation: how the slices lie, see `pipelines.orientation`; None where nobody knows.
         targets: names of the masks that every case has.
-        notes: lines worth telling the user, such as how patients were told apart.
         parts: name of each case to its part of the split, in the order of `cases()`.
     """
 
@@ -56,8 +55,13 @@ class Source(abc.ABC):
     intensity: str
     orientation: str | None = None
     targets: tuple[str, ...]
-    notes: list[str]
     parts: dict[str, str]
+    _notes: list[str]
+
+    @property
+    def notes(self) -> list[str]:
+        """Lines worth showing to the user, such as where the split comes from; reading cases may add some."""
+        return list(self._notes)
 
     @abc.abstractmethod
     def case(self, name: str) -> Case:

@@ -77,6 +77,11 @@ class Findings(abc.ABC):
         else:
             self.error(code, file, str(error))
 
+    @property
+    def notes(self) -> list[str]:
+        """Warnings and notes as lines for `Source.notes`; none where they are collected as findings."""
+        return []
+
     def count(self, what: str, number: int = 1) -> None:  # noqa: B027  (only a report counts)
         """Counts `"cases"`, `"slices"` or `"files"` that were read."""
 
@@ -147,9 +152,8 @@ class Strict(Findings):
     def notes(self) -> list[str]:
         """One line per message, with the files that it is about."""
         with self._lock:
-            return [
-                f"{message} ({listed(sorted(files, key=natural_sort_key))})" for message, files in self._files.items()
-            ]
+            files = {message: sorted(names, key=natural_sort_key) for message, names in self._files.items()}
+        return [f"{message} ({listed(names)})" for message, names in files.items()]
 
 
 def listed(values: Iterable[object], most: int = 6) -> str:

@@ -3,13 +3,14 @@
 import itertools
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from natsort import natsort_keygen
 
 _key = natsort_keygen()
 
 
-def natural_sort_key(name: str) -> tuple[object, str]:
+def natural_sort_key(name: str) -> tuple[Any, str]:
     """Sorting key for natural order; names that differ in leading zeros only stand in the order of their characters."""
     return _key(name), name
 

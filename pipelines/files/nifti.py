@@ -1,19 +1,20 @@
-"""One NIfTI file: its header, its Hounsfield units or its labels, with every oddity told in one line."""
+"""NIfTI files: header, Hounsfield units and labels of one volume."""
 
 import dataclasses
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
 from nibabel import filebasedimages, spatialimages, wrapstruct
 
-from pipelines.errors import DataError
+from pipelines.findings import Findings, listed
 from pipelines.geometry import Frame, steps_of_one
 
-# What nibabel raises on bytes that are no NIfTI, or not all of one.
-_UNREADABLE = (
+# What nibabel raises on bytes that are not NIfTI, or not all of one.
+UNREADABLE = (
     filebasedimages.ImageFileError,
     spatialimages.HeaderDataError,
     spatialimages.HeaderTypeError,
@@ -30,7 +31,14 @@ _INT16 = np.iinfo(np.int16)
 
 @dataclasses.dataclass(frozen=True)
 class Volume:
-    """A file whose header has been read; `placed` says whether the header tells how it lies in the patient."""
+    """A file whose header has been read.
+
+    Attributes:
+        path: the file.
+        image: its header, and the way to its voxels.
+        frame: of its array, `(i, j, k)`.
+        placed: whether the header says how the array lies in the patient.
+    """
 
     path: Path
     image: nibabel.Nifti1Image
@@ -43,97 +51,126 @@ class Volume:
         return not self.placed or steps_of_one(self.frame)
 
 
-def open_volume(path: Path) -> Volume:
-    """Reads a file's header."""
+def open_volume(path: Path, findings: Findings) -> Volume | None:
+    """Reads the header of a file; None after an error, such as a file that is not one 3-D volume of numbers."""
     try:
         image = nibabel.load(path, mmap=False)
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; give a NIfTI file") from None
+        findings.error("unreadable", path, "no such file; give a NIfTI file")
+        return None
     except PermissionError:
-        raise DataError(f"{path}: cannot be read; mend its permissions") from None
-    except _UNREADABLE:
-        raise DataError(f"{path}: not a NIfTI file, or a damaged one; copy or export it again") from None
+        findings.error("unreadable", path, "cannot be read; fix its permissions")
+        return None
+    except UNREADABLE:
+        findings.error("unreadable", path, "not a NIfTI file, or a damaged one; copy or export it again")
+        return None
     if not isinstance(image, nibabel.Nifti1Image):
-        raise DataError(f"{path}: not a NIfTI file but {type(image).__name__}; export it as NIfTI")
+        findings.error("unreadable", path, f"not a NIfTI file but {type(image).__name__}; export it as NIfTI")
+        return None
     shape, dtype = image.shape, image.get_data_dtype()
     if len(shape) != 3 or min(shape) < 1:
         size = "x".join(map(str, shape))
-        raise DataError(f"{path}: {len(shape)}-D ({size}); save one 3-D volume without further axes")
+        findings.error("unreadable", path, f"{len(shape)}-D ({size}); save one 3-D volume without further axes")
+        return None
     if dtype.kind not in "iuf":
-        raise DataError(f"{path}: not one number a voxel but {dtype}; export it as plain numbers")
+        findings.error("unreadable", path, f"not one number per voxel but {dtype}; export it as plain numbers")
+        return None
     affine = np.asarray(image.affine, np.float64)
     steps = np.linalg.norm(affine[:3, :3], axis=0)
     # Of unit vectors, so that it does not matter how large the voxels are.
     if not np.isfinite(affine).all() or not steps.all() or abs(np.linalg.det(affine[:3, :3] / steps)) < 1e-3:
-        raise DataError(f"{path}: its affine is singular, so nobody can say how it lies; export it again")
+        findings.error("affine-singular", path, "its affine is singular, so its place is unknown; export it again")
+        return None
     placed = int(image.header["sform_code"]) > 0 or int(image.header["qform_code"]) > 0
-    return Volume(path, image, Frame(shape=tuple(map(int, shape)), affine=affine), placed)
+    columns, rows, count = map(int, shape)
+    return Volume(path, image, Frame(shape=(columns, rows, count), affine=affine), placed)
 
 
-def check_placed(volume: Volume) -> Volume:
-    """Returns the volume, or raises a DataError if its header does not say how it lies."""
+def check_placed(volume: Volume, findings: Findings) -> bool:
+    """Whether the header says how the volume lies, which is an error if not."""
     if not volume.placed:
-        raise DataError(
-            f"{volume.path}: sform and qform are both unset, so nobody can say which side is which; export it again"
+        findings.error(
+            "affine-unset", volume.path, "sform and qform are both unset, so its sides are unknown; export it again"
         )
-    return volume
+    return volume.placed
 
 
-def _planes(volume: Volume) -> Iterator[np.ndarray]:
-    """Yields the rescaled values at each k: float64, or as stored where nothing is to be rescaled."""
-    proxy = volume.image.dataobj
-    try:
-        stored = proxy.get_unscaled()
-    except _UNREADABLE:
-        raise DataError(f"{volume.path}: ends early or is damaged; copy it again") from None
-    for k in range(stored.shape[2]):
-        plane = stored[:, :, k]
-        yield plane if (proxy.slope, proxy.inter) == (1, 0) else plane.astype(np.float64) * proxy.slope + proxy.inter
-
-
-def read_hu(volume: Volume) -> np.ndarray:
-    """`(i, j, k)` int16 Hounsfield units; a DataError for values that int16 cannot hold, NaN among them."""
+def read_hu(volume: Volume, findings: Findings) -> np.ndarray | None:
+    """Reads a CT: `(i, j, k)` int16 Hounsfield units; None after an error, such as values that no CT has."""
+    planes = _planes(volume, findings)
+    if planes is None:
+        return None
     hu = np.empty(volume.frame.shape, np.int16, order="F")
-    for k, plane in enumerate(_planes(volume)):
-        whole = np.rint(plane) if plane.dtype.kind == "f" else plane
-        low, high = whole.min(), whole.max()
-        if not (low >= _INT16.min and high <= _INT16.max):  # so that NaN is caught too
-            raise DataError(
-                f"{volume.path}: values from {low:g} to {high:g}, not Hounsfield units; export the CT again"
-            )
-        hu[:, :, k] = whole
-    return hu
+    missing, low, high = 0, np.inf, -np.inf
+    for k, plane in enumerate(planes):
+        if plane.dtype.kind == "f":
+            finite = np.isfinite(plane)
+            missing += plane.size - int(np.count_nonzero(finite))
+            plane = np.rint(np.where(finite, plane, 0))
+        least, most = plane.min(), plane.max()
+        low, high = min(low, least), max(high, most)
+        if least >= _INT16.min and most <= _INT16.max:
+            hu[:, :, k] = plane
+    if missing:
+        findings.error(
+            "nan", volume.path, f"{missing} voxels are NaN or infinite, not Hounsfield units; export the CT again"
+        )
+    if low < _INT16.min or high > _INT16.max:
+        findings.error(
+            "hu-range", volume.path, f"values from {low:g} to {high:g}, not Hounsfield units; export the CT again"
+        )
+        return None
+    return None if missing else hu
 
 
-def read_label_values(volume: Volume) -> np.ndarray:
-    """`(i, j, k)` uint8 labels; a DataError for values that are no whole numbers of 0 to 255."""
+def read_label_map(volume: Volume, findings: Findings) -> np.ndarray | None:
+    """Reads a mask: `(i, j, k)` uint8 labels; None after an error, such as other values than whole numbers to 255."""
+    planes = _planes(volume, findings)
+    if planes is None:
+        return None
     labels = np.empty(volume.frame.shape, np.uint8, order="F")
-    for k, plane in enumerate(_planes(volume)):
+    for k, plane in enumerate(planes):
         with np.errstate(invalid="ignore"):  # NaN is named below
             labels[:, :, k] = plane.astype(np.uint8)
         if (odd := plane[labels[:, :, k] != plane]).size:
-            raise DataError(
-                f"{volume.path}: labels {_listed(np.unique(odd))}; a mask has whole numbers of 0 to 255: "
-                "threshold probabilities, replace NaN"
+            findings.error(
+                "nan" if np.isnan(odd).any() else "mask-values",
+                volume.path,
+                f"labels {listed(np.unique(odd).astype(float).tolist())}; a mask has whole numbers of 0 to 255: "
+                "threshold probabilities, replace NaN",
             )
+            return None
     return labels
 
 
 def levels(labels: np.ndarray) -> np.ndarray:
     """The labels that occur in `(i, j, k)` uint8, rising."""
     there = np.zeros(256, bool)
-    for k in range(labels.shape[2]):  # by planes, for bincount makes int64 of them
+    for k in range(labels.shape[2]):  # by planes, since bincount makes int64 of them
         there |= np.bincount(labels[:, :, k].ravel(), minlength=256) > 0
     return np.flatnonzero(there)
 
 
-def expect_labels(labels: np.ndarray, path: Path, allowed: tuple[tuple[int, ...], ...]) -> None:
-    """Raises a DataError, naming the labels, unless all of them are within one of the allowed sets."""
-    values = levels(labels)
-    if not any(set(values) <= set(choice) for choice in allowed):
-        wanted = " or ".join(_listed(choice) for choice in allowed)
-        raise DataError(f"{path}: labels {_listed(values)} instead of {wanted}; relabel it")
+def check_labels(path: Path, labels: np.ndarray, allowed: Collection[Collection[int]], findings: Findings) -> bool:
+    """Whether all labels are within one of the allowed sets, which is an error if not."""
+    values = levels(labels).tolist()
+    if any(set(values) <= set(choice) for choice in allowed):
+        return True
+    wanted = " or ".join(listed(choice) for choice in allowed)
+    findings.error("mask-values", path, f"labels {listed(values)} instead of {wanted}; relabel it")
+    return False
 
 
-def _listed(values) -> str:
-    return ", ".join(f"{value:g}" for value in values[:6]) + (", ..." if len(values) > 6 else "")
+def _planes(volume: Volume, findings: Findings) -> Iterator[np.ndarray] | None:
+    """The rescaled values at each k: float64, or as stored where nothing is to be rescaled."""
+    proxy: Any = volume.image.dataobj  # an ArrayProxy, which nibabel declares as array-like only
+    try:
+        stored = proxy.get_unscaled()
+    except UNREADABLE:
+        findings.error("truncated", volume.path, "ends early or is damaged; copy it again")
+        return None
+    plain = (proxy.slope, proxy.inter) == (1, 0)
+    return (
+        stored[:, :, k] if plain else stored[:, :, k].astype(np.float64) * proxy.slope + proxy.inter
+        for k in range(stored.shape[2])
+    )

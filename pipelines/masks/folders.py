@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.errors import DataError
-from pipelines.files.nifti import open_volume, read_label_values
+from pipelines.files.nifti import open_volume, read_label_map
 from pipelines.files.png import read_image
 from pipelines.findings import Strict
 from pipelines.geometry import Frame, same_place
@@ -141,7 +141,8 @@ class MaskFolders:
 
     def _volumes(self, *paths: Path) -> tuple[dict[str, dict[str, np.ndarray]], tuple[float, float, float]]:
         """Both sides of a volume, in canonical orientation, and their spacing."""
-        volumes = [open_volume(path) for path in paths]
+        findings = Strict(paths[0].parent)
+        volumes = [open_volume(path, findings) for path in paths]
         # However each file orders its axes, the slices must be the same ones.
         frames = [_canonical(volume.frame) for volume in volumes]
         _check_shapes(paths, [frame.shape for frame in frames])
@@ -152,7 +153,7 @@ class MaskFolders:
             )
         masks = {}
         for side, volume in zip(SIDES, volumes, strict=True):
-            found = self._labels.masks(read_label_values(volume), volume.path)
+            found = self._labels.masks(read_label_map(volume, findings), volume.path)
             masks[side] = {name: np.ascontiguousarray(volume.frame.to_slices(mask)) for name, mask in found.items()}
         return masks, volumes[1].frame.spacing
 

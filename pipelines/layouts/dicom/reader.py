@@ -65,7 +65,7 @@ class Dicom(Source):
         self.parts, note = assign_parts(read_index(self._directory, patients, findings), findings, few=True)
         unnamed = sum(not scan.series.patient for scan in scans)
         told = f", {unnamed} without one by its folder" if unnamed else ""
-        self.notes = [f"patients: by PatientID{told}", note, *(line for scan in scans for line in scan.notes)]
+        self._notes = [f"patients: by PatientID{told}", note, *(line for scan in scans for line in scan.notes)]
 
     def case(self, name: str) -> Case:
         """Reads the slices and masks of one folder."""

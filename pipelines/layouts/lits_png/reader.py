@@ -73,12 +73,12 @@ class LitsPng(Source):
             part: tuple(n for name, p in self.parts.items() if p == part for n in self.studies[name].values())
             for part in SPLITS
         }
-        self.notes = [split_note, "intensity: every slice rescaled from its own minimum and maximum"]
+        self._notes = [split_note, "intensity: every slice rescaled from its own minimum and maximum"]
         if self._used:
-            self.notes.append("masks: pixels counted; the CSVs' *_mask_empty flags are inverted and not used")
+            self._notes.append("masks: pixels counted; the CSVs' *_mask_empty flags are inverted and not used")
         if (self.tables_folder / PROBE).exists():
             copy = "a copy" if self.probe_is_copy() else "not a copy"
-            self.notes.append(f"{PROBE}: {copy} of {TEST}, ignored")
+            self._notes.append(f"{PROBE}: {copy} of {TEST}, ignored")
 
     def probe_is_copy(self) -> bool:
         """Whether `lits_probe.csv` has the bytes of `lits_test.csv`, as in the genuine set."""

@@ -1,105 +1,98 @@
-"""Checks of scans in NIfTI files with their masks, in the three forms that the reader knows."""
+"""Checks of CT volumes and masks in NIfTI files, beyond those of the reader."""
 
 import collections
+import gzip
+import json
+import zlib
 from pathlib import Path
 
-import numpy as np
 from nibabel import orientations
 
 from pipelines.checks.content import Emptiness, check_hu, check_label_map, check_lesion, check_spacing
 from pipelines.checks.duplicates import Duplicates, digest
-from pipelines.findings import Findings, listed
-from pipelines.geometry import Frame, same_place, steps_of_one
-from pipelines.index import assign_parts, read_index
-from pipelines.layouts.nifti.check_files import Header, read_header, read_labels, read_planes
-from pipelines.layouts.nifti.check_listing import Files, list_files
+from pipelines.files.nifti import levels
+from pipelines.findings import Findings
+from pipelines.layouts.nifti.listing import DESCRIPTION, CaseFiles, is_msd
+from pipelines.layouts.nifti.reader import Nifti, Volumes, read_volumes
+from pipelines.natural import natural_sort_key
+
+_CHUNK = 1 << 24  # bytes
 
 
-def check(directory: Path, report: Findings) -> None:
-    """Reads every scan and mask and reports what is wrong. Holds one case at a time."""
-    cases = list_files(directory, report)
-    index = read_index(directory, {name: files.patient for name, files in cases.items() if files.image}, report)
-    assign_parts(index, report, few=True)
-    parts = index.parts
-    duplicates, emptiness = Duplicates(report), Emptiness(report)
-    facing: collections.Counter[str] = collections.Counter()
-    for name, files in cases.items():
-        report.count("cases")
-        headers = {kind: read_header(report, path) for kind, path in files.all.items()}
-        image = headers.get("image")
-        for kind, mask in headers.items():
-            if kind != "image" and mask and image:
-                _check_place(report, files.all[kind], image, mask)
-        if image:
-            facing["".join(orientations.aff2axcodes(image.frame.affine))] += 1
-            check_spacing(report, files.image, image.frame.spacing)
-            _check_image(report, name, image, duplicates, parts.get(name))
-        _check_masks(report, files, headers, emptiness)
+def check(directory: Path, findings: Findings) -> None:
+    """Reads every scan and mask. Holds one case at a time."""
+    source = Nifti(directory, findings=findings)
+    if is_msd(directory):
+        _check_description(directory / DESCRIPTION, findings, source.files)
+    duplicates, emptiness = Duplicates(findings), Emptiness(findings)
+    axes: collections.Counter[str] = collections.Counter()
+    for name, files in source.files.items():
+        findings.count("cases")
+        findings.count("files", len(files.paths))
+        sound = {kind: path for kind, path in files.paths.items() if _is_whole(path, findings)}
+        read = read_volumes(CaseFiles(files.patient, sound), findings)
+        if read.frame is not None and "image" in sound:
+            axes["".join(orientations.aff2axcodes(read.frame.affine))] += 1
+            check_spacing(findings, sound["image"], read.frame.spacing)
+            if read.image is not None:
+                check_hu(findings, sound["image"], float(read.image.min()), float(read.image.max()))
+                # However the file lies, the same scan gives the same slices.
+                slices = read.frame.to_slices(read.image)
+                findings.count("slices", len(slices))
+                digests = [(f"{name}_{k:03d}", digest(plane)) for k, plane in enumerate(slices)]
+                duplicates.add(name, sound["image"], digests, part=source.index.parts.get(name))
+        _check_masks(findings, sound, read, emptiness)
     emptiness.finish()
-    if len(facing) > 1:
-        shown = ", ".join(f"{count} {axes}" for axes, count in sorted(facing.items()))
-        report.note("orientation-differs", ".", f"files lie in several ways ({shown}); the reader turns all to one")
+    if len(axes) > 1:
+        shown = ", ".join(f"{count} {codes}" for codes, count in sorted(axes.items()))
+        findings.note("orientation-differs", ".", f"files lie in several ways ({shown}); the reader turns all to one")
 
 
-def _check_place(report: Findings, path: Path, image: Header, mask: Header) -> None:
-    if image.frame.shape != mask.frame.shape:
-        shapes = " against ".join("x".join(map(str, one.frame.shape)) for one in (mask, image))
-        report.error("size-mismatch", path, f"shape differs from its image's, {shapes}; export the pair again")
-    elif not same_place(image.frame, mask.frame):
-        if not (image.doubtful or mask.doubtful):
-            report.error("geometry-mismatch", path, "the affine differs from its image's; export the pair again")
-        else:
-            report.warning(
-                "geometry-mismatch",
-                path,
-                "the affine differs from its image's and one was never filled in; the reader takes the other for both",
-            )
+def _check_masks(findings: Findings, paths: dict[str, Path], read: Volumes, emptiness: Emptiness) -> None:
+    labels = read.labels
+    if "labels" in labels:
+        values, path = levels(labels["labels"]).tolist(), paths["labels"]
+        emptiness.liver(path, any(values))
+        emptiness.lesion(path, 2 in values)
+        check_label_map(findings, path, labels["labels"])
+    for kind, take in (("liver", emptiness.liver), ("lesion", emptiness.lesion)):
+        if kind in labels:
+            take(paths[kind], bool(labels[kind].any()))
+    if {"liver", "lesion"} <= labels.keys() and labels["liver"].shape == labels["lesion"].shape:
+        check_lesion(findings, paths["lesion"], labels["liver"] != 0, labels["lesion"] != 0)
 
 
-def _check_image(report: Findings, name: str, image: Header, duplicates: Duplicates, part: str | None) -> None:
-    frame, path = image.frame, image.path
-    if steps_of_one(frame) and not frame.affine[:3, 3].any():
-        report.warning(
-            "header-unfilled", path, "steps of 1 mm and no origin: sides and millimetres may be wrong, as in LiTS 28-47"
-        )
-    values = read_planes(report, image)
-    if values is None:
+def _is_whole(path: Path, findings: Findings) -> bool:
+    """Whether a gzip file can be read to its end; nibabel stops before the checksum that is there."""
+    if path.suffix != ".gz":
+        return True
+    try:
+        with gzip.open(path) as file:
+            while file.read(_CHUNK):
+                pass
+    except EOFError:
+        fault = "ends early"
+    except (OSError, zlib.error) as error:
+        fault = f"damaged ({error})"
+    else:
+        return True
+    findings.error("truncated", path, f"{fault}; copy it again")
+    return False
+
+
+def _check_description(path: Path, findings: Findings, cases: dict[str, CaseFiles]) -> None:
+    """Compares the Decathlon's `dataset.json` with the files. The reader goes by the files, so these are warnings."""
+    findings.count("files")
+    try:
+        pairs = json.loads(path.read_bytes()).get("training", [])
+        listed = {Path(pair[kind]).name for pair in pairs for kind in ("image", "label")}
+        images = {Path(pair["image"]).name for pair in pairs}
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        findings.error("json-unreadable", path, "cannot be read as the Decathlon's description; copy it again")
         return
-    low, high = float(values.min()), float(values.max())
-    check_hu(report, path, low, high)
-    # Whichever way the file lies, the same scan gives the same slices.
-    slices = frame.to_slices(values)
-    report.count("slices", len(slices))
-    duplicates.add(name, path, [(f"{name}_{k:03d}", digest(plane)) for k, plane in enumerate(slices)], part=part)
-
-
-def _check_masks(report: Findings, files: Files, headers: dict[str, Header | None], emptiness: Emptiness) -> None:
-    masks: dict[str, np.ndarray] = {}
-    frames: dict[str, Frame] = {}
-    for kind, header in headers.items():
-        if kind == "image" or header is None:
-            continue
-        labels = read_labels(report, header)
-        if labels is None:
-            continue
-        path, allowed = files.all[kind], ((0, 1, 2),) if kind == "labels" else ((0, 1), (0, 255))
-        values = _values(labels)
-        if not any(set(values) <= set(choice) for choice in allowed):
-            wanted = " or ".join(listed(choice) for choice in allowed)
-            report.error("mask-values", path, f"labels {listed(values)} instead of {wanted}; relabel it")
-        elif kind == "labels":
-            emptiness.liver(path, any(values))
-            emptiness.lesion(path, 2 in values)
-            check_label_map(report, path, labels)
-        else:
-            {"liver": emptiness.liver, "lesion": emptiness.lesion}[kind](path, any(values))
-            masks[kind], frames[kind] = labels != 0, header.frame
-    if masks.keys() == {"liver", "lesion"} and frames["liver"].shape == frames["lesion"].shape:
-        check_lesion(report, files.all["lesion"], masks["liver"], masks["lesion"])
-
-
-def _values(labels: np.ndarray) -> list[int]:
-    there = np.zeros(256, bool)
-    for plane in np.moveaxis(labels, -1, 0):  # by planes, for bincount makes int64 of them
-        there |= np.bincount(plane.ravel(order="K"), minlength=256) > 0
-    return np.flatnonzero(there).tolist()
+    there = {file.name for files in cases.values() for file in files.paths.values()}
+    scans = {files.paths["image"].name for files in cases.values() if "image" in files.paths}
+    for name in sorted(listed - there, key=natural_sort_key):
+        findings.warning("row-without-file", path, f"{name} is listed, but not there; copy it here")
+    for name in sorted(scans - images, key=natural_sort_key):
+        findings.warning("file-without-row", path, f"{name} is there, but not listed; add it or delete the file")

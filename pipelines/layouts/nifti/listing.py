@@ -1,4 +1,4 @@
-"""Which NIfTI files make up a data folder: LiTS17, the Decathlon's Task03_Liver, or a folder for each scan."""
+"""The NIfTI files of a data folder by case: LiTS17, the Decathlon's Task03_Liver, or one folder per scan."""
 
 import dataclasses
 import os
@@ -6,31 +6,88 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.errors import DataError
+from pipelines.findings import Findings
 from pipelines.natural import natural_sort_key
 
 _LITS = re.compile(r"(volume|segmentation)-(\d+)\.nii(?:\.gz)?")
 _MSD = re.compile(r"liver_(\d+)\.nii(?:\.gz)?")
 _PLAIN = re.compile(r"(ct|liver|lesion|tumou?r)\.nii(?:\.gz)?")
 _KINDS = {"ct": "image", "liver": "liver", "lesion": "lesion", "tumor": "lesion", "tumour": "lesion"}
+_ORDER: tuple[str, ...] = ("image", "labels", "liver", "lesion")
+DESCRIPTION = "dataset.json"  # of the Decathlon
 
 
 @dataclasses.dataclass(frozen=True)
 class CaseFiles:
-    """The files of one case: `masks` by what they show, `"labels"`, or `"liver"` and perhaps `"lesion"`."""
+    """The files of one case.
+
+    Attributes:
+        patient: name, by the number in the files' names or by the folder.
+        paths: what a file shows to its path: `"image"`, and `"labels"` or else `"liver"` and perhaps `"lesion"`.
+    """
 
     patient: str
-    image: Path
-    masks: dict[str, Path]
+    paths: dict[str, Path]
+
+    @property
+    def masks(self) -> dict[str, Path]:
+        """The paths of the masks."""
+        return {kind: path for kind, path in self.paths.items() if kind != "image"}
 
 
 def detect(directory: Path) -> bool:
     """Whether a folder has a file of one of the three forms."""
-    return _is_msd(directory) or any(True for _ in _walk(directory))
+    return is_msd(directory) or any(True for _ in _walk(directory))
 
 
-def _is_msd(directory: Path) -> bool:
-    return (directory / "dataset.json").is_file() and (directory / "imagesTr").is_dir()
+def is_msd(directory: Path) -> bool:
+    """Whether a folder is laid out as the Decathlon's."""
+    return (directory / DESCRIPTION).is_file() and (directory / "imagesTr").is_dir()
+
+
+def list_cases(directory: Path, findings: Findings, *, labelled: bool = True) -> dict[str, CaseFiles]:
+    """Lists the cases of a folder.
+
+    Args:
+        directory: the folder.
+        findings: takes files that are missing, without their counterpart or there twice.
+        labelled: whether the masks are listed too; without, they need not be there, and what has none is left out.
+
+    Returns:
+        Name of each case to its files, in natural order; after an error, also cases that lack some.
+    """
+    files: dict[str, dict[str, Path]] = {}
+    forms: dict[str, Path] = {}
+    for form, case, kind, path in (_walk_msd if is_msd(directory) else _walk)(directory):
+        forms.setdefault(form, path)
+        if (other := files.setdefault(case, {}).setdefault(kind, path)) != path:
+            findings.error(
+                "name-twice", path, f"{case} has {findings.name(other)} already; delete or rename one of them"
+            )
+    if len(forms) > 1:
+        findings.error(
+            "forms-mixed", forms["ct"], "lies beside volume-N.nii of another form; put each form into its own folder"
+        )
+    lesions = any("lesion" in kinds for kinds in files.values())
+    cases = {}
+    for name in sorted(files, key=natural_sort_key):
+        plain = not re.fullmatch(r"volume-\d+|liver_\d+", name)
+        paths = {kind: files[name][kind] for kind in _ORDER if kind in files[name]}
+        if labelled:
+            masks = ("liver", "lesion") if lesions else ("liver",)
+            _check_pair(name, paths, masks if plain else ("labels",), findings)
+        else:
+            paths = {kind: path for kind, path in paths.items() if kind == "image"}
+        if paths:
+            cases[name] = CaseFiles(name if plain else re.split("[-_]", name)[1], paths)
+    if not any("image" in case.paths for case in cases.values()):
+        findings.error(
+            "image-missing",
+            directory,
+            "no scan in it; it needs volume-N.nii with segmentation-N.nii, imagesTr/liver_N.nii.gz with "
+            f"labelsTr and {DESCRIPTION}, or folders with ct.nii and liver.nii",
+        )
+    return cases
 
 
 def _walk(directory: Path) -> Iterator[tuple[str, str, str, Path]]:
@@ -53,43 +110,17 @@ def _walk_msd(directory: Path) -> Iterator[tuple[str, str, str, Path]]:
                 yield "liver_N", f"liver_{int(match[1])}", kind, path
 
 
-def list_cases(directory: Path, labelled: bool) -> dict[str, CaseFiles]:
-    """Name of each case to its files, in order, all of them there."""
-    files: dict[str, dict[str, Path]] = {}
-    forms = {}
-    for form, case, kind, path in (_walk_msd if _is_msd(directory) else _walk)(directory):
-        forms[form] = path
-        if (other := files.setdefault(case, {}).setdefault(kind, path)) != path:
-            raise DataError(f"{path}: {case} has {other} already; delete or rename one of them")
-    if len(forms) > 1:
-        raise DataError(f"{forms['ct']}: lies beside volume-N.nii of another form; put each form into its own folder")
-    form = next(iter(forms), "")
-    if labelled:
-        _check_pairs(files, "liver" if form == "ct" else "labels")
-    cases = {}
-    for name in sorted((name for name in files if "image" in files[name]), key=natural_sort_key):
-        image, *masks = (files[name].get(kind) for kind in ("image", "labels", "liver", "lesion"))
-        kept = {
-            kind: path for kind, path in zip(("labels", "liver", "lesion"), masks, strict=True) if path and labelled
-        }
-        cases[name] = CaseFiles(name if form == "ct" else re.split("[-_]", name)[1], image, kept)
-    if not cases:
-        raise DataError(
-            f"{directory}: no scan in it; it needs volume-N.nii with segmentation-N.nii, imagesTr/liver_N.nii.gz with "
-            "labelsTr and dataset.json, or folders with ct.nii and liver.nii"
-        )
-    return cases
-
-
-def _check_pairs(files: dict[str, dict[str, Path]], needed: str) -> None:
-    lesions = any("lesion" in kinds for kinds in files.values())
-    for name, kinds in files.items():
-        if "image" not in kinds:
-            raise DataError(f"{next(iter(kinds.values()))}: no image for this mask; add it or delete the mask")
-        for kind in (needed, "lesion") if lesions else (needed,):
-            if kind not in kinds:
-                what = f"{kind} mask" if needed == "liver" else "segmentation"
-                why = ", which other cases have" if kind == "lesion" else ""
-                raise DataError(
-                    f"{kinds['image']}: {name} has no {what}{why}; add it (all 0 if there is none) or delete the image"
-                )
+def _check_pair(name: str, paths: dict[str, Path], needed: tuple[str, ...], findings: Findings) -> None:
+    if "image" not in paths:
+        for path in paths.values():
+            findings.error("mask-orphan", path, "no image for this mask; add it or delete the mask")
+        return
+    for kind in needed:
+        if kind not in paths:
+            what = "segmentation" if kind == "labels" else f"{kind} mask"
+            why = ", which other cases have" if kind == "lesion" else ""
+            findings.error(
+                "mask-missing",
+                paths["image"],
+                f"{name} has no {what}{why}; add it (all 0 if there is none) or delete the image",
+            )

@@ -61,6 +61,7 @@ def _laid_out(case: Case, slices: np.ndarray, axes: str) -> tuple[np.ndarray, np
     """`(slices, H, W)` as the file is to hold them, and the affine, `(4, 4)`, that goes with it."""
     if case.frame is not None:
         return case.frame.from_slices(slices), case.frame.affine
+    assert case.spacing is not None  # as of every source in HU
     frame = frame_of_stack(slices.shape, case.spacing)
     turn = orientations.ornt_transform(
         orientations.io_orientation(frame.affine), orientations.axcodes2ornt(tuple(axes))

@@ -167,7 +167,7 @@ class Phantom(Source):
         self.count, self.slices, self.size, self.seed = cases, slices, size, seed
         self._indices = {name_of(index): index for index in range(cases)}
         self.parts = {name: split_of(index) for name, index in self._indices.items()}
-        self.notes = [
+        self._notes = [
             f"synthetic CT: {cases} drawn patients of {slices} slices, {size}x{size} pixels, seed {seed}",
             "scores on it say that the program learns, not how well it would do on patients",
         ]

@@ -44,7 +44,7 @@ class Prepared(Source):
         self.targets = tuple(known["targets"])
         self.parts = known["parts"]
         self.window = known["window"]
-        self.notes = [f"prepared dataset {self._directory}", *known["notes"]]
+        self._notes = [f"prepared dataset {self._directory}", *known["notes"]]
 
     def case(self, name: str) -> Case:
         """Reads one case; those before it in its part are read over."""

@@ -125,7 +125,7 @@ BAD = {
     "too large": (write(IMAGE, np.full(SHAPE, 40000, np.uint16)), IMAGE, "from 40000 to 40000"),
     "too small": (write(IMAGE, np.full(SHAPE, -40000, np.int32)), IMAGE, "from -40000"),
     "complex": (write(IMAGE, np.zeros(SHAPE, np.complex64)), IMAGE, "complex64"),
-    "colour": (write(IMAGE, np.zeros(SHAPE, [(c, "u1") for c in "RGB"])), IMAGE, "not one number a voxel"),
+    "colour": (write(IMAGE, np.zeros(SHAPE, [(c, "u1") for c in "RGB"])), IMAGE, "not one number per voxel"),
     "truncated gz": (cut(IMAGE, 200), IMAGE, "damaged"),
     "truncated mask": (cut(MASK, 100), MASK, "damaged"),
     "truncated nii": (uncompressed_and_cut, "volume-1.nii", "damaged"),

@@ -94,9 +94,13 @@ DEFECTS = {
     ),
     "singular affine": (with_sform(IMAGE, SINGULAR), error("affine-singular", IMAGE)),
     "zero affine": (with_sform(MASK, np.zeros((4, 4))), error("affine-singular", MASK)),
+    "affine unset in the image alone": (
+        with_sform(IMAGE, np.eye(4), codes=(0, 0)),
+        warning("geometry-mismatch", MASK),
+    ),
     "affine unset": (
-        both(*(with_sform(name, np.eye(4), codes=(0, 0)) for name in (IMAGE,))),
-        error("affine-unset", IMAGE) | warning("geometry-mismatch", MASK),
+        both(*(with_sform(name, np.eye(4), codes=(0, 0)) for name in (IMAGE, MASK))),
+        error("affine-unset", IMAGE),
     ),
     "metres": (
         both(

@@ -173,8 +173,8 @@ def test_header_that_nobody_filled_in_yields_to_the_other(tmp_path):
     assert len(source.notes) == 1
     for _ in range(2):
         cases = list(source.cases())
-        assert source.notes[1].endswith(": volume-0, volume-1")
-        assert source.notes[2].endswith(": volume-2")
+        assert source.notes[1].endswith("(segmentation-0.nii, segmentation-1.nii)")
+        assert source.notes[2].endswith("(volume-2.nii)")
         assert len(source.notes) == 3
     assert np.array_equal(cases[0].images, cases[1].images)
     assert cases[1].spacing == pytest.approx((5, 0.8, 0.8))
