@@ -79,7 +79,7 @@ class PairedFolder(Source):
         self.slice_names = {patient: tuple(names) for patient, names in grouped}
         self.parts = {patient: parts[names[0]] for patient, names in self.slice_names.items()}
         self._index = index.path
-        self.notes = [patients_note, split_note]
+        self._notes = [patients_note, split_note]
         self._resized: set[str] = set()
 
     def read_slice(self, name: str) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -118,7 +118,7 @@ class PairedFolder(Source):
                 masks.append(resize_masks(mask[None], self._size))
         if self._resized:
             count = f"{len(self._resized)} of {len(self._files)}"
-            self.notes[2:] = [f"size: {count} slices resized to {self._size}x{self._size}"]
+            self._notes[2:] = [f"size: {count} slices resized to {self._size}x{self._size}"]
         return Case(
             name=name,
             patient=name,
