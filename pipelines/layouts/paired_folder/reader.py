@@ -42,7 +42,6 @@ class PairedFolder(Source):
         layout: `"paired_folder"`.
         intensity: `"grey"`.
         targets: `(target,)`.
-        notes: how patients were identified, where the split comes from, and how many of the slices read were resized.
         slice_names: patient to the IDs of its slices, in natural order.
     """
 
@@ -82,6 +81,12 @@ class PairedFolder(Source):
         self._notes = [patients_note, split_note]
         self._resized: set[str] = set()
 
+    @property
+    def notes(self) -> list[str]:
+        """How patients were identified, where the split comes from, and how many of the slices read were resized."""
+        resized = f"size: {len(self._resized)} of {len(self._files)} slices resized to {self._size}x{self._size}"
+        return [*self._notes, resized] if self._resized else list(self._notes)
+
     def read_slice(self, name: str) -> tuple[np.ndarray | None, np.ndarray | None]:
         """Reads one slice and its mask at their own size; safe to call from several threads.
 
@@ -94,9 +99,8 @@ class PairedFolder(Source):
         files = {kind: path for kind, path in self._files[name].items() if is_png(path)}
         image = read_image(files["image"], self._findings) if "image" in files else None
         mask = read_mask(files["mask"], self._findings) if "mask" in files else None
-        return image, mask if check_sizes(
-            self._findings, self._files[name].get("mask", self._root), mask, image
-        ) else None
+        same = check_sizes(self._findings, files.get("mask", self._root), mask, image)
+        return image, mask if same else None
 
     def path(self, name: str) -> Path:
         """The image file of a slice, or its mask where there is no image."""
