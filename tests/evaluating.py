@@ -76,6 +76,7 @@ def make_run(folder, data, *, cuts=(0.45, 0.78), target="both", intensity=None, 
         "status": "finished",
         "options": dataclasses.asdict(chosen),
         "data": {
+            "layout": source.layout,
             "intensity": intensity or source.intensity,
             "fingerprint": source.fingerprint(),
             "targets": list(targets),

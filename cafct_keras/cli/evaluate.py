@@ -43,6 +43,7 @@ def evaluate(
     from cafct_keras.evaluation.evaluate import EvaluateOptions
     from cafct_keras.evaluation.evaluate import evaluate as score_runs
     from cafct_keras.evaluation.postprocessing import PostProcessing
+    from cafct_keras.reproduction.paper import with_printed_rows
     from cafct_keras.runtime.console import make_console
 
     steps = PostProcessing(
@@ -55,8 +56,9 @@ def evaluate(
     options = EvaluateOptions(threshold=threshold, postprocessing=postprocess or steps, **options)
     with report_folder(out) as folder:
         evaluations = score_runs(runs, options, console=make_console(), quiet=quiet)
+        evaluations = [with_printed_rows(evaluation) for evaluation in evaluations]
         for evaluation in evaluations:
             several = len(evaluations) > 1
             report(evaluation, folder and (folder / evaluation.name.replace("/", "-") if several else folder))
-    documents = [evaluation.document for evaluation in evaluations]
+    documents = [evaluation.as_json for evaluation in evaluations]
     return finish(documents, out, as_json and (documents if len(documents) > 1 else documents[0]))

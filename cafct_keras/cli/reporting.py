@@ -23,12 +23,12 @@ def report(evaluation, folder):
         from cafct_keras.evaluation.writing import write_evaluation
 
         write_evaluation(evaluation, folder)
-    for warning in evaluation.document["data"]["warnings"]:
+    for warning in evaluation.document.data.warnings:
         click.echo(f"warning: {warning}", err=True)
     output = make_console()
-    output.print(console.summary(evaluation.document))
-    if evaluation.document["comparison"]:
-        output.print(console.comparison(evaluation.document))
+    output.print(console.summary(evaluation.as_json))
+    if evaluation.document.comparison:
+        output.print(console.comparison(evaluation.as_json))
 
 
 def finish(documents, out, as_json):

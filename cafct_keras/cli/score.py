@@ -34,4 +34,4 @@ def score(prediction, reference, out, quiet, as_json, **options):
     with report_folder(out) as folder:
         evaluation = score_folders(prediction, reference, **options, console=make_console(), quiet=quiet)
         report(evaluation, folder)
-    return finish([evaluation.document], out, as_json and evaluation.document)
+    return finish([evaluation.as_json], out, as_json and evaluation.as_json)

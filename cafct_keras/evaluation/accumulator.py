@@ -1,26 +1,44 @@
-"""What is kept of cases that stream by: scores, histograms and a few pictures, but no masks."""
+"""Accumulation of scores over cases that stream by; no masks are kept."""
 
 import dataclasses
+import datetime as dt
+import math
+import shlex
+import sys
 from collections.abc import Sequence
 
 import numpy as np
 
+from cafct_keras.errors import UserError
 from cafct_keras.evaluation.metrics.calibration import Calibration
 from cafct_keras.evaluation.metrics.lesions import match_lesions
 from cafct_keras.evaluation.metrics.scores import CaseScore, score
 from cafct_keras.evaluation.postprocessing import PostProcessing
-from cafct_keras.evaluation.report import Picture
 from cafct_keras.evaluation.report.gallery import Gallery
+from cafct_keras.evaluation.results import (
+    AS_PREDICTED,
+    POST_PROCESSED,
+    AppliedPostProcessing,
+    CalibrationSummary,
+    Document,
+    EvaluatedData,
+    Evaluation,
+    ReliabilityCurve,
+    Result,
+    SweepCurve,
+    Threshold,
+)
+from cafct_keras.evaluation.summary import summarize
+from cafct_keras.evaluation.tables import case_rows
+from cafct_keras.runtime.versions import versions
 
-AS_PREDICTED, POST_PROCESSED = "as predicted", "post-processed"
 
-
-class Gathering:
-    """Scores cases one after the other, as they are and post-processed; not to be called from two threads at a time.
+class Accumulator:
+    """Scores cases one by one, as predicted and post-processed. Not thread-safe.
 
     Args:
         targets: what is scored.
-        postprocessing: steps to take; None, or none of them, for the masks as they are alone.
+        postprocessing: steps to apply; None, or no steps, to score the masks as predicted only.
         calibrate: whether cases come with probabilities.
 
     Attributes:
@@ -31,7 +49,7 @@ class Gathering:
         self, *, targets: Sequence[str], postprocessing: PostProcessing | None = None, calibrate: bool = False
     ):
         self._steps = {AS_PREDICTED: PostProcessing()}
-        if postprocessing not in (None, PostProcessing()):
+        if postprocessing is not None and postprocessing != PostProcessing():
             self._steps[POST_PROCESSED] = postprocessing
         self._scores: dict[str, list[tuple[CaseScore, CaseScore]]] = {name: [] for name in self._steps}
         self._gallery = Gallery()
@@ -54,44 +72,107 @@ class Gathering:
 
         Args:
             case: see `score`, likewise those that follow.
-            patient: whose it is.
-            slice_names: one a slice.
+            patient: of the case.
+            slice_names: one per slice.
             spacing: millimetres along (slice, row, column); None if unknown.
             contiguous: whether the slices are neighbours in one volume.
             prediction: target to `(slices, H, W)` bool.
             reference: likewise.
-            probability: target to `(slices, H, W)` in [0, 1], for the calibration.
+            probability: target to `(slices, H, W)` in [0, 1]; needed to calibrate.
             images: `(slices, H, W)` uint8, for pictures.
         """
-        known = {"spacing": spacing, "contiguous": contiguous}
         for name, steps in self._steps.items():
-            masks = steps(prediction, **known)
-            scored = score(masks, reference, case=case, patient=patient, slice_names=slice_names, **known)
-            self._scores[name].append((scored, _apart(scored, masks, reference)))
-        self._gallery.offer(scored, masks, reference, images)  # of the last, which is what the user asked for
+            masks = steps(prediction, spacing=spacing, contiguous=contiguous)
+            scored = score(
+                masks,
+                reference,
+                case=case,
+                patient=patient,
+                slice_names=slice_names,
+                spacing=spacing,
+                contiguous=contiguous,
+            )
+            self._scores[name].append((scored, _by_slice(scored, masks, reference)))
+        self._gallery.offer(scored, masks, reference, images)  # of the last result, which is what the user asked for
         for target, calibration in (self.calibrations or {}).items():
+            assert probability is not None
             calibration.add(probability[target], reference[target])
 
     @property
-    def results(self) -> list[tuple[str, PostProcessing | None, list[CaseScore]]]:
-        """Name, steps and scored cases of each result.
+    def scores(self) -> dict[str, list[CaseScore]]:
+        """Name of each result to its scored cases.
 
-        Cases are volumes if all are; else every slice of every case is scored by itself, for no mean over both has a
-        meaning.
+        Cases are volumes if all of them are; otherwise every slice of every case is scored by itself, for no mean over
+        both has a meaning.
         """
         volumes = all(scored.contiguous for scored, _ in self._scores[AS_PREDICTED])
-        return [
-            (name, None if name == AS_PREDICTED else steps, [whole if volumes else apart for whole, apart in scored])
-            for (name, steps), scored in zip(self._steps.items(), self._scores.values(), strict=True)
-        ]
+        return {
+            name: [whole if volumes else by_slice for whole, by_slice in scored]
+            for name, scored in self._scores.items()
+        }
 
-    @property
-    def pictures(self) -> list[Picture]:
-        """Slices to look at, of the last of the results."""
-        return self._gallery.pictures()
+    def evaluation(
+        self,
+        *,
+        name: str,
+        title: str,
+        data: EvaluatedData,
+        seed: int,
+        failures: Sequence[dict[str, str]] = (),
+        threshold: Threshold | None = None,
+        chosen_on: str = "given",
+        rule: str | None = None,
+        run: dict | None = None,
+    ) -> Evaluation:
+        """Summarizes all cases.
+
+        Args:
+            name: of the evaluation.
+            title: of its report.
+            data: see `Document`, likewise `failures`, `threshold` and `run`.
+            seed: of the bootstrap.
+            failures: what could not be scored.
+            threshold: that probabilities were compared with.
+            chosen_on: how the post-processing was chosen, see `AppliedPostProcessing`.
+            rule: likewise.
+            run: the run card.
+
+        Raises:
+            UserError: no case was scored.
+        """
+        scores = self.scores
+        if not scores[AS_PREDICTED]:
+            reason = failures[0]["message"] if failures else f"{data.layout}: no cases; give others"
+            raise UserError(f"nothing could be scored: {reason}")
+        unit = _unit(scores[AS_PREDICTED][0])
+        document = Document(
+            title=title,
+            created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            command=shlex.join(["cafct-keras", *sys.argv[1:]]),
+            versions=versions(),
+            data=data,
+            threshold=threshold,
+            results=[
+                Result(
+                    name=result,
+                    postprocessing=None
+                    if result == AS_PREDICTED
+                    else AppliedPostProcessing(**vars(self._steps[result]), unit=unit, chosen_on=chosen_on, rule=rule),
+                    summary=summarize(cases, seed=seed),
+                    cases=case_rows(cases),
+                )
+                for result, cases in scores.items()
+            ],
+            calibration={target: summarize_calibration(one) for target, one in self.calibrations.items()}
+            if self.calibrations
+            else None,
+            failures=list(failures),
+            run=run,
+        )
+        return Evaluation(name=name, document=document, scores=scores, pictures=self._gallery.pictures())
 
 
-def _apart(scored: CaseScore, prediction: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> CaseScore:
+def _by_slice(scored: CaseScore, prediction: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> CaseScore:
     """The same case with every slice scored by itself, for a set in which other cases are loose slices.
 
     Without a spacing only lesions tell the two apart; a case with one is a volume among volumes.
@@ -107,3 +188,22 @@ def _apart(scored: CaseScore, prediction: dict[str, np.ndarray], reference: dict
         for name, target in scored.targets.items()
     }
     return dataclasses.replace(scored, contiguous=False, targets=targets)
+
+
+def _unit(case: CaseScore) -> str:
+    """Unit of the smallest lesion's size."""
+    return "pixels" if case.spacing is None else "mm3" if case.contiguous else "mm2"
+
+
+def summarize_calibration(calibration: Calibration) -> CalibrationSummary:
+    """Reliability and threshold sweep as lists."""
+    reliability, sweep = calibration.reliability(), calibration.sweep()
+    return CalibrationSummary(
+        reliability=ReliabilityCurve(**{name: _as_list(values) for name, values in vars(reliability).items()}),
+        expected_error=reliability.expected_error,
+        sweep=SweepCurve(**{name: _as_list(values) for name, values in vars(sweep).items()}),
+    )
+
+
+def _as_list(values: np.ndarray) -> list:
+    return [None if math.isnan(value) else value for value in values.tolist()]

@@ -1,4 +1,4 @@
-"""Two runs on the same cases: how far apart they are, and whether that may be chance."""
+"""Comparison of two runs on the same cases."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,14 +7,23 @@ import numpy as np
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation.metrics.bootstrap import Bootstrap, mean_of, paired_difference
 from cafct_keras.evaluation.metrics.lesions import IOU_THRESHOLDS
-from cafct_keras.evaluation.metrics.overlap import RULES, joined, unit_scores
+from cafct_keras.evaluation.metrics.overlap import RULES, concatenate, unit_scores
 from cafct_keras.evaluation.metrics.scores import CaseScore, TargetScore
+from cafct_keras.evaluation.results import AS_PREDICTED, Comparison, Difference
 from cafct_keras.evaluation.summary import check_cases, patient_numbers
 
 OVERLAP_RULES = ("per_slice_positive", "per_slice_all_one", "per_case_lits", "per_case_positive")
 
 
-def compare(a: Sequence[CaseScore], b: Sequence[CaseScore], *, seed: int = 0, resamples: int = 1000) -> dict:
+def compare(
+    a: Sequence[CaseScore],
+    b: Sequence[CaseScore],
+    *,
+    runs: tuple[str, str] = ("a", "b"),
+    result: str = AS_PREDICTED,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> Comparison:
     """Compares two runs, unit by unit.
 
     Metrics are named measure first: `dice_per_case_lits`, `iou_per_slice_positive`, `hd95_mm_positive` and
@@ -23,15 +32,11 @@ def compare(a: Sequence[CaseScore], b: Sequence[CaseScore], *, seed: int = 0, re
 
     Args:
         a: scored cases of the first run.
-        b: scored cases of the second run, against the same references; their order does not matter.
+        b: scored cases of the second run, against the same references, in any order.
+        runs: names of the two.
+        result: name of the results that are compared.
         seed: of the bootstrap.
         resamples: of the bootstrap.
-
-    Returns:
-        `cases` and `patients` (int), and `targets`: target to metric to a dict of `a` and `b` (means over the units
-        that count in both), `difference` (b minus a), `low` and `high` (95 % interval over patients), `units`,
-        `patients`, `p` (Wilcoxon's signed-rank test over patients, two-sided) and `higher_is_better`. None where
-        something cannot be said.
 
     Raises:
         UserError: the runs differ in their cases, targets or references.
@@ -48,18 +53,21 @@ def compare(a: Sequence[CaseScore], b: Sequence[CaseScore], *, seed: int = 0, re
     bootstrap = Bootstrap(patients=len({case.patient for case in a}), seed=seed, resamples=resamples)
     patient = patient_numbers(a)
     targets = dict.fromkeys(name for case in a for name in case.targets)
-    return {
-        "cases": len(a),
-        "patients": bootstrap.patients,
-        "targets": {
+    return Comparison(
+        runs=runs,
+        result=result,
+        cases=len(a),
+        patients=bootstrap.patients,
+        targets={
             name: _target(
-                *([case.targets[name] for case in run if name in case.targets] for run in (a, b)),
+                [case.targets[name] for case in a if name in case.targets],
+                [case.targets[name] for case in b if name in case.targets],
                 np.array([number for case, number in zip(a, patient, strict=True) if name in case.targets]),
                 bootstrap,
             )
             for name in targets
         },
-    }
+    )
 
 
 def _check_same_reference(one: CaseScore, other: CaseScore) -> None:
@@ -73,22 +81,24 @@ def _check_same_reference(one: CaseScore, other: CaseScore) -> None:
         raise UserError(f"{one.case}: its references differ between the runs; score both against the same masks")
 
 
-def _target(a: list[TargetScore], b: list[TargetScore], patient: np.ndarray, bootstrap: Bootstrap) -> dict:
+def _target(
+    a: list[TargetScore], b: list[TargetScore], patient: np.ndarray, bootstrap: Bootstrap
+) -> dict[str, Difference]:
     result = {}
     for (name, first, owner, better), (_, second, _, _) in zip(_units(a, patient), _units(b, patient), strict=True):
         both = np.where(np.isnan(first) | np.isnan(second), np.nan, 1.0)
-        result[name] = {
-            "a": mean_of(first * both),
-            "b": mean_of(second * both),
-            **paired_difference(second - first, owner, bootstrap),
-            "higher_is_better": better,
-        }
+        result[name] = Difference(
+            a=mean_of(first * both),
+            b=mean_of(second * both),
+            **vars(paired_difference(second - first, owner, bootstrap)),
+            higher_is_better=better,
+        )
     return result
 
 
 def _units(scores: list[TargetScore], patient: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray, bool]]:
     """Name, values, patients of the units, and whether higher is better, of each metric."""
-    counts = joined([score.counts for score in scores])
+    counts = concatenate([score.counts for score in scores])
     slices = [len(score.counts) for score in scores]
     by_case = counts.grouped(np.repeat(np.arange(len(scores)), slices), len(scores))
     for rule in OVERLAP_RULES:
@@ -99,13 +109,14 @@ def _units(scores: list[TargetScore], patient: np.ndarray) -> Iterator[tuple[str
     shown = np.concatenate([score.surface.in_reference for score in scores])
     for name in scores[0].surface.measures():
         values = np.concatenate([score.surface.measures()[name] for score in scores])
-        for rule, counted in (("all", np.ones_like(shown)), ("positive", shown)):
-            yield f"{name}_{rule}", np.where(counted, values, np.nan), owner, name.startswith("nsd")
-    if scores[0].lesions is None:
+        for which, counted in (("all", np.ones_like(shown)), ("positive", shown)):
+            yield f"{name}_{which}", np.where(counted, values, np.nan), owner, name.startswith("nsd")
+    lesions = [score.lesions for score in scores if score.lesions is not None]
+    if not lesions:
         return
-    owner = np.repeat(patient, [len(score.lesions.lesions) for score in scores])
+    owner = np.repeat(patient, [len(score.lesions) for score in lesions])
     for threshold in IOU_THRESHOLDS:
-        found = [float(lesion.found(threshold)) for score in scores for lesion in score.lesions.lesions]
+        found = [float(lesion.found(threshold)) for score in lesions for lesion in score.lesions]
         yield f"lesion_recall_iou_over_{threshold:g}", np.array(found), owner, True
-    spurious = [float(len(score.lesions.false_positives)) for score in scores]
-    yield "false_positives_per_case", np.array(spurious), patient, False
+    false_positives = [float(len(score.false_positives)) for score in lesions]
+    yield "false_positives_per_case", np.array(false_positives), patient, False

@@ -1,19 +1,20 @@
-"""Scoring trained networks: a run's cases through its network, and what comes out by every rule."""
+"""Evaluation of trained networks."""
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
 from cafct_keras.errors import UserError
-from cafct_keras.evaluation import Calibration, compare
-from cafct_keras.evaluation.accumulator import AS_PREDICTED, Gathering
+from cafct_keras.evaluation.accumulator import Accumulator
+from cafct_keras.evaluation.comparison import compare
+from cafct_keras.evaluation.metrics.calibration import Calibration
 from cafct_keras.evaluation.postprocessing import PostProcessing
-from cafct_keras.evaluation.progress import watched
-from cafct_keras.evaluation.results import Evaluation, make_evaluation
+from cafct_keras.evaluation.progress import track
+from cafct_keras.evaluation.results import AS_PREDICTED, Comparison, Evaluation, RunData, Threshold
 from cafct_keras.evaluation.tuning import POSTPROCESSING_RULE, THRESHOLD_RULE, PostProcessingChoice, best_threshold
-from cafct_keras.prediction import Predictor, Run, above
+from cafct_keras.prediction import CasePrediction, Predictor, Run, binarize
 from cafct_keras.runtime.compilation import cache_compilations
 from pipelines import SPLITS
 
@@ -24,21 +25,22 @@ PARTS = (*SPLITS, "all")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluateOptions:
-    """What can be chosen.
+    """Options of an evaluation.
 
     Attributes:
-        data: folder of cases, or `"phantom"`; None for what the first run was trained on.
-        layout: of the folder, one of `pipelines.LAYOUTS`; None to find out.
+        data: folder of cases, or `"phantom"`; None for the data that the first run was trained on.
+        layout: of the folder, one of `pipelines.LAYOUTS`; None to detect it.
         patient_pattern: see `PairedFolder`.
-        split: part of the data that is scored, one of `PARTS`.
-        threshold: a pixel is foreground above it; `"auto"` for that with the best pooled Dice of the validation part.
-        postprocessing: steps to take too; None for none, `"auto"` for those with the best mean Dice of the validation
-            part's cases.
+        split: part of the data to score, one of `PARTS`.
+        threshold: a pixel is foreground where its probability exceeds it; `"auto"` for the threshold with the best
+            pooled Dice on the validation part.
+        postprocessing: steps to apply as well; None for none, `"auto"` for those with the best mean Dice on the cases
+            of the validation part.
         keep_going: score what can be read; the rest is in the documents' `failures`.
         seed: of the bootstrap, 0 or more.
 
     Raises:
-        UserError: an option cannot be, or something is to be chosen on the cases that are scored.
+        UserError: a value is invalid, or something is to be chosen on the cases that are scored.
     """
 
     data: str | None = None
@@ -50,19 +52,25 @@ class EvaluateOptions:
     keep_going: bool = False
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.split not in PARTS:
-            raise UserError(f"--split {self.split}: unknown; give {', '.join(PARTS)}")
-        for option, value in (("--threshold", self.threshold), ("--postprocess", self.postprocessing)):
-            if value == AUTO and self.split in (CHOSEN_ON, "all"):
+            raise UserError(f"`split` {self.split}: unknown; give {', '.join(PARTS)}")
+        for option in self.chosen_automatically:
+            if self.split in (CHOSEN_ON, "all"):
                 raise UserError(
-                    f"{option} auto: is chosen on the validation part, which --split {self.split} scores; "
-                    "give --split test"
+                    f"`{option}` auto: is chosen on the validation part, which `split` {self.split} scores; "
+                    "give `split` test"
                 )
-        if self.threshold != AUTO and not 0 < self.threshold < 1:
-            raise UserError(f"--threshold {self.threshold}: give a number between 0 and 1, or auto")
+        if self.threshold != AUTO and not (isinstance(self.threshold, int | float) and 0 < self.threshold < 1):
+            raise UserError(f"`threshold` {self.threshold}: give a number between 0 and 1, or auto")
         if self.seed < 0:
-            raise UserError(f"--seed {self.seed}: give 0 or more")
+            raise UserError(f"`seed` {self.seed}: give 0 or more")
+
+    @property
+    def chosen_automatically(self) -> list[str]:
+        """Names, as on the command line, of the options that are chosen on the validation part."""
+        given = {"threshold": self.threshold, "postprocess": self.postprocessing}
+        return [option for option, value in given.items() if value == AUTO]
 
 
 def evaluate(
@@ -74,24 +82,24 @@ def evaluate(
 ) -> list[Evaluation]:
     """Scores runs on the same cases, and compares each with the first.
 
-    Networks see slices as they did in training (size, window, neighbours), and are scored at that size.
+    Networks see slices as in training (size, window, neighbours, orientation), and are scored at that size.
 
     Args:
-        runs: run folders, or `.keras` files in such.
-        options: what is chosen; None for the defaults.
-        console: where to report progress to.
+        runs: run folders, or `.keras` files in run folders.
+        options: None for the defaults.
+        console: where to report progress to; None for the standard output.
         quiet: plain lines even on a terminal.
 
     Returns:
-        One for each run.
+        One evaluation per run.
 
     Raises:
-        UserError, DataError: something is wrong with a run, an option, the data or, unless `keep_going`, a case.
+        UserError, DataError: a run, an option, the data or, unless `keep_going`, a case is invalid.
     """
     options = options or EvaluateOptions()
     first, *others = opened = [Run.open(path) for path in runs]
     for run in others:
-        _check_alike(first, run)
+        _check_comparable(first, run)
     if isinstance(options.postprocessing, PostProcessing):
         options.postprocessing.check(first.targets)
     source = first.open_data(options.data, layout=options.layout, patient_pattern=options.patient_pattern)
@@ -99,89 +107,101 @@ def evaluate(
     cache_compilations()
     evaluations: list[Evaluation] = []
     for run, name in zip(opened, _names(opened), strict=True):
-        evaluator = _Evaluator(Predictor(run, source), options, console or Console(), quiet)
-        one = evaluator.evaluation(name, folder)
+        evaluation = _RunEvaluation(Predictor(run, source), options, console, quiet).finish(name, folder)
         if evaluations:
-            one.document["comparison"] = _comparison(evaluations[0], one, options.seed)
-        evaluations.append(one)
+            comparison = _comparison(evaluations[0], evaluation, options.seed)
+            document = dataclasses.replace(evaluation.document, comparison=comparison)
+            evaluation = dataclasses.replace(evaluation, document=document)
+        evaluations.append(evaluation)
     return evaluations
 
 
-class _Evaluator:
-    """One run's way to its evaluation."""
+class _RunEvaluation:
+    """Evaluation of one run."""
 
-    def __init__(self, predictor: Predictor, options: EvaluateOptions, console: Console, quiet: bool):
+    def __init__(self, predictor: Predictor, options: EvaluateOptions, console: Console | None, quiet: bool):
         self._predictor, self._options = predictor, options
         self._console, self._quiet = console, quiet
-        self._failures: list[dict] | None = [] if options.keep_going else None
+        self._failures: list[dict[str, str]] = []
 
-    def evaluation(self, name: str, folder: str) -> Evaluation:
-        """Chooses what is to be chosen, then scores; `name` is the run's, `folder` that of the data."""
+    def finish(self, name: str, folder: str) -> Evaluation:
+        """Chooses what is chosen automatically, then scores; `name` is the run's, `folder` that of the data."""
         options, run, source = self._options, self._predictor.run, self._predictor.source
         self._predictor.names(options.split)  # or an error, before anything is chosen
         fingerprint = source.fingerprint()
         _check_choice(run, options, fingerprint)
-        threshold = self._best_threshold() if options.threshold == AUTO else options.threshold
-        steps = self._best_steps(threshold) if options.postprocessing == AUTO else options.postprocessing
-        gathering = Gathering(targets=run.targets, postprocessing=steps, calibrate=True)
-        self._each(
-            lambda one: gathering.add(prediction=above(one["probability"], threshold), **one),
-            options.split,
-            f"scoring {name}",
-        )
-        warnings = [*_doubts(run, source.intensity, fingerprint), *_seen_in_training(run, gathering, options.split)]
-        if options.postprocessing == AUTO and steps == PostProcessing():
-            warnings.append("post-processing: no step improves the validation part, so none is taken")
-        return make_evaluation(
-            gathering,
+        threshold = self._threshold()
+        steps, rule = self._postprocessing(threshold.value)
+        accumulator = Accumulator(targets=run.targets, postprocessing=steps, calibrate=True)
+        for case in self._predicted(options.split, f"scoring {name}"):
+            accumulator.add(
+                case=case.name,
+                patient=case.patient,
+                slice_names=case.slice_names,
+                spacing=case.spacing,
+                contiguous=case.contiguous,
+                prediction=binarize(case.probability, threshold.value),
+                reference=case.masks,
+                probability=case.probability,
+                images=case.images,
+            )
+        warnings = _differences_from_training(self._predictor, fingerprint)
+        warnings += _patients_in_training(run, accumulator, options.split)
+        if rule is not None and steps == PostProcessing():
+            warnings.append("post-processing: no step improves the validation part, so none is applied")
+        return accumulator.evaluation(
             name=name,
             title=f"{name}: {' and '.join(run.targets)}, {options.split} part of {pathlib.Path(folder).name}",
-            data={
-                "layout": source.layout,
-                "split": options.split,
-                "folder": folder,
-                "fingerprint": fingerprint,
-                "intensity": source.intensity,
-                "targets": list(run.targets),
-                **{option: run.options[option] for option in ("size", "window", "context")},
-                "notes": list(source.notes),
-                "warnings": warnings,
-            },
+            data=RunData(
+                layout=source.layout,
+                split=options.split,
+                folder=folder,
+                fingerprint=fingerprint,
+                intensity=source.intensity,
+                orientation=source.orientation,
+                targets=list(run.targets),
+                size=run.options["size"],
+                window=run.options["window"],
+                context=run.options["context"],
+                notes=list(source.notes),
+                warnings=warnings,
+            ),
             seed=options.seed,
-            failures=list({failure["case"]: failure for failure in self._failures or ()}.values()),
-            threshold={"value": threshold, **_chosen(options.threshold, THRESHOLD_RULE)},
-            chosen=_chosen(options.postprocessing, POSTPROCESSING_RULE),
+            failures=list({failure["case"]: failure for failure in self._failures}.values()),
+            threshold=threshold,
+            chosen_on="given" if rule is None else CHOSEN_ON,
+            rule=rule,
             run=run.card,
         )
 
-    def _each(self, work: Callable, split: str, what: str) -> None:
-        done, total = self._predictor.each(work, split, self._failures), len(self._predictor.names(split))
-        for _ in watched(done, total=total, what=what, console=self._console, quiet=self._quiet):
-            pass
+    def _predicted(self, split: str, what: str) -> Iterator[CasePrediction]:
+        cases = self._predictor.predict(split, self._failures if self._options.keep_going else None)
+        total = len(self._predictor.names(split))
+        return track(cases, total=total, what=what, console=self._console, quiet=self._quiet)
 
-    def _best_threshold(self) -> float:
+    def _threshold(self) -> Threshold:
+        if isinstance(self._options.threshold, int | float):
+            return Threshold(value=self._options.threshold, chosen_on="given", rule=None)
         calibrations = {target: Calibration() for target in self._predictor.run.targets}
-
-        def add(one: dict) -> None:
+        for case in self._predicted(CHOSEN_ON, "choosing the threshold"):
             for target, calibration in calibrations.items():
-                calibration.add(one["probability"][target], one["reference"][target])
+                calibration.add(case.probability[target], case.masks[target])
+        best = best_threshold(list(calibrations.values()))
+        return Threshold(value=best, chosen_on=CHOSEN_ON, rule=THRESHOLD_RULE)
 
-        self._each(add, CHOSEN_ON, "choosing the threshold")
-        return best_threshold(list(calibrations.values()))
-
-    def _best_steps(self, threshold: float) -> PostProcessing:
+    def _postprocessing(self, threshold: float) -> tuple[PostProcessing | None, str | None]:
+        """The steps, and the rule by which they were chosen."""
+        if not isinstance(self._options.postprocessing, str):
+            return self._options.postprocessing, None
         choice = PostProcessingChoice(self._predictor.run.targets)
-
-        def add(one: dict) -> None:
-            known = {name: one[name] for name in ("reference", "spacing", "contiguous")}
-            choice.add(above(one["probability"], threshold), **known)
-
-        self._each(add, CHOSEN_ON, "choosing post-processing")
-        return choice.best()
+        for case in self._predicted(CHOSEN_ON, "choosing post-processing"):
+            prediction = binarize(case.probability, threshold)
+            choice.add(prediction, case.masks, spacing=case.spacing, contiguous=case.contiguous)
+        return choice.best(), POSTPROCESSING_RULE
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
-    """What the runs are called; numbered where that would not tell them apart."""
+    """Names of the runs, numbered where they would be equal."""
     names = [run.name for run in runs]
     return [
         f"{name} ({names[: index + 1].count(name)})" if names.count(name) > 1 else name
@@ -189,11 +209,7 @@ def _names(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def _chosen(value: float | str | PostProcessing | None, rule: str) -> dict:
-    return {"chosen_on": CHOSEN_ON, "rule": rule} if value == AUTO else {"chosen_on": "given", "rule": None}
-
-
-def _check_alike(first: Run, run: Run) -> None:
+def _check_comparable(first: Run, run: Run) -> None:
     for option, one, other in (
         ("target", first.targets, run.targets),
         ("size", first.options["size"], run.options["size"]),
@@ -206,44 +222,55 @@ def _check_alike(first: Run, run: Run) -> None:
 
 
 def _check_choice(run: Run, options: EvaluateOptions, fingerprint: str) -> None:
-    """Nothing is chosen on what a network was trained on."""
-    trained_on_it = not run.options.get("validation", True) and fingerprint == run.card["data"]["fingerprint"]
-    for option, value in (("--threshold", options.threshold), ("--postprocess", options.postprocessing)):
-        if value == AUTO and trained_on_it:
-            raise UserError(
-                f"{option} auto: is chosen on the validation part, which {run.path} was trained on (--no-validation); "
-                "give what a run with a validation part chose"
-            )
-
-
-def _doubts(run: Run, intensity: str, fingerprint: str) -> list[str]:
-    """Lines about what the run and the data do not share."""
-    trained_on, doubts = run.card["data"], []
-    if run.card.get("status") != "finished":
-        doubts.append(f"run: its training is not finished (status: {run.card.get('status')})")
-    if fingerprint != trained_on["fingerprint"]:
-        doubts.append("data: not those that the run was trained on (the fingerprints differ)")
-    if intensity != trained_on["intensity"] and (trained_on["intensity"], intensity) != ("minmax", "hu"):
-        doubts.append(
-            f"intensity: {intensity}, but the run was trained on {trained_on['intensity']}; scores mean little unless "
-            "both show the same window"
+    """Refuses to choose anything on the data that a network was trained on."""
+    if run.options.get("validation", True) or fingerprint != run.card["data"]["fingerprint"]:
+        return
+    for option in options.chosen_automatically:
+        raise UserError(
+            f"`{option}` auto: is chosen on the validation part, which {run.path} was trained on (`validation` off); "
+            "give what a run with a validation part chose"
         )
-    return doubts
 
 
-def _seen_in_training(run: Run, gathering: Gathering, split: str) -> list[str]:
-    """A line if patients are scored whose names the training part has too."""
+def _differences_from_training(predictor: Predictor, fingerprint: str) -> list[str]:
+    """Warnings about differences between the run's training data and the data that are scored."""
+    run, source = predictor.run, predictor.source
+    trained_on, warnings = run.card["data"], []
+    if run.card.get("status") != "finished":
+        warnings.append(f"run: its training is not finished (status: {run.card.get('status')})")
+    if fingerprint != trained_on["fingerprint"]:
+        warnings.append("data: not those that the run was trained on (the fingerprints differ)")
+    if predictor.rescales_slices:
+        warnings.append(
+            "intensity: hu, rescaled slice by slice to 0..255 as the run's training slices (minmax) were; the grey of "
+            "an organ depends on the brightest pixel of its slice, so scores may be lower than on such slices"
+        )
+    elif source.intensity != trained_on["intensity"]:
+        warnings.append(
+            f"intensity: {source.intensity}, but the run was trained on {trained_on['intensity']}; scores mean little "
+            "unless both show the same window"
+        )
+    if fingerprint != trained_on["fingerprint"] and None in (predictor.trained_orientation, source.orientation):
+        unknown = "the training slices" if predictor.trained_orientation is None else "these slices"
+        warnings.append(
+            f"orientation: unknown for {unknown}, so none are flipped; scores mean little unless organs lie as they "
+            "did in training"
+        )
+    return warnings
+
+
+def _patients_in_training(run: Run, accumulator: Accumulator, split: str) -> list[str]:
+    """A warning if scored patients have names of patients in the training part."""
     trained = set(run.card["data"]["split"]["train"]["patients"])
-    _, _, cases = gathering.results[0]
-    scored = {case.patient for case in cases}
+    scored = {case.patient for case in accumulator.scores[AS_PREDICTED]}
     if split == "train" or not (seen := trained & scored):
         return []
     return [f"patients: {len(seen)} of {len(scored)} have names of patients that the run was trained on"]
 
 
-def _comparison(first: Evaluation, second: Evaluation, seed: int) -> dict:
-    """Of what was asked for: post-processed masks where both have them."""
+def _comparison(first: Evaluation, second: Evaluation, seed: int) -> Comparison:
+    """Compares post-processed masks where both have them."""
     names = [list(evaluation.scores)[-1] for evaluation in (first, second)]
     result = names[0] if names[0] == names[1] else AS_PREDICTED
     scores = [evaluation.scores[result] for evaluation in (first, second)]
-    return {"runs": [first.name, second.name], "result": result, **compare(*scores, seed=seed)}
+    return compare(*scores, runs=(first.name, second.name), result=result, seed=seed)

@@ -1,7 +1,8 @@
-"""Cleaning up masks after prediction: pure functions from masks to masks."""
+"""Post-processing of predicted masks: pure functions from masks to masks."""
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,12 +12,12 @@ from cafct_keras.evaluation.metrics.components import label
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PostProcessing:
-    """Steps from masks to cleaner masks, in the order in which they are taken; none if nothing is chosen.
+    """Post-processing steps, in the order in which they are applied. The default applies none.
 
     Attributes:
         largest_liver: keep the largest component of the liver (`largest_component`).
-        lesions_inside_liver: keep what of the lesions lies in the predicted liver (`inside_liver`).
-        smallest_lesion: the least size of a lesion that is kept (`without_small`); 0 keeps all.
+        lesions_inside_liver: keep the part of the lesions inside the predicted liver (`mask_to_liver`).
+        smallest_lesion: size of the smallest lesion that is kept (`remove_small_components`); 0 keeps all.
     """
 
     largest_liver: bool = False
@@ -26,7 +27,7 @@ class PostProcessing:
     def __call__(
         self, masks: dict[str, np.ndarray], *, spacing: tuple[float, float, float] | None, contiguous: bool
     ) -> dict[str, np.ndarray]:
-        """Cleans up one case.
+        """Post-processes one case.
 
         Args:
             masks: target to `(slices, H, W)` bool.
@@ -37,41 +38,41 @@ class PostProcessing:
         if self.largest_liver:
             masks["liver"] = largest_component(masks["liver"], contiguous=contiguous)
         if self.lesions_inside_liver:
-            masks["lesion"] = inside_liver(masks["lesion"], masks["liver"])
+            masks["lesion"] = mask_to_liver(masks["lesion"], masks["liver"])
         if self.smallest_lesion:
-            masks["lesion"] = without_small(
+            masks["lesion"] = remove_small_components(
                 masks["lesion"], smallest=self.smallest_lesion, spacing=spacing, contiguous=contiguous
             )
         return masks
 
-    def check(self, targets) -> None:
-        """Refuses steps that need a target which is not there.
+    def check(self, targets: Sequence[str]) -> None:
+        """Refuses steps that need a target which is not predicted.
 
         Raises:
-            UserError: naming the option.
+            UserError: naming the step.
         """
         for option, wanted, needed in (
-            ("--largest-liver", self.largest_liver, {"liver"}),
-            ("--lesions-inside-liver", self.lesions_inside_liver, {"liver", "lesion"}),
-            ("--smallest-lesion", self.smallest_lesion, {"lesion"}),
+            ("largest_liver", self.largest_liver, {"liver"}),
+            ("lesions_inside_liver", self.lesions_inside_liver, {"liver", "lesion"}),
+            ("smallest_lesion", self.smallest_lesion, {"lesion"}),
         ):
             if wanted and not needed <= set(targets):
                 raise UserError(
-                    f"{option}: needs {' and '.join(sorted(needed, reverse=True))}, the masks show "
+                    f"`{option}`: needs {' and '.join(sorted(needed, reverse=True))}, the masks show "
                     f"{', '.join(targets)}; leave it out"
                 )
 
 
 def largest_component(mask: np.ndarray, *, contiguous: bool = True) -> np.ndarray:
-    """Keeps the largest connected component: a body has one liver.
+    """Keeps the largest connected component.
 
     Args:
         mask: bool `(slices, H, W)`.
-        contiguous: whether the slices are neighbours in one volume (26-connected components); else the largest of each
-            slice is kept (8-connected).
+        contiguous: whether the slices are neighbours in one volume (26-connected components); otherwise the
+            largest of each slice is kept (8-connected).
 
     Returns:
-        bool, of the same shape. Of components of one size the first is kept.
+        bool, of the same shape. Of components of equal size the first is kept.
     """
     if not contiguous:
         return np.stack([largest_component(one[None])[0] for one in mask]) if len(mask) else mask.copy()
@@ -81,21 +82,20 @@ def largest_component(mask: np.ndarray, *, contiguous: bool = True) -> np.ndarra
     return labels == 1 + np.bincount(labels.ravel())[1:].argmax()
 
 
-def without_small(
+def remove_small_components(
     mask: np.ndarray,
     *,
     smallest: float,
     spacing: tuple[float, float, float] | None = None,
     contiguous: bool = True,
 ) -> np.ndarray:
-    """Drops connected components below a size.
+    """Removes connected components below a size.
 
     Args:
         mask: bool `(slices, H, W)`.
-        smallest: the least size that is kept: in mm^3 (mm^2 where slices stand alone), or in voxels where the spacing
-            is unknown.
+        smallest: smallest size that is kept: in mm^3 (mm^2 for loose slices), or in voxels if the spacing is unknown.
         spacing: millimetres along (slice, row, column); None if unknown.
-        contiguous: whether the slices are neighbours in one volume; else components are sought slice by slice.
+        contiguous: whether the slices are neighbours in one volume; otherwise components are those of each slice.
 
     Returns:
         bool, of the same shape.
@@ -107,8 +107,8 @@ def without_small(
     return kept[labels]
 
 
-def inside_liver(lesion: np.ndarray, liver: np.ndarray) -> np.ndarray:
-    """Keeps what lies inside the predicted liver, a voxel at a time.
+def mask_to_liver(lesion: np.ndarray, liver: np.ndarray) -> np.ndarray:
+    """Keeps the lesion voxels inside the predicted liver.
 
     Args:
         lesion: bool `(slices, H, W)`.

@@ -1,26 +1,32 @@
-"""Progress over cases: a bar where there is a terminal, a line now and then elsewhere."""
+"""Progress over cases."""
 
 import time
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
+import rich.progress
 from rich.console import Console
-from rich.progress import track
 
-LINES = 10  # at most, where there is no terminal
+LINES = 10  # at most, without a terminal
+
+Item = TypeVar("Item")
 
 
-def watched(items: Iterable, *, total: int, what: str, console: Console, quiet: bool = False) -> Iterator:
-    """Yields the items and reports how far it is.
+def track(
+    items: Iterable[Item], *, total: int, what: str, console: Console | None = None, quiet: bool = False
+) -> Iterator[Item]:
+    """Yields the items while reporting progress: a bar on a terminal, a few lines elsewhere.
 
     Args:
-        items: one a case.
-        total: how many there will be.
-        what: is done, such as `"scoring"`.
-        console: where to report to.
+        items: one per case.
+        total: their number.
+        what: description, such as `"scoring"`.
+        console: where to report to; None for the standard output.
         quiet: plain lines even on a terminal.
     """
+    console = console or Console()
     if console.is_terminal and not quiet:
-        yield from track(items, description=what, total=total, console=console, transient=True)
+        yield from rich.progress.track(items, description=what, total=total, console=console, transient=True)
         return
     started = time.perf_counter()
     step = -(-total // LINES)

@@ -1,44 +1,38 @@
-"""Sums up scored cases by every rule, ready for JSON."""
+"""Summaries of scored cases by every rule."""
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 
 from cafct_keras.errors import UserError
-from cafct_keras.evaluation.metrics.bootstrap import CONFIDENCE, Bootstrap
+from cafct_keras.evaluation.metrics.bootstrap import CONFIDENCE, Bootstrap, Estimate
 from cafct_keras.evaluation.metrics.burden import bland_altman, millilitres
 from cafct_keras.evaluation.metrics.lesions import DIAMETERS, IOU_THRESHOLDS, LesionScores, stratum
-from cafct_keras.evaluation.metrics.overlap import BATCH_SIZE, joined, overlap_figures
+from cafct_keras.evaluation.metrics.overlap import BATCH_SIZE, Counts, concatenate, overlap_estimates
 from cafct_keras.evaluation.metrics.scores import CaseScore, TargetScore
-from cafct_keras.evaluation.metrics.surface import TOLERANCES
+from cafct_keras.evaluation.metrics.surface import TOLERANCES, SurfaceScores
+from cafct_keras.evaluation.results import (
+    BurdenPoint,
+    BurdenSummary,
+    Detection,
+    LesionSummary,
+    Summary,
+    SummaryOptions,
+    SurfaceSummary,
+    TargetSummary,
+    VolumeSummary,
+)
+
+Spacing = tuple[float, float, float]
 
 
-def summarize(cases: Sequence[CaseScore], *, seed: int = 0, resamples: int = 1000) -> dict:
-    """Sums up a set of cases.
+def summarize(cases: Sequence[CaseScore], *, seed: int = 0, resamples: int = 1000) -> Summary:
+    """Summarizes a set of cases.
 
-    A figure is a dict of `value`, `units` (how many count), `low` and `high` (95 % interval over patients) and
-    `predict_nothing` (the score of an empty prediction); what cannot be said is None, and nothing is NaN.
-
-        cases, patients, slices: int
-        options: seed, resamples, confidence, batch_size, iou_thresholds, tolerances, contiguous, spacing_known
-        targets: for each target
-            cases, patients, slices, positive_cases, positive_slices: int (positive: the reference shows the target)
-            overlap: rule of `RULES` -> "dice", "iou", "precision", "recall" -> figure
-            surface: unit ("volume", "slice"), length ("mm", "px"), and, of the units, how many are
-                missed (only the prediction is empty), spurious (only the reference is): counted as the diagonal,
-                both_empty (counted as 0 mm and NSD 1)
-                all, positive -> "hd95_mm", "assd_mm", "nsd_1_mm", ... (or "_px") -> figure over all units, or over
-                those that show the target in the reference
-            lesions: None for an organ, else unit, units, lesions, false_positives: int, and
-                false_positives_per_unit: figure
-                iou_over_0, iou_over_0.5 -> "recall", "precision", "f1" -> figure over all lesions taken together, and
-                recall_by_diameter: None without spacing, else "under_10_mm", "10_to_20_mm", "over_20_mm" -> figure
-            volume_ml: None unless the slices form volumes of known spacing, else
-                absolute_error: figure; cases, bias, lower, upper (limits of agreement)
-        burden: None unless liver and lesion are both scored, else
-            absolute_error: figure, missed_livers: int (counted as an error of 1), cases, bias, lower, upper (over the
-            others), points: case, predicted, reference
+    Every estimate comes with the number of units that count, a 95 % interval over patients and the score of an empty
+    prediction.
 
     Args:
         cases: one or more, all of one kind: volumes or loose slices, with spacing or without.
@@ -51,37 +45,38 @@ def summarize(cases: Sequence[CaseScore], *, seed: int = 0, resamples: int = 100
     check_cases(cases)
     bootstrap = Bootstrap(patients=len({case.patient for case in cases}), seed=seed, resamples=resamples)
     patient = patient_numbers(cases)
+    contiguous, spacing_known = cases[0].contiguous, cases[0].spacing is not None
     targets = dict.fromkeys(name for case in cases for name in case.targets)
-    return {
-        "cases": len(cases),
-        "patients": bootstrap.patients,
-        "slices": sum(len(case.slice_names) for case in cases),
-        "options": {
-            "seed": seed,
-            "resamples": resamples,
-            "confidence": CONFIDENCE,
-            "batch_size": BATCH_SIZE,
-            "iou_thresholds": list(IOU_THRESHOLDS),
-            "tolerances": list(TOLERANCES),
-            "contiguous": cases[0].contiguous,
-            "spacing_known": cases[0].spacing is not None,
-        },
-        "targets": {
+    return Summary(
+        cases=len(cases),
+        patients=bootstrap.patients,
+        slices=sum(len(case.slice_names) for case in cases),
+        options=SummaryOptions(
+            seed=seed,
+            resamples=resamples,
+            confidence=CONFIDENCE,
+            batch_size=BATCH_SIZE,
+            iou_thresholds=list(IOU_THRESHOLDS),
+            tolerances=list(TOLERANCES),
+            contiguous=contiguous,
+            spacing_known=spacing_known,
+        ),
+        targets={
             name: _target(
                 [case.targets[name] for case in cases if name in case.targets],
                 [case.spacing for case in cases if name in case.targets],
                 np.array([number for case, number in zip(cases, patient, strict=True) if name in case.targets]),
                 bootstrap,
-                volumes=cases[0].contiguous and cases[0].spacing is not None,
+                volumes=contiguous and spacing_known,
             )
             for name in targets
         },
-        "burden": _burden(cases, patient, bootstrap),
-    }
+        burden=_burden(cases, patient, bootstrap),
+    )
 
 
 def check_cases(cases: Sequence[CaseScore]) -> None:
-    """Refuses what cannot be summed up together.
+    """Refuses cases that have no common mean.
 
     Raises:
         UserError: there are no cases, two have one name, or their kinds differ.
@@ -105,72 +100,74 @@ def check_cases(cases: Sequence[CaseScore]) -> None:
 
 
 def patient_numbers(cases: Sequence[CaseScore]) -> np.ndarray:
-    """Whose each case is: int `(cases,)`, patients numbered in the order in which they come."""
-    numbers = {}
+    """Patient of each case: int `(cases,)`, patients numbered in the order in which they come."""
+    numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(case.patient, len(numbers)) for case in cases])
 
 
 def _target(
-    scores: list[TargetScore], spacings: list, patient: np.ndarray, bootstrap: Bootstrap, *, volumes: bool
-) -> dict:
-    counts = joined([score.counts for score in scores])
+    scores: list[TargetScore],
+    spacings: list[Spacing | None],
+    patient: np.ndarray,
+    bootstrap: Bootstrap,
+    *,
+    volumes: bool,
+) -> TargetSummary:
+    counts = concatenate([score.counts for score in scores])
     slices = [len(score.counts) for score in scores]
     case = np.repeat(np.arange(len(scores)), slices)
     by_case = counts.grouped(case, len(scores))
-    rules = overlap_figures(counts, case, np.repeat(patient, slices), bootstrap)
-    return {
-        "cases": len(scores),
-        "patients": len(np.unique(patient)),
-        "slices": len(counts),
-        "positive_cases": int(np.count_nonzero(by_case.tp + by_case.fn)),
-        "positive_slices": int(np.count_nonzero(counts.tp + counts.fn)),
-        "overlap": {rule: _as_dicts(figures) for rule, figures in rules.items()},
-        "surface": _surface([score.surface for score in scores], patient, bootstrap),
-        "lesions": None if scores[0].lesions is None else _lesions([s.lesions for s in scores], patient, bootstrap),
-        "volume_ml": _volume(by_case, spacings, patient, bootstrap) if volumes else None,
-    }
+    lesions = [score.lesions for score in scores if score.lesions is not None]
+    return TargetSummary(
+        cases=len(scores),
+        patients=len(np.unique(patient)),
+        slices=len(counts),
+        positive_cases=int(np.count_nonzero(by_case.tp + by_case.fn)),
+        positive_slices=int(np.count_nonzero(counts.tp + counts.fn)),
+        overlap=overlap_estimates(counts, case, np.repeat(patient, slices), bootstrap),
+        surface=_surface([score.surface for score in scores], patient, bootstrap),
+        lesions=_lesions(lesions, patient, bootstrap) if lesions else None,
+        volume_ml=_volume(by_case, cast(list[Spacing], spacings), patient, bootstrap) if volumes else None,
+    )
 
 
-def _as_dicts(figures: dict) -> dict:
-    return {name: figure.as_dict() for name, figure in figures.items()}
-
-
-def _surface(scores: list, patient: np.ndarray, bootstrap: Bootstrap) -> dict:
+def _surface(scores: list[SurfaceScores], patient: np.ndarray, bootstrap: Bootstrap) -> SurfaceSummary:
     owner = np.repeat(patient, [len(score.hd95) for score in scores])
     reference, prediction = (
         np.concatenate([getattr(score, name) for score in scores]) for name in ("in_reference", "in_prediction")
     )
-    result = {
-        "unit": scores[0].unit,
-        "length": scores[0].length,
-        "missed": int(np.count_nonzero(reference & ~prediction)),
-        "spurious": int(np.count_nonzero(prediction & ~reference)),
-        "both_empty": int(np.count_nonzero(~reference & ~prediction)),
-    }
+    means: dict[str, dict[str, Estimate]] = {}
     for rule, counted in (("all", np.ones_like(reference)), ("positive", reference)):
-        result[rule] = {}
+        means[rule] = {}
         for name in scores[0].measures():
             values, nothing = (
                 np.where(counted, np.concatenate([score.measures()[name] for score in each]), np.nan)
                 for each in (scores, [score.of_nothing() for score in scores])
             )
-            result[rule][name] = bootstrap.mean(values, owner, predict_nothing=nothing).as_dict()
-    return result
+            means[rule][name] = bootstrap.mean(values, owner, predict_nothing=nothing)
+    return SurfaceSummary(
+        unit=scores[0].unit,
+        length=scores[0].length,
+        missed=int(np.count_nonzero(reference & ~prediction)),
+        spurious=int(np.count_nonzero(prediction & ~reference)),
+        both_empty=int(np.count_nonzero(~reference & ~prediction)),
+        **means,
+    )
 
 
-def _lesions(scores: list[LesionScores], patient: np.ndarray, bootstrap: Bootstrap) -> dict:
-    units = [score.units for score in scores]
-    spurious = np.array([len(score.false_positives) for score in scores])
+def _lesions(scores: list[LesionScores], patient: np.ndarray, bootstrap: Bootstrap) -> LesionSummary:
+    units = np.array([score.units for score in scores])
+    false_positives = np.array([len(score.false_positives) for score in scores])
     diameters = [lesion.diameter for score in scores for lesion in score.lesions]
-    sized = all(diameter is not None for diameter in diameters)
-    strata = np.array([stratum(diameter) for diameter in diameters] if sized else [])
+    known = [diameter for diameter in diameters if diameter is not None]
+    strata = np.array([stratum(diameter) for diameter in known] if len(known) == len(diameters) else [])
     owner = np.repeat(patient, [len(score.lesions) for score in scores])
-    result = {
+    result: dict[str, Any] = {
         "unit": scores[0].unit,
-        "units": sum(units),
+        "units": int(units.sum()),
         "lesions": len(diameters),
-        "false_positives": int(spurious.sum()),
-        "false_positives_per_unit": bootstrap.ratio(spurious, units, patient, predict_nothing=0.0).as_dict(),
+        "false_positives": int(false_positives.sum()),
+        "false_positives_per_unit": bootstrap.ratio(false_positives, units, patient, predict_nothing=0.0),
     }
     nothing = 0.0 if diameters else None
     for threshold in IOU_THRESHOLDS:
@@ -178,52 +175,46 @@ def _lesions(scores: list[LesionScores], patient: np.ndarray, bootstrap: Bootstr
         # Lesions and false positives as one list of (counts as right, counts as one), each with its patient.
         both = np.concatenate([owner, patient])
         right = np.concatenate([found, np.zeros(len(scores))])
-        f1 = bootstrap.ratio(2 * right, np.concatenate([1 + found, spurious]), both, predict_nothing=nothing)
-        result[f"iou_over_{threshold:g}"] = {
-            "recall": bootstrap.mean(found, owner, predict_nothing=np.zeros(len(found))).as_dict(),
-            "precision": bootstrap.ratio(right, np.concatenate([found, spurious]), both).as_dict(),
-            "f1": dataclasses.replace(f1, units=len(found)).as_dict(),
-            "recall_by_diameter": {
+        f1 = bootstrap.ratio(2 * right, np.concatenate([1 + found, false_positives]), both, predict_nothing=nothing)
+        result[f"iou_over_{threshold:g}"] = Detection(
+            recall=bootstrap.mean(found, owner, predict_nothing=np.zeros(len(found))),
+            precision=bootstrap.ratio(right, np.concatenate([found, false_positives]), both),
+            f1=dataclasses.replace(f1, units=len(found)),
+            recall_by_diameter={
                 name: bootstrap.mean(
                     found[strata == name], owner[strata == name], predict_nothing=np.zeros(np.sum(strata == name))
-                ).as_dict()
+                )
                 for name in DIAMETERS
             }
-            if sized
+            if len(known) == len(diameters)
             else None,
-        }
-    return result
+        )
+    return cast(LesionSummary, result)
 
 
-def _volume(by_case, spacings: list, patient: np.ndarray, bootstrap: Bootstrap) -> dict:
+def _volume(by_case: Counts, spacings: list[Spacing], patient: np.ndarray, bootstrap: Bootstrap) -> VolumeSummary:
     predicted, reference = (
         np.array([millilitres(voxels, spacing) for voxels, spacing in zip(side, spacings, strict=True)])
         for side in (by_case.tp + by_case.fp, by_case.tp + by_case.fn)
     )
     error = bootstrap.mean(np.abs(predicted - reference), patient, predict_nothing=reference)
-    return {"absolute_error": error.as_dict(), **bland_altman(predicted, reference)}
+    return VolumeSummary(absolute_error=error, **vars(bland_altman(predicted, reference)))
 
 
-def _burden(cases: Sequence[CaseScore], patient: np.ndarray, bootstrap: Bootstrap) -> dict | None:
-    scored = [
-        (case, number)
-        for case, number in zip(cases, patient, strict=True)
-        if case.burden is not None and case.burden.reference is not None
-    ]
-    if not scored:
+def _burden(cases: Sequence[CaseScore], patient: np.ndarray, bootstrap: Bootstrap) -> BurdenSummary | None:
+    points, errors, owner = [], [], []
+    for case, number in zip(cases, patient, strict=True):
+        burden = case.burden
+        if burden is not None and burden.reference is not None and burden.error is not None:
+            points.append(BurdenPoint(case=case.case, predicted=burden.predicted, reference=burden.reference))
+            errors.append(abs(burden.error))
+            owner.append(number)
+    if not points:
         return None
-    defined = [case for case, _ in scored if case.burden.predicted is not None]
-    error = bootstrap.mean(
-        np.abs([case.burden.error for case, _ in scored]),
-        np.array([number for _, number in scored]),
-        predict_nothing=np.ones(len(scored)),
+    pairs = [(point.predicted, point.reference) for point in points if point.predicted is not None]
+    return BurdenSummary(
+        absolute_error=bootstrap.mean(np.array(errors), np.array(owner), predict_nothing=np.ones(len(points))),
+        missed_livers=len(points) - len(pairs),
+        points=points,
+        **vars(bland_altman(*np.array(pairs, float).reshape(-1, 2).T)),
     )
-    return {
-        "absolute_error": error.as_dict(),
-        "missed_livers": len(scored) - len(defined),
-        **bland_altman([c.burden.predicted for c in defined], [c.burden.reference for c in defined]),
-        "points": [
-            {"case": case.case, "predicted": case.burden.predicted, "reference": case.burden.reference}
-            for case, _ in scored
-        ],
-    }

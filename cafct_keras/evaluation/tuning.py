@@ -1,4 +1,4 @@
-"""What is chosen on validation cases, never on test cases: a threshold, and steps of post-processing."""
+"""Choice of the threshold and of post-processing steps, on validation cases."""
 
 import itertools
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from cafct_keras.evaluation.metrics.calibration import RULES, Calibration, Sweep
 from cafct_keras.evaluation.metrics.overlap import count, unit_scores
 from cafct_keras.evaluation.postprocessing import PostProcessing
 
-THRESHOLD_RULE = "pooled_dice"  # it sees false positives on every slice, as per_slice_positive does not
-POSTPROCESSING_RULE = "per_case_lits"  # Dice: a spurious structure in a case without any costs all of it
-SMALLEST_LESIONS = (0.0, 10.0, 30.0, 100.0, 300.0)  # mm^3, mm^2 or voxels, as `without_small` counts
+THRESHOLD_RULE = "pooled_dice"  # counts false positives on every slice, which per_slice_positive does not
+POSTPROCESSING_RULE = "per_case_lits"  # Dice: a false positive in a case without the target costs all of it
+SMALLEST_LESIONS = (0.0, 10.0, 30.0, 100.0, 300.0)  # mm^3, mm^2 or voxels, see `remove_small_components`
 
 
 def best_threshold(calibrations: Sequence[Calibration]) -> float:
-    """The threshold with the highest pooled Dice, in the mean over targets.
+    """The threshold with the highest pooled Dice, averaged over targets.
 
     Args:
-        calibrations: one a target, of the validation cases.
+        calibrations: of the validation cases, one per target.
 
     Raises:
         UserError: no case shows a target.
@@ -27,13 +27,15 @@ def best_threshold(calibrations: Sequence[Calibration]) -> float:
     sweeps = [calibration.sweep() for calibration in calibrations]
     shown = [sweep for sweep in sweeps if not np.isnan(sweep.per_slice_positive_dice).any()]
     if not shown:
-        raise UserError("--threshold auto: no validation slice shows the target; give a number")
+        raise UserError("`threshold` auto: no validation slice shows the target; give a number")
     mean = {rule: np.mean([getattr(sweep, rule) for sweep in shown], axis=0) for rule in RULES}
-    return Sweep(thresholds=shown[0].thresholds, **mean).best_threshold(THRESHOLD_RULE)
+    best = Sweep(thresholds=shown[0].thresholds, **mean).best_threshold(THRESHOLD_RULE)
+    assert best is not None  # every sweep that is shown has scores
+    return best
 
 
 class PostProcessingChoice:
-    """Tries every combination of steps on cases that stream by, and keeps nothing but their Dice.
+    """Evaluates every combination of post-processing steps on cases that stream by, and keeps only their Dice.
 
     Args:
         targets: what is predicted.
@@ -46,19 +48,26 @@ class PostProcessingChoice:
             (False, True) if liver and lesion else (False,),
             SMALLEST_LESIONS if lesion else (0.0,),
         )
-        self._dice = {
+        self._dice: dict[PostProcessing, list[list[float]]] = {
             PostProcessing(largest_liver=largest, lesions_inside_liver=inside, smallest_lesion=smallest): []
             for largest, inside, smallest in combinations
         }
 
-    def add(self, prediction: dict, reference: dict, *, spacing, contiguous: bool) -> None:
+    def add(
+        self,
+        prediction: dict[str, np.ndarray],
+        reference: dict[str, np.ndarray],
+        *,
+        spacing: tuple[float, float, float] | None,
+        contiguous: bool,
+    ) -> None:
         """Adds a case; arguments are those of `PostProcessing`."""
         for steps, dice in self._dice.items():
             masks = steps(prediction, spacing=spacing, contiguous=contiguous)
             dice.append([_case_dice(masks[target], reference[target]) for target in reference])
 
     def best(self) -> PostProcessing:
-        """The steps with the highest mean Dice over cases and targets; of equals the ones that do the least."""
+        """The steps with the highest mean Dice over cases and targets; of equals the fewest steps."""
         return max(self._dice, key=lambda steps: np.mean(self._dice[steps]))
 
 

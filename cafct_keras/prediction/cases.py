@@ -1,9 +1,10 @@
-"""Probabilities of whole cases, predicted in full batches across them."""
+"""Prediction of whole cases, in full batches that span several of them."""
 
 import dataclasses
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
+import keras
 import numpy as np
 
 from pipelines.case import Case
@@ -11,26 +12,32 @@ from pipelines.loading.slices import neighbours, network_images, network_slices
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CaseProbability:
-    """A case as a network saw it, and what it said.
+class CasePrediction:
+    """A case as the network saw it, and the probabilities it predicted. The scan's own pixels are not kept.
 
     Attributes:
-        case: the case as it was read.
+        name: of the case.
+        patient: of the case.
+        slice_names: one per slice.
+        contiguous: whether each slice is the next one's neighbour in the patient.
+        spacing: mm along (slice, row, column) at this size; None where unknown.
         images: `(slices, size, size)` uint8, windowed and resized.
         masks: target to `(slices, size, size)` bool, resized.
         probability: target to `(slices, size, size)` float32 in [0, 1].
-        spacing: mm along (slice, row, column) at this size; None where unknown.
     """
 
-    case: Case
+    name: str
+    patient: str
+    slice_names: tuple[str, ...]
+    contiguous: bool
+    spacing: tuple[float, float, float] | None
     images: np.ndarray
     masks: dict[str, np.ndarray]
     probability: dict[str, np.ndarray]
-    spacing: tuple[float, float, float] | None
 
 
 def predict_cases(
-    model,
+    model: keras.Model,
     cases: Iterable[Case],
     *,
     targets: Sequence[str],
@@ -38,20 +45,20 @@ def predict_cases(
     window: tuple[float, float],
     context: int = 0,
     batch_size: int = 8,
-) -> Iterator[CaseProbability]:
+) -> Iterator[CasePrediction]:
     """Predicts cases one after the other.
 
-    Batches run over the borders of cases, and the last one is filled up, so that the network is compiled once and
-    always works on full batches. No more than a batch's cases are in memory.
+    Batches span cases and the last one is padded, so that the network is compiled once and always works on full
+    batches. At most one batch's cases are in memory.
 
     Args:
-        model: a network ending in a sigmoid.
-        cases: what to predict, with masks of the targets.
-        targets: what its output channels show, in order.
-        size: height and width in pixels that it takes.
+        model: network whose output is a sigmoid's, channels last.
+        cases: cases with masks of the targets.
+        targets: what the output channels show, in order.
+        size: height and width of the input in pixels.
         window: Hounsfield units shown as black and as white.
-        context: neighbouring slices on either side that it sees too.
-        batch_size: slices at a time.
+        context: neighbouring slices on either side that the network sees too.
+        batch_size: slices per batch.
 
     Yields:
         The cases in their order.
@@ -61,50 +68,52 @@ def predict_cases(
 
     def predict() -> None:
         batch = np.stack([pixels for _, _, pixels in pending])
-        filled = np.concatenate([batch, np.repeat(batch[:1], batch_size - len(batch), axis=0)])
-        images = network_images(filled, context=context)
-        probabilities = np.asarray(model.predict_on_batch(images))[: len(batch)]
-        for (one, row, _), probability in zip(pending, probabilities, strict=True):
-            one.probability[row] = probability
-            one.left -= 1
+        padded = np.concatenate([batch, np.repeat(batch[:1], batch_size - len(batch), axis=0)])
+        probabilities = np.asarray(model.predict_on_batch(network_images(padded, context=context)))
+        for (waiting_case, row, _), probability in zip(pending, probabilities[: len(batch)], strict=True):
+            waiting_case.probability[row] = probability
+            waiting_case.remaining -= 1
         pending.clear()
 
     for case in cases:
         images, masks = network_slices(case, targets=targets, size=size, window=window)
-        one = _Waiting(case, images, masks.astype(bool), np.empty(masks.shape, np.float32), len(images))
-        waiting.append(one)
+        added = _Waiting(case, images, masks.astype(bool), np.empty(masks.shape, np.float32), len(images))
+        waiting.append(added)
         for row, nearby in enumerate(neighbours(np.arange(len(images)), np.zeros(len(images)), context)):
-            pending.append((one, row, np.moveaxis(images[nearby], 0, -1)))
+            pending.append((added, row, np.moveaxis(images[nearby], 0, -1)))
             if len(pending) == batch_size:
                 predict()
-        while waiting and not waiting[0].left:
-            yield waiting.popleft().done(targets)
+        while waiting and not waiting[0].remaining:
+            yield waiting.popleft().finish(targets)
     if pending:
         predict()
     while waiting:
-        yield waiting.popleft().done(targets)
+        yield waiting.popleft().finish(targets)
 
 
 @dataclasses.dataclass
 class _Waiting:
-    """A case on its way; `left` of its slices are still to come."""
+    """A case with `remaining` slices still to be predicted."""
 
     case: Case
     images: np.ndarray
     masks: np.ndarray
     probability: np.ndarray
-    left: int
+    remaining: int
 
-    def done(self, targets: Sequence[str]) -> CaseProbability:
+    def finish(self, targets: Sequence[str]) -> CasePrediction:
         spacing = self.case.spacing
         if spacing is not None:
-            # As resizing does: filled up to a square first.
+            # Resizing pads to a square first.
             factor = max(self.case.images.shape[1:]) / self.images.shape[1]
             spacing = (spacing[0], spacing[1] * factor, spacing[2] * factor)
-        return CaseProbability(
-            case=self.case,
+        return CasePrediction(
+            name=self.case.name,
+            patient=self.case.patient,
+            slice_names=self.case.slice_names,
+            contiguous=self.case.contiguous,
+            spacing=spacing,
             images=self.images,
             masks={name: self.masks[..., channel] for channel, name in enumerate(targets)},
             probability={name: self.probability[..., channel] for channel, name in enumerate(targets)},
-            spacing=spacing,
         )

@@ -1,8 +1,7 @@
 """What stands between a table and the printed one, said plainly."""
 
-from cafct_keras.reproduction.paper import NOTE
+from cafct_keras.reproduction.paper import NOTE, PAPER_LAYOUT
 
-PAPER_LAYOUT = "lits_png"
 PAPER_SIZE = 256
 
 

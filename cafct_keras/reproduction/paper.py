@@ -1,26 +1,29 @@
-"""What the paper prints: Tables 2 to 4 of arXiv 2401.16886, per cent, on the test part of lits-png.
+"""Printed scores of the paper: Tables 2 to 4 of arXiv 2401.16886, per cent, on the test part of lits-png.
 
-The paper does not say by which rule its "mIoU" and Dice are scored. Some rules are excluded by its own figures:
+The paper does not state the rule behind its "mIoU" and Dice. Its own figures exclude some rules:
 
 * Taken over pixels, or over the two classes, IoU and Dice determine or bound each other, and rows contradict that:
   `pooled` and `two_class_mean` are out.
-* In the mean over units, Dice exceeds IoU by at most `3 - 2 * sqrt(2)` a unit, and by nothing where a unit scores 0 or
-  1. So at least `(Dice - IoU) / 0.1716` of the units must show something of the target, and the test part has only so
-  many that do (`SHOWN`, counted in its own table): too few for rules that count the empty ones.
+* In a mean over units, Dice exceeds IoU by at most `3 - 2 * sqrt(2)` per unit, and by 0 where a unit scores 0 or 1. So
+  at least `(Dice - IoU) / 0.1716` of the units must show the target. The test part has too few of them (`SHOWN`,
+  counted in its own table) for rules that count the empty units.
 """
 
 import dataclasses
 import math
+from typing import Any
 
 from cafct_keras.evaluation.metrics.overlap import RULES
+from cafct_keras.evaluation.results import Evaluation
 
 NOTE = (
     "The paper states no rule for its figures; each is shown with the rules that could have produced it. "
     "Only the same rule, on the same slices, compares with it."
 )
+PAPER_LAYOUT = "lits_png"
 CONTRADICTED = ("pooled", "two_class_mean")
-# Share of the test part's units (3,038 slices, 380 batches of 8 in order, 11 studies) that show the target, for rules
-# that count those which do not.
+# Fraction of the test part's units (3,038 slices, 380 batches of 8 in order, 11 studies) that show the target, for
+# rules that count those that do not.
 SHOWN = {
     "lesion": {"per_slice_all_one": 363 / 3038, "batch_flattened": 60 / 380, "per_case_lits": 10 / 11},
     "liver": {"per_slice_all_one": 1200 / 3038, "batch_flattened": 158 / 380, "per_case_lits": 11 / 11},
@@ -30,13 +33,13 @@ LARGEST_GAP = 3 - 2 * math.sqrt(2)  # of Dice and IoU of one unit, at an IoU of 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Printed:
-    """One row.
+    """One row of a table.
 
     Attributes:
         table: 2, 3 or 4.
-        system: as the paper calls it.
+        system: its name in the paper.
         target: `"lesion"` or `"liver"`.
-        iou: what is called mIoU, per cent.
+        iou: called mIoU in the paper, per cent.
         dice: per cent.
     """
 
@@ -48,13 +51,13 @@ class Printed:
 
     @property
     def rules(self) -> tuple[str, ...]:
-        """Names of the rules that could have produced the row."""
+        """The rules that could have produced the row."""
         needed = (self.dice - self.iou) / 100 / LARGEST_GAP
         shown = SHOWN[self.target]
         return tuple(rule for rule in RULES if rule not in CONTRADICTED and shown.get(rule, 1.0) >= needed)
 
-    def as_dict(self) -> dict:
-        """The attributes and `rules`, ready for JSON."""
+    def as_dict(self) -> dict[str, Any]:
+        """The attributes and `rules`, for JSON."""
         return {**dataclasses.asdict(self), "rules": list(self.rules)}
 
 
@@ -103,6 +106,11 @@ PRINTED: dict[tuple[int, str, str], Printed] = {
 }
 
 
-def printed_for(targets) -> list[dict]:
-    """The rows about these targets, ready for JSON."""
-    return [row.as_dict() for row in PRINTED.values() if row.target in targets]
+def with_printed_rows(evaluation: Evaluation) -> Evaluation:
+    """Adds the paper's rows of the scored targets to an evaluation of its data; others stay as they are."""
+    data = evaluation.document.data
+    rows = [row.as_dict() for row in PRINTED.values() if row.target in data.targets]
+    if data.layout != PAPER_LAYOUT or not rows:
+        return evaluation
+    document = dataclasses.replace(evaluation.document, paper=rows, paper_note=NOTE)
+    return dataclasses.replace(evaluation, document=document)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cafct_keras.evaluation.accumulator import AS_PREDICTED
 from cafct_keras.evaluation.metrics.bootstrap import Bootstrap
-from cafct_keras.evaluation.metrics.overlap import Counts, overlap_figures
+from cafct_keras.evaluation.metrics.overlap import Counts, overlap_estimates
+from cafct_keras.evaluation.results import AS_PREDICTED
 
 
 def pooled_figures(tables: Sequence[str | pathlib.Path], target: str, *, seed: int = 0) -> dict[str, dict[str, dict]]:
@@ -22,7 +22,7 @@ def pooled_figures(tables: Sequence[str | pathlib.Path], target: str, *, seed: i
         seed: of the bootstrap.
 
     Returns:
-        Rule to measure to figure, see `Figure`.
+        Rule to measure to figure, see `Estimate`.
     """
     runs = [_rows(path, target) for path in tables]
     patients = sorted({row["patient"] for rows in runs for row in rows})
@@ -35,8 +35,8 @@ def pooled_figures(tables: Sequence[str | pathlib.Path], target: str, *, seed: i
     case = np.array([cases.setdefault((run, row["case"]), len(cases)) for run, row in rows])
     group = np.array([run * len(patients) + number[row["patient"]] for run, row in rows])
     bootstrap = Bootstrap(patients=len(patients), runs=len(runs), seed=seed)
-    figures = overlap_figures(counts, case, group, bootstrap)
-    return {rule: {name: figure.as_dict() for name, figure in measures.items()} for rule, measures in figures.items()}
+    estimates = overlap_estimates(counts, case, group, bootstrap)
+    return {rule: {name: vars(one) for name, one in measures.items()} for rule, measures in estimates.items()}
 
 
 def _rows(path: str | pathlib.Path, target: str) -> list[dict[str, str]]:

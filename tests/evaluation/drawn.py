@@ -1,5 +1,7 @@
 """Random masks for the tests, in which empty slices and empty cases are common."""
 
+import dataclasses
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -46,9 +48,19 @@ def scored(pairs, *, spacing=SPACING, **options):
     ]
 
 
+def summarize(cases, **options):
+    """The summary of scored cases, as `evaluation.json` holds it."""
+    return dataclasses.asdict(evaluation.summarize(cases, **options))
+
+
+def compare(a, b, **options):
+    """The comparison of two runs, as `evaluation.json` holds it."""
+    return dataclasses.asdict(evaluation.compare(a, b, **options))
+
+
 def summary(pairs, *, resamples=5, **options):
-    """What `summarize` says about the lesions of these pairs."""
-    return evaluation.summarize(scored(pairs, **options), resamples=resamples)["targets"]["lesion"]
+    """The summary of the lesions of these pairs."""
+    return summarize(scored(pairs, **options), resamples=resamples)["targets"]["lesion"]
 
 
 def figures(tree, path=()):

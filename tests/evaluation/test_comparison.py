@@ -4,7 +4,7 @@ from scipy import stats
 
 from cafct_keras import evaluation
 from cafct_keras.errors import UserError
-from tests.evaluation.drawn import scored, summary
+from tests.evaluation.drawn import compare, scored, summary
 
 
 def two_runs(count=8):
@@ -20,7 +20,7 @@ def two_runs(count=8):
 
 def test_metrics_are_those_of_the_summaries():
     runs = two_runs()
-    result = evaluation.compare(*(scored(run) for run in runs))
+    result = compare(*(scored(run) for run in runs))
     assert (result["cases"], result["patients"]) == (8, 8)
     metrics = result["targets"]["lesion"]
     of_runs = [summary(run) for run in runs]
@@ -44,7 +44,7 @@ def test_metrics_are_those_of_the_summaries():
 
 def test_a_better_run_is_told_from_a_poorer():
     a, b = two_runs()
-    metrics = evaluation.compare(scored(a), scored(b))["targets"]["lesion"]
+    metrics = compare(scored(a), scored(b))["targets"]["lesion"]
     dice = metrics["dice_per_case_positive"]
     assert dice["patients"] == 7
     assert 0 < dice["low"] < dice["difference"] < dice["high"]
@@ -60,7 +60,7 @@ def test_a_better_run_is_told_from_a_poorer():
 
 def test_a_run_is_no_better_than_itself_in_any_order():
     cases = scored(two_runs()[0])
-    for metric in evaluation.compare(cases, cases[::-1])["targets"]["lesion"].values():
+    for metric in compare(cases, cases[::-1])["targets"]["lesion"].values():
         assert metric["difference"] == metric["low"] == metric["high"] == 0
         assert metric["p"] == 1
 
@@ -68,11 +68,11 @@ def test_a_run_is_no_better_than_itself_in_any_order():
 def test_runs_that_cannot_be_compared():
     a, b = (scored(run) for run in two_runs())
     with pytest.raises(UserError, match="case 7: only one of the two runs"):
-        evaluation.compare(a, b[:7])
+        compare(a, b[:7])
     mask = np.ones((3, 9, 9), bool)
     other = evaluation.score(mask, mask, case="case 1", spacing=b[1].spacing)
     with pytest.raises(UserError, match="case 1: its references differ"):
-        evaluation.compare(a, [b[0], other, *b[2:]])
+        compare(a, [b[0], other, *b[2:]])
     liver = evaluation.score(mask, mask, case="case 1", spacing=b[1].spacing, target="liver")
     with pytest.raises(UserError, match="case 1: the two runs score other targets"):
-        evaluation.compare(a, [b[0], liver, *b[2:]])
+        compare(a, [b[0], liver, *b[2:]])

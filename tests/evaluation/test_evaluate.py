@@ -237,7 +237,7 @@ def test_slices_without_a_scan(tmp_path):
     lesions = evaluated(network, "--split", "train").json["results"][0]["summary"]["targets"]["lesion"]["lesions"]
     assert (lesions["unit"], lesions["lesions"]) == ("volume", 1)
     neighbours = make_run(tmp_path / "context", tmp_path / "data", target="lesion", cuts=(0.5,), context=1)
-    assert "p0: its slices are no neighbours" in fails("evaluate", neighbours)
+    assert "p0: its slices are not neighbours" in fails("evaluate", neighbours)
 
 
 def test_other_intensities_are_told(perfect, scans, tmp_path):

@@ -27,7 +27,7 @@ more = {"PIL", "nibabel", "rich", "jinja2", "matplotlib", "pipelines"} & set(sys
 assert not more, more
 mask = np.ones((2, 4, 4), bool)
 summary = evaluation.summarize([evaluation.score(mask, mask, case="a")])
-assert summary["targets"]["lesion"]["overlap"]["pooled"]["dice"]["value"] == 1
+assert summary.targets["lesion"].overlap["pooled"]["dice"].value == 1
 
 import cafct_keras.evaluation.folders, cafct_keras.evaluation.writing, cafct_keras.evaluation.console
 """

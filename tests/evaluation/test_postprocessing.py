@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from scipy import ndimage
 
-from cafct_keras.evaluation import inside_liver, largest_component, without_small
+from cafct_keras.evaluation import largest_component, mask_to_liver, remove_small_components
 from tests.evaluation.drawn import blobs
 
 CUBE = np.ones((3, 3, 3))
@@ -31,14 +31,14 @@ def test_components_below_the_size_go(pair):
     for mask in pair:
         labels, count = ndimage.label(mask, CUBE)
         large = [index for index in range(1, count + 1) if (labels == index).sum() >= 12]
-        assert np.array_equal(without_small(mask, smallest=12), np.isin(labels, large))
-        assert np.array_equal(without_small(mask, smallest=6, spacing=spacing), np.isin(labels, large))
-        assert np.array_equal(without_small(mask, smallest=0), mask)
-        alone = without_small(mask, smallest=3, spacing=spacing, contiguous=False)
-        expected = [without_small(each[None], smallest=12)[0] for each in mask]
+        assert np.array_equal(remove_small_components(mask, smallest=12), np.isin(labels, large))
+        assert np.array_equal(remove_small_components(mask, smallest=6, spacing=spacing), np.isin(labels, large))
+        assert np.array_equal(remove_small_components(mask, smallest=0), mask)
+        alone = remove_small_components(mask, smallest=3, spacing=spacing, contiguous=False)
+        expected = [remove_small_components(each[None], smallest=12)[0] for each in mask]
         assert np.array_equal(alone, np.stack(expected))
 
 
 def test_inside_the_liver():
     lesion, liver = np.array([[[1, 1, 0, 0]]], bool), np.array([[[0, 1, 1, 0]]], bool)
-    assert inside_liver(lesion, liver).tolist() == [[[False, True, False, False]]]
+    assert mask_to_liver(lesion, liver).tolist() == [[[False, True, False, False]]]

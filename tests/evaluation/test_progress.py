@@ -3,12 +3,12 @@ import io
 import pytest
 from rich.console import Console
 
-from cafct_keras.evaluation.progress import LINES, watched
+from cafct_keras.evaluation.progress import LINES, track
 
 
 def reported(*, terminal, total=25, **options):
     console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
-    assert list(watched(iter(range(total)), total=total, what="scoring", console=console, **options)) == list(
+    assert list(track(iter(range(total)), total=total, what="scoring", console=console, **options)) == list(
         range(total)
     )
     return console.file.getvalue()

@@ -13,7 +13,7 @@ from cafct_keras import evaluation
 from pipelines.masks.folders import MaskFolders
 from tests.cli import fails, run
 from tests.evaluating import SPACING, labels_of, save_nifti
-from tests.evaluation.drawn import figures, higher_is_better
+from tests.evaluation.drawn import figures, higher_is_better, summarize
 
 NAMES = ("liver_1", "liver_2", "liver_10")
 LABELS = ("--label", "liver=1,2", "--label", "lesion=2")
@@ -79,7 +79,7 @@ def test_volumes_are_scored_as_the_library_scores_them(volumes):
         # Canonical slices have their rows from front to back: as these have, whose second axis runs to the back.
         masks = [{"liver": labels > 0, "lesion": labels == 2} for labels in (guess, truth)]
         cases.append(evaluation.score(*masks, case=name, spacing=SPACING))
-    expected = evaluation.summarize(cases)
+    expected = summarize(cases)
     found = document["results"][0]["summary"]
     for target in ("liver", "lesion"):
         for (path, figure), (other, wanted) in zip(

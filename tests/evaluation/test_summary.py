@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cafct_keras import evaluation
 from cafct_keras.errors import UserError
-from tests.evaluation.drawn import SPACING, scored, sets, summary
+from tests.evaluation.drawn import SPACING, compare, scored, sets, summarize, summary
 
 SOME = np.zeros((2, 4, 5), bool)
 SOME[0, 1, 1:3] = True
@@ -18,15 +18,15 @@ EMPTY = np.zeros_like(SOME)
 @given(sets(), st.sampled_from([SPACING, None]), st.booleans())
 def test_a_summary_is_json_without_nan(pairs, spacing, contiguous):
     cases = scored(pairs, spacing=spacing, contiguous=contiguous)
-    result = evaluation.summarize(cases, resamples=5)
+    result = summarize(cases, resamples=5)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
-    json.dumps(evaluation.compare(cases, cases, resamples=5), allow_nan=False)
+    json.dumps(compare(cases, cases, resamples=5), allow_nan=False)
     json.dumps([*evaluation.case_rows(cases), *evaluation.slice_rows(cases)], allow_nan=False)
 
 
 def test_a_summary_counts_what_it_sums_up():
     cases = scored([(SOME, SOME), (EMPTY, SOME), (SOME, EMPTY), (EMPTY, EMPTY)])
-    result = evaluation.summarize(cases, seed=3, resamples=7)
+    result = summarize(cases, seed=3, resamples=7)
     assert (result["cases"], result["patients"], result["slices"]) == (4, 4, 8)
     assert result["options"] == {
         "seed": 3,
@@ -64,7 +64,7 @@ def test_targets_may_be_there_in_some_cases_only():
         evaluation.score({"liver": SOME, "lesion": SOME}, {"liver": SOME, "lesion": SOME}, case="a", spacing=SPACING),
         evaluation.score({"liver": SOME}, {"liver": SOME}, case="b", spacing=SPACING),
     ]
-    targets = evaluation.summarize(cases, resamples=5)["targets"]
+    targets = summarize(cases, resamples=5)["targets"]
     assert (targets["liver"]["cases"], targets["lesion"]["cases"]) == (2, 1)
     assert targets["lesion"]["patients"] == 1
     assert targets["lesion"]["volume_ml"]["bias"] == 0
@@ -84,4 +84,4 @@ def test_targets_may_be_there_in_some_cases_only():
 )
 def test_what_cannot_be_summed_up(cases, message):
     with pytest.raises(UserError, match=message):
-        evaluation.summarize(cases)
+        summarize(cases)

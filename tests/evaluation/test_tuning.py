@@ -23,7 +23,7 @@ def test_one_threshold_suits_all_targets():
     assert best_threshold([calibration(0.2, 0.401), calibration(0.3, 0.9)]) == 0.4
     # A target that validation does not show says nothing.
     assert best_threshold([calibration(0.2, 0.301), calibration(0.8, 1, shown=False)]) == 0.3
-    with pytest.raises(UserError, match="--threshold auto: no validation slice shows"):
+    with pytest.raises(UserError, match="`threshold` auto: no validation slice shows"):
         best_threshold([calibration(0.2, 0.3, shown=False)])
 
 

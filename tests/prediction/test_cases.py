@@ -48,7 +48,7 @@ def test_every_slice_gets_its_own_probability(network, lengths):
         for channel, target in enumerate(("liver", "lesion")):
             np.testing.assert_allclose(one.probability[target], expected[..., channel], atol=1e-6)
             np.testing.assert_array_equal(one.masks[target], case.masks[target])
-        assert one.case.name == case.name
+        assert one.name == case.name
         assert one.spacing == case.spacing
 
 

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from cafct_keras.evaluation.metrics.overlap import RULES
-from cafct_keras.reproduction.paper import LARGEST_GAP, PRINTED, SHOWN, printed_for
+from cafct_keras.reproduction.paper import LARGEST_GAP, PRINTED, SHOWN
 
 
 def test_rows_are_found_by_table_system_and_target():
@@ -16,8 +16,6 @@ def test_rows_are_found_by_table_system_and_target():
     # The text's gains over Attention U-Net.
     ours, theirs = PRINTED[2, "CAFCT-Net", "lesion"], PRINTED[2, "Attention U-Net", "lesion"]
     assert (ours.iou - theirs.iou, ours.dice - theirs.dice) == pytest.approx((10.62, 8.19))
-    assert [row["table"] for row in printed_for(["liver"])] == [3] * 5
-    assert len(printed_for(["liver", "lesion"])) == 15
 
 
 def test_no_rule_exceeds_the_largest_gap():

@@ -1,4 +1,7 @@
-"""Intervals from resampling patients: slices of one patient are alike, so they are drawn together or not at all."""
+"""Estimates with bootstrap intervals over patients.
+
+Slices of one patient are alike, so patients are resampled, not slices.
+"""
 
 import dataclasses
 
@@ -9,16 +12,16 @@ CONFIDENCE = 0.95
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Figure:
-    """One score.
+class Estimate:
+    """A score with its interval.
 
     Attributes:
         value: None where no unit counts.
         units: how many units (pixels, slices, cases, lesions: as the rule says) count.
         low: lower end of the interval; None for fewer than two patients that count.
         high: upper end of the interval, likewise.
-        predict_nothing: what an empty prediction scores by the same rule on the same reference; None where no unit
-            counts then.
+        predict_nothing: score of an empty prediction by the same rule on the same reference; None where no unit counts
+            then.
     """
 
     value: float | None
@@ -27,29 +30,47 @@ class Figure:
     high: float | None = None
     predict_nothing: float | None = None
 
-    def as_dict(self) -> dict[str, float | int | None]:
-        """The attributes by name, ready for JSON."""
-        return dataclasses.asdict(self)
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PairedDifference:
+    """Difference between two runs scored on the same units, second minus first.
+
+    Attributes:
+        difference: mean over units; None where no unit counts.
+        low: lower end of its interval over patients; None for fewer than two patients that count.
+        high: upper end, likewise.
+        units: how many units count in both runs.
+        patients: how many patients they belong to.
+        p: of Wilcoxon's signed-rank test over patients, two-sided; None for fewer than two.
+    """
+
+    difference: float | None
+    low: float | None
+    high: float | None
+    units: int
+    patients: int
+    p: float | None
 
 
 class Bootstrap:
     """Percentile intervals of ratios of sums over resampled patients (Efron and Tibshirani 1993, chapter 13).
 
-    Every figure of the evaluation is such a ratio: a mean is the sum of its values over their number, and a pooled
-    score is a ratio of pixel counts. So patients are drawn once, as how often each comes, and no mask is seen again.
+    Every estimate of the evaluation is such a ratio: a mean is the sum of its values over their number, and a pooled
+    score is a ratio of pixel counts. So patients are drawn once, as the number of times each is drawn, and masks are
+    not needed again.
 
-    Where a system was trained several times, its runs are drawn too, independently of the patients: a run counts as
-    often as it comes for all of them. What is summed is then groups, `run * patients + patient`.
+    Where a system was trained several times, its runs are resampled too, independently of the patients. Sums are then
+    by group, `run * patients + patient`.
 
     Args:
         patients: how many there are, 1 or more.
         runs: how many runs the same patients were scored by, 1 or more.
         seed: 0 or more; the same seed and number of patients draw the same resamples.
-        resamples: how many times patients are drawn, 1 or more.
+        resamples: number of resamples, 1 or more.
 
     Attributes:
         patients: as given.
-        groups: `runs * patients`; with one run, a group is a patient.
+        groups: `runs * patients`; with one run a group is a patient.
     """
 
     def __init__(self, *, patients: int, runs: int = 1, seed: int = 0, resamples: int = 1000):
@@ -66,7 +87,7 @@ class Bootstrap:
         """The central 95 % of the resampled ratios.
 
         Args:
-            numerators: `(groups,)`, summed over each group's units.
+            numerators: `(groups,)`, sums over each group's units.
             denominators: `(groups,)`, likewise, 0 or more; 0 where nothing of a group counts.
 
         Returns:
@@ -82,7 +103,7 @@ class Bootstrap:
         low, high = np.percentile(above[drawn] / below[drawn], [tail, 100 - tail])
         return float(low), float(high)
 
-    def mean(self, values: np.ndarray, patient: np.ndarray, *, predict_nothing: np.ndarray | None = None) -> Figure:
+    def mean(self, values: np.ndarray, patient: np.ndarray, *, predict_nothing: np.ndarray | None = None) -> Estimate:
         """The mean over units, with its interval.
 
         Args:
@@ -93,7 +114,7 @@ class Bootstrap:
         counted = ~np.isnan(values)
         sums = np.bincount(patient[counted], weights=values[counted], minlength=self.groups)
         low, high = self.interval(sums, np.bincount(patient[counted], minlength=self.groups))
-        return Figure(
+        return Estimate(
             value=mean_of(values),
             units=int(counted.sum()),
             low=low,
@@ -101,46 +122,49 @@ class Bootstrap:
             predict_nothing=None if predict_nothing is None else mean_of(predict_nothing),
         )
 
-    def ratio(self, numerators, denominators, patient: np.ndarray, *, predict_nothing: float | None = None) -> Figure:
+    def ratio(
+        self,
+        numerators: np.ndarray,
+        denominators: np.ndarray,
+        patient: np.ndarray,
+        *,
+        predict_nothing: float | None = None,
+    ) -> Estimate:
         """The sum of the numerators over the sum of the denominators, which are numbers of units.
 
         Args:
             numerators: `(n,)` int.
             denominators: `(n,)` int.
             patient: `(n,)` int, the group of each pair, 0..groups - 1.
-            predict_nothing: handed on.
+            predict_nothing: of the estimate.
         """
         above, below = (
             np.bincount(patient, weights=part, minlength=self.groups) for part in (numerators, denominators)
         )
         low, high = self.interval(above, below)
         value = float(above.sum() / below.sum()) if below.any() else None
-        return Figure(value=value, units=int(below.sum()), low=low, high=high, predict_nothing=predict_nothing)
+        return Estimate(value=value, units=int(below.sum()), low=low, high=high, predict_nothing=predict_nothing)
 
 
 def mean_of(values: np.ndarray) -> float | None:
-    """The mean of what is not NaN; None if all is."""
+    """Mean of the values that are not NaN; None if there are none."""
     counted = values[~np.isnan(values)]
     return float(counted.mean()) if len(counted) else None
 
 
-def paired_difference(differences: np.ndarray, patient: np.ndarray, bootstrap: Bootstrap) -> dict:
-    """What is known of the difference between two runs scored on the same units.
+def paired_difference(differences: np.ndarray, patient: np.ndarray, bootstrap: Bootstrap) -> PairedDifference:
+    """Estimates the difference between two runs scored on the same units.
 
-    Wilcoxon's test (1945) takes one mean difference a patient, since units of one patient are not independent; it
+    Wilcoxon's test (1945) takes one mean difference per patient, since units of one patient are not independent; it
     drops patients without a difference, and where no patient has one, p is 1.
 
     Args:
         differences: `(units,)` second run minus first, NaN where a unit does not count in both.
-        patient: `(units,)` int, whose each unit is.
-        bootstrap: of all patients.
-
-    Returns:
-        `"difference"` (the mean over units), `"low"` and `"high"` (its interval), `"units"`, `"patients"` and
-        `"p"` (two-sided). None for what needs two patients or more, and for the mean of nothing.
+        patient: `(units,)` int, the patient of each unit.
+        bootstrap: over all patients.
     """
     counted = ~np.isnan(differences)
-    figure = bootstrap.mean(differences, patient)
+    estimate = bootstrap.mean(differences, patient)
     sums, units = (
         np.bincount(patient[counted], weights=part, minlength=bootstrap.patients)
         for part in (differences[counted], np.ones(counted.sum()))
@@ -149,11 +173,11 @@ def paired_difference(differences: np.ndarray, patient: np.ndarray, bootstrap: B
     p = None
     if len(of_patients) >= 2:
         p = float(stats.wilcoxon(of_patients).pvalue) if of_patients.any() else 1.0
-    return {
-        "difference": figure.value,
-        "low": figure.low,
-        "high": figure.high,
-        "units": figure.units,
-        "patients": len(of_patients),
-        "p": p,
-    }
+    return PairedDifference(
+        difference=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        units=estimate.units,
+        patients=len(of_patients),
+        p=p,
+    )

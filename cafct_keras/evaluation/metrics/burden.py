@@ -1,4 +1,4 @@
-"""Volumes and tumour burden: the share of the liver that is tumour."""
+"""Volumes and tumour burden, the fraction of the liver that is tumour."""
 
 import dataclasses
 
@@ -19,10 +19,10 @@ class Burden:
 
     @property
     def error(self) -> float | None:
-        """Predicted minus reference, in [-1, 1].
+        """Predicted minus reference, in [-1, 1]; None where the reference shows no liver.
 
-        A liver that is missed has no burden: that counts as the worst error, 1, as a missed structure's distance counts
-        as the volume's diagonal. None where the reference shows no liver.
+        A missed liver has no burden, which counts as the worst error, 1, as a missed structure's distance counts as the
+        volume's diagonal.
         """
         if self.reference is None:
             return None
@@ -30,7 +30,7 @@ class Burden:
 
 
 def tumour_burden(prediction: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> Burden:
-    """Compares the burden of two pairs of masks.
+    """Computes the tumour burden of two pairs of masks.
 
     The liver includes its tumours, whether or not its mask does.
 
@@ -38,37 +38,48 @@ def tumour_burden(prediction: dict[str, np.ndarray], reference: dict[str, np.nda
         prediction: `"liver"` and `"lesion"` to bool masks of one shape.
         reference: likewise.
     """
-    return Burden(predicted=_share(**prediction), reference=_share(**reference))
+    return Burden(predicted=_fraction(**prediction), reference=_fraction(**reference))
 
 
-def _share(*, liver: np.ndarray, lesion: np.ndarray) -> float | None:
+def _fraction(*, liver: np.ndarray, lesion: np.ndarray) -> float | None:
     whole = np.count_nonzero(liver | lesion)
     return float(np.count_nonzero(lesion) / whole) if whole else None
 
 
 def millilitres(voxels: int, spacing: tuple[float, float, float]) -> float:
-    """The volume of so many voxels; spacing in mm."""
+    """Volume of a number of voxels in ml; spacing in mm."""
     return float(voxels * np.prod(spacing) / 1000)
 
 
-def bland_altman(predicted: np.ndarray, reference: np.ndarray) -> dict[str, float | int | None]:
-    """Agreement of two ways to measure one thing (Bland and Altman 1986).
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """Agreement of two measurements of one quantity (Bland and Altman 1986), in its unit.
+
+    Attributes:
+        cases: how many.
+        bias: mean of predicted minus reference; None without cases.
+        lower: limit of agreement, the bias - 1.96 standard deviations; None for fewer than two cases.
+        upper: the bias + 1.96 standard deviations, likewise. 95 % of differences are expected between the two.
+    """
+
+    cases: int
+    bias: float | None
+    lower: float | None
+    upper: float | None
+
+
+def bland_altman(predicted: np.ndarray, reference: np.ndarray) -> Agreement:
+    """Computes bias and limits of agreement.
 
     Args:
         predicted: `(cases,)` float.
         reference: `(cases,)` float, in the same unit.
-
-    Returns:
-        `"cases"`, `"bias"` (mean of predicted minus reference), and `"lower"` and `"upper"`, the limits between which
-        95 % of differences are expected: the bias -+ 1.96 standard deviations. None for what needs one case (the
-        limits: two).
     """
     differences = np.subtract(predicted, reference)
-    bias = float(differences.mean()) if len(differences) else None
-    reach = 1.96 * float(differences.std(ddof=1)) if len(differences) > 1 else None
-    return {
-        "cases": len(differences),
-        "bias": bias,
-        "lower": None if reach is None else bias - reach,
-        "upper": None if reach is None else bias + reach,
-    }
+    if not len(differences):
+        return Agreement(cases=0, bias=None, lower=None, upper=None)
+    bias = float(differences.mean())
+    if len(differences) == 1:
+        return Agreement(cases=1, bias=bias, lower=None, upper=None)
+    reach = 1.96 * float(differences.std(ddof=1))
+    return Agreement(cases=len(differences), bias=bias, lower=bias - reach, upper=bias + reach)

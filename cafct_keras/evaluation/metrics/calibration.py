@@ -1,4 +1,4 @@
-"""How far probabilities can be trusted, and at which threshold masks are best: from histograms, slice by slice."""
+"""Calibration of probabilities and scores by threshold, from histograms."""
 
 import dataclasses
 
@@ -11,13 +11,13 @@ RULES = ("per_slice_positive_dice", "pooled_dice", "pooled_iou")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reliability:
-    """A reliability diagram: what share of the pixels that were given a probability is foreground.
+    """A reliability diagram: the fraction of foreground among the pixels of each predicted probability.
 
     Attributes:
         edges: float64 `(groups + 1,)`, of the groups of probabilities, 0 to 1.
         pixels: int64 `(groups,)`.
         confidence: float64 `(groups,)`, the mean probability; NaN where there are no pixels.
-        frequency: float64 `(groups,)`, the share of foreground; NaN where there are no pixels.
+        frequency: float64 `(groups,)`, the fraction of foreground; NaN where there are no pixels.
     """
 
     edges: np.ndarray
@@ -29,8 +29,8 @@ class Reliability:
     def expected_error(self) -> float | None:
         """Expected calibration error (Naeini et al. 2015) in [0, 1]; None without pixels.
 
-        The mean over pixels of the gap between confidence and frequency in their group. Where most pixels are plain
-        background, as in CT, those decide it.
+        The mean over pixels of the gap between confidence and frequency in their group. Where most pixels are
+        background, as in CT, they dominate it.
         """
         gaps = np.abs(self.confidence - self.frequency)
         return float(np.nansum(gaps * self.pixels) / self.pixels.sum()) if self.pixels.any() else None
@@ -38,7 +38,7 @@ class Reliability:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """Scores at many thresholds; a pixel is foreground where its probability exceeds the threshold.
+    """Scores by threshold; a pixel is foreground where its probability exceeds the threshold.
 
     Attributes:
         thresholds: float64 `(n,)`, within (0, 1).
@@ -53,9 +53,9 @@ class Sweep:
     pooled_iou: np.ndarray
 
     def best_threshold(self, rule: str = "per_slice_positive_dice") -> float | None:
-        """The threshold with the highest score, the one nearest 0.5 among equals; None where there is no score.
+        """The threshold with the highest score, of several the one nearest 0.5; None where no score is defined.
 
-        Choose it on validation data: chosen on test data it flatters the test score.
+        Choose it on validation data: chosen on test data it inflates the test score.
 
         Args:
             rule: one of `RULES`.
@@ -73,11 +73,11 @@ class Sweep:
 
 
 class Calibration:
-    """Gathers probabilities in histograms; no map is kept, and memory does not grow with the number of slices.
+    """Accumulates probabilities in histograms; memory does not grow with the number of slices.
 
-    Bin k holds the probabilities in (k / bins, (k + 1) / bins], and bin 0 also 0: so the pixels above a threshold that
-    lies on an edge are those of whole bins. Of each slice that shows the target only the curve of its Dice over all
-    thresholds is added to a sum.
+    Bin k holds the probabilities in (k / bins, (k + 1) / bins], and bin 0 also 0, so that the pixels above a threshold
+    on an edge are those of whole bins. Of each slice that shows the target only the curve of Dice over all thresholds
+    is kept, in a sum.
 
     Args:
         bins: number of bins; thresholds of the sweep lie on their `bins - 1` inner edges.
@@ -104,7 +104,7 @@ class Calibration:
         if probability.shape != reference.shape:
             raise UserError(
                 f"probability: its shape {probability.shape} is not the reference's, {reference.shape}; give one map "
-                "of the same size for each slice"
+                "of the same size per slice"
             )
         pixels = np.prod(probability.shape[-2:], dtype=int)
         for one, truth in zip(probability.reshape(-1, pixels), reference.reshape(-1, pixels), strict=True):

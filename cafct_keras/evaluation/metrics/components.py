@@ -1,11 +1,11 @@
-"""Connected components, boundaries and bounding boxes of masks: what surfaces, lesions and clean-up share."""
+"""Connected components, boundaries and bounding boxes of masks."""
 
 import numpy as np
 from scipy import ndimage
 
 
 def bounding_box(mask: np.ndarray) -> tuple[slice, ...] | None:
-    """The smallest box that holds a mask's foreground, as one slice an axis; None if there is none.
+    """The smallest box around a mask's foreground, as one slice per axis; None if there is none.
 
     Args:
         mask: bool, any number of axes.
@@ -20,7 +20,7 @@ def bounding_box(mask: np.ndarray) -> tuple[slice, ...] | None:
 
 
 def boundary(mask: np.ndarray) -> np.ndarray:
-    """The foreground that has background, or the array's edge, for a face neighbour.
+    """The foreground voxels with a face neighbour in the background or outside the array.
 
     That is the mask minus its erosion with 6-connectivity (4 in two dimensions).
 
@@ -32,7 +32,7 @@ def boundary(mask: np.ndarray) -> np.ndarray:
     """
     inner = mask.copy()
     for axis in range(mask.ndim):
-        # Views along one axis: several times as fast as a general erosion, and no more memory than the result.
+        # Views along one axis: several times as fast as ndimage.binary_erosion, in no more memory than the result.
         inside, whole = np.moveaxis(inner, axis, 0), np.moveaxis(mask, axis, 0)
         inside[1:] &= whole[:-1]
         inside[:-1] &= whole[1:]
@@ -41,7 +41,7 @@ def boundary(mask: np.ndarray) -> np.ndarray:
 
 
 def neighbourhood(*, contiguous: bool) -> np.ndarray:
-    """Which voxels of a `(3, 3, 3)` cube count as neighbours of its middle: all 26, or the 8 of the same slice."""
+    """Structuring element `(3, 3, 3)` bool: all 26 neighbours, or the 8 of the same slice."""
     cube = np.ones((3, 3, 3), bool)
     if not contiguous:
         cube[[0, 2]] = False
@@ -49,11 +49,11 @@ def neighbourhood(*, contiguous: bool) -> np.ndarray:
 
 
 def label(mask: np.ndarray, *, contiguous: bool) -> tuple[np.ndarray, int]:
-    """Numbers the connected components of a stack.
+    """Labels the connected components of a stack.
 
     Args:
         mask: bool `(slices, H, W)`.
-        contiguous: whether the slices are neighbours in one volume (26-connected components); else every slice has
+        contiguous: whether the slices are neighbours in one volume (26-connected components); otherwise every slice has
             components of its own (8-connected).
 
     Returns:

@@ -1,18 +1,19 @@
-"""Lesion by lesion: which are found, which predictions are none.
+"""Lesion-wise detection.
 
 The rule is that of LiTS (Bilic et al. 2023): a reference lesion, a connected component of the reference, is found when
 its IoU with the predicted foreground exceeds a threshold. A predicted component that touches no reference lesion is a
 false positive. To touch is to share a voxel; to lie beside is not enough.
 
-Which predicted foreground is a lesion's? All predicted components that touch it, united, so that a lesion predicted in
-two pieces is found once; but the voxels of other reference lesions are taken away before components are sought. So two
-lesions under one prediction are both found if it fits them, nothing that is right counts against a neighbour, what is
-wrong counts against every lesion it is attached to, and no lesion is found because another is missed.
+The predicted foreground of a lesion is the union of all predicted components that touch it, so that a lesion predicted
+in two pieces is found once; but the voxels of other reference lesions are removed before components are labelled. So
+two lesions under one prediction are both found if it fits them, nothing that is right counts against a neighbour, what
+is wrong counts against every lesion it is attached to, and no lesion is found because another is missed.
 """
 
 import dataclasses
 import math
 import operator
+from collections.abc import Iterator
 
 import numpy as np
 from scipy import ndimage
@@ -25,15 +26,15 @@ DIAMETERS = {"under_10_mm": (0.0, 10.0), "10_to_20_mm": (10.0, 20.0), "over_20_m
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Component:
-    """A connected component: a predicted one that is a false positive, unless it is a `Lesion`.
+    """A connected component: a false positive, unless it is a `Lesion`.
 
     Attributes:
-        voxels: how many.
+        voxels: number of voxels.
         size: mm^3, or mm^2 in a single slice; None where the spacing is unknown.
         diameter: mm, of the ball (in a single slice, the disc) of that size; None where the spacing is unknown.
         box: first and last + 1 index along (slice, row, column).
         centroid: (slice, row, column), in voxels.
-        slice: index of the slice that shows most of it.
+        slice: index of the slice that shows the most of it.
     """
 
     voxels: int
@@ -42,10 +43,6 @@ class Component:
     box: tuple[tuple[int, int], ...]
     centroid: tuple[float, float, float]
     slice: int
-
-    def as_dict(self) -> dict:
-        """The attributes by name, ready for JSON."""
-        return dataclasses.asdict(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,7 +68,7 @@ class LesionScores:
         unit: `"volume"` (26-connected components) or `"slice"` (8-connected, a lesion in two slices counts twice).
         units: how many volumes (1) or slices there are.
         lesions: of the reference, in the order of their boxes.
-        false_positives: predicted components that touch none of them, likewise.
+        false_positives: predicted components that touch no lesion, likewise.
     """
 
     unit: str
@@ -87,25 +84,26 @@ def match_lesions(
     spacing: tuple[float, float, float] | None,
     contiguous: bool = True,
 ) -> LesionScores:
-    """Finds the reference's lesions in the prediction.
+    """Matches the lesions of the reference with the prediction.
 
     Args:
         prediction: bool `(slices, H, W)`.
         reference: bool `(slices, H, W)`.
         spacing: millimetres along (slice, row, column); None if unknown.
-        contiguous: whether the slices are neighbours in one volume; else every slice has lesions of its own.
+        contiguous: whether the slices are neighbours in one volume; otherwise every slice has lesions of its own.
     """
-    result = {"lesions": [], "false_positives": []}
+    result: dict[str, list] = {"lesions": [], "false_positives": []}
     either = prediction | reference
     box = bounding_box(either)
     if box is not None:
-        # What is connected in either mask is matched by itself: most of a volume is looked at once and no more.
+        # Each region connected in either mask is matched by itself, so most of a volume is visited only once.
         regions, _ = label(either[box], contiguous=contiguous)
         for index, where in enumerate(ndimage.find_objects(regions), 1):
             region = regions[where] == index
             masks = [mask[box][where] & region for mask in (prediction, reference)]
             start = [outer.start + inner.start for outer, inner in zip(box, where, strict=True)]
-            for kind, found in _match(*masks, _Describer(start, spacing, contiguous), contiguous=contiguous):
+            describe = _Describer(start, spacing, contiguous)
+            for kind, found in _match(masks[0], masks[1], describe, contiguous=contiguous):
                 result[kind].append(found)
     order = operator.attrgetter("box", "centroid")
     return LesionScores(
@@ -115,8 +113,10 @@ def match_lesions(
     )
 
 
-def _match(prediction: np.ndarray, reference: np.ndarray, describe: "_Describer", *, contiguous: bool):
-    """Lesions and false positives of one region, each with the name of its kind."""
+def _match(
+    prediction: np.ndarray, reference: np.ndarray, describe: "_Describer", *, contiguous: bool
+) -> Iterator[tuple[str, Component]]:
+    """Lesions and false positives of one region, each with its field of `LesionScores`."""
     lesions, count = label(reference, contiguous=contiguous)
     overlaps = _overlaps(prediction, lesions, count, contiguous=contiguous)
     for component, iou in zip(describe(lesions), overlaps, strict=True):
@@ -134,8 +134,9 @@ def _overlaps(prediction: np.ndarray, lesions: np.ndarray, count: int, *, contig
     sizes, hits = (np.bincount(each.ravel(), minlength=count + 1)[1:] for each in (lesions, hit))
     spill = np.zeros(count + 1)
     if hits.any():
-        excess, pieces = label(np.pad(prediction & (lesions == 0), 1), contiguous=contiguous)  # all have neighbours
-        # A piece that touches a lesion's hits touches one on their boundary.
+        # Padded, so that every voxel has all its neighbours.
+        excess, pieces = label(np.pad(prediction & (lesions == 0), 1), contiguous=contiguous)
+        # A piece that touches a lesion's hits touches their boundary.
         places = np.argwhere(boundary(hit > 0))
         owner = hit[tuple(places.T)].astype(np.int64)
         pairs = [
@@ -148,33 +149,34 @@ def _overlaps(prediction: np.ndarray, lesions: np.ndarray, count: int, *, contig
 
 
 class _Describer:
-    """Measures labelled components of an array that lies at `start` in a stack."""
+    """Measures labelled components of an array that begins at `start` in a stack."""
 
     def __init__(self, start: list[int], spacing: tuple[float, float, float] | None, contiguous: bool):
         self._start = np.array(start)
         self._contiguous = contiguous
         self._voxel = None if spacing is None else math.prod(spacing if contiguous else spacing[1:])
 
-    def __call__(self, labels: np.ndarray, wanted: np.ndarray | None = None):
-        """Describes the components in order; those for which `wanted[label]`, where that is given."""
+    def __call__(self, labels: np.ndarray, wanted: np.ndarray | None = None) -> Iterator[Component]:
+        """Describes the components in order; only those where `wanted[label]`, if given."""
         for index, box in enumerate(ndimage.find_objects(labels), 1):
             if wanted is None or wanted[index]:
                 yield self._component(labels[box] == index, [side.start for side in box])
 
-    def _component(self, mask: np.ndarray, start: list[int]) -> Component:
-        start = self._start + start
+    def _component(self, mask: np.ndarray, offset: list[int]) -> Component:
+        start = self._start + offset
         voxels = int(np.count_nonzero(mask))
         size = None if self._voxel is None else voxels * self._voxel
         profiles = [mask.sum(axis=tuple({0, 1, 2} - {axis})) for axis in range(3)]
+        centroid = [
+            float(low + profile @ np.arange(len(profile)) / voxels)
+            for low, profile in zip(start, profiles, strict=True)
+        ]
         return Component(
             voxels=voxels,
             size=size,
             diameter=None if size is None else self._diameter(size),
             box=tuple((int(low), int(low + length)) for low, length in zip(start, mask.shape, strict=True)),
-            centroid=tuple(
-                float(low + profile @ np.arange(len(profile)) / voxels)
-                for low, profile in zip(start, profiles, strict=True)
-            ),
+            centroid=(centroid[0], centroid[1], centroid[2]),
             slice=int(start[0] + profiles[0].argmax()),
         )
 
@@ -183,6 +185,6 @@ class _Describer:
 
 
 def stratum(diameter: float) -> str:
-    """Which of `DIAMETERS` a diameter in mm belongs to; 10 and 20 mm belong to the middle one."""
+    """Key of `DIAMETERS` for a diameter in mm; 10 and 20 mm belong to the middle one."""
     names = list(DIAMETERS)
     return names[0] if diameter < 10 else names[1] if diameter <= 20 else names[2]

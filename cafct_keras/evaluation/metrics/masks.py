@@ -1,24 +1,26 @@
-"""Checks of what is handed in to be scored."""
+"""Validation of masks and spacings."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from cafct_keras.errors import UserError
 
 
-def as_stack(mask, *, name: str) -> np.ndarray:
-    """Makes a bool stack of a mask.
+def as_stack(mask: npt.ArrayLike, *, name: str) -> np.ndarray:
+    """Converts a mask to a bool stack.
 
     Args:
         mask: array `(slices, H, W)` or `(H, W)`, bool or integers 0 and 1.
-        name: what it is called in errors, such as `"study-3: prediction"`.
+        name: its name in errors, such as `"study-3: prediction"`.
 
     Returns:
         bool `(slices, H, W)`.
 
     Raises:
-        UserError: it is no such array.
+        UserError: it is not such an array.
     """
     mask = np.asarray(mask)
     if mask.ndim not in (2, 3) or not mask.size:
@@ -38,8 +40,8 @@ def as_stack(mask, *, name: str) -> np.ndarray:
     return mask if mask.ndim == 3 else mask[None]
 
 
-def as_spacing(spacing, *, case: str) -> tuple[float, float, float] | None:
-    """Checks millimetres along (slice, row, column), or None.
+def as_spacing(spacing: Sequence[float] | None, *, case: str) -> tuple[float, float, float] | None:
+    """Validates millimetres along (slice, row, column), or None.
 
     Raises:
         UserError: they are not three positive numbers.
@@ -47,10 +49,11 @@ def as_spacing(spacing, *, case: str) -> tuple[float, float, float] | None:
     if spacing is None:
         return None
     try:
-        steps = tuple(float(step) for step in spacing)
+        along_slice, along_row, along_column = (float(step) for step in spacing)
     except (TypeError, ValueError):
-        steps = ()
-    if len(steps) != 3 or not all(math.isfinite(step) and step > 0 for step in steps):
+        along_slice = along_row = along_column = math.nan
+    steps = along_slice, along_row, along_column
+    if not all(math.isfinite(step) and step > 0 for step in steps):
         raise UserError(
             f"{case}: spacing={spacing!r} is not three positive lengths; give millimetres along (slice, row, column), "
             "or None where they are unknown"

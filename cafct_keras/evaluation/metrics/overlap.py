@@ -1,13 +1,14 @@
-"""Dice, IoU, precision and recall by every rule in common use: the same masks score 0.49 by one and 0.77 by another.
+"""Dice, IoU, precision and recall by every rule in common use.
 
-All rules start from pixel counts of each slice, so a set of any size is summed up without its masks.
+The same masks score 0.49 by one rule and 0.77 by another. All rules start from the pixel counts of each slice, so a set
+of any size is summarized without its masks.
 """
 
 import dataclasses
 
 import numpy as np
 
-from cafct_keras.evaluation.metrics.bootstrap import Bootstrap, Figure, mean_of
+from cafct_keras.evaluation.metrics.bootstrap import Bootstrap, Estimate, mean_of
 
 BATCH_SIZE = 8  # slices, of the rule "batch_flattened"
 MEASURES = ("dice", "iou", "precision", "recall")
@@ -15,21 +16,21 @@ MEASURES = ("dice", "iou", "precision", "recall")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rule:
-    """How pixel counts become one number.
+    """A rule that turns pixel counts into one score.
 
     Attributes:
         unit: what is averaged: `"slice"`, `"case"`, `"batch"`, or `"pixel"` where nothing is.
-        both_empty: the score of a unit that is empty in reference and prediction; None leaves it out.
-        spurious: the score of a unit that is empty in the reference alone; None leaves it out, `"computed"` is what
-            the background makes of it. A unit that is empty in the prediction alone scores 0, or is computed likewise.
-        measures: which of `MEASURES` it gives.
-        meaning: one sentence for the reader of a report.
+        both_empty: score of a unit that is empty in reference and prediction; None leaves it out.
+        false_positive: score of a unit that is empty in the reference only; None leaves it out, `"computed"` scores it
+            by its background. A unit that is empty in the prediction only scores 0, or is computed likewise.
+        measures: which of `MEASURES` it defines.
+        meaning: one sentence for the readers of a report.
         used_by: who reports it.
     """
 
     unit: str
     both_empty: float | None
-    spurious: float | str | None
+    false_positive: float | str | None
     measures: tuple[str, ...] = MEASURES
     meaning: str
     used_by: str
@@ -39,56 +40,56 @@ RULES: dict[str, Rule] = {
     "per_slice_positive": Rule(
         unit="slice",
         both_empty=None,
-        spurious=None,
+        false_positive=None,
         meaning="Mean over the slices that show the target; false positives on all other slices go unseen.",
         used_by="many papers on 2-D networks; the only family of rules that fits all of CAFCT-Net's Tables 2 to 4",
     ),
     "per_slice_all_one": Rule(
         unit="slice",
         both_empty=1.0,
-        spurious=0.0,
+        false_positive=0.0,
         meaning="Mean over all slices, where a slice empty in both scores 1: mostly a count of empty slices.",
         used_by="PVTFormer's evaluation; segmentation_models_pytorch with zero_division=1",
     ),
     "per_slice_all_skip": Rule(
         unit="slice",
         both_empty=None,
-        spurious=0.0,
+        false_positive=0.0,
         meaning="Mean over the slices that show the target in reference or prediction.",
         used_by="scripts that skip slices without any foreground",
     ),
     "per_case_lits": Rule(
         unit="case",
         both_empty=1.0,
-        spurious=0.0,
+        false_positive=0.0,
         meaning="Mean over cases, all slices of a case taken together; a case empty in both scores 1.",
         used_by='the LiTS challenge ("Dice per case")',
     ),
     "per_case_nnunet": Rule(
         unit="case",
         both_empty=None,
-        spurious=0.0,
+        false_positive=0.0,
         meaning="Mean over the cases that show the target in reference or prediction.",
         used_by="nnU-Net v2 (summary.json)",
     ),
     "per_case_positive": Rule(
         unit="case",
         both_empty=None,
-        spurious=None,
+        false_positive=None,
         meaning="Mean over the cases that show the target; false positives in all other cases go unseen.",
         used_by="MONAI's DiceMetric by default",
     ),
     "pooled": Rule(
         unit="pixel",
         both_empty=None,
-        spurious=0.0,
+        false_positive=0.0,
         meaning="All pixels of all cases taken together; large targets decide it.",
         used_by='the LiTS challenge ("Dice global")',
     ),
     "batch_flattened": Rule(
         unit="batch",
         both_empty=1.0,
-        spurious=0.0,
+        false_positive=0.0,
         measures=("dice", "iou"),
         meaning=f"Mean over batches of {BATCH_SIZE} slices in order, each flattened; only to explain foreign numbers.",
         used_by="the dice_coef of many Keras scripts (here in the limit of no smoothing)",
@@ -96,7 +97,7 @@ RULES: dict[str, Rule] = {
     "two_class_mean": Rule(
         unit="slice",
         both_empty=1.0,
-        spurious="computed",
+        false_positive="computed",
         measures=("dice", "iou"),
         meaning="Mean over slices of the mean of foreground and background; the background flatters it.",
         used_by="Keras's MeanIoU(num_classes=2), slice by slice",
@@ -106,13 +107,13 @@ RULES: dict[str, Rule] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Pixels of each slice, by what prediction and reference make of them.
+    """Pixel counts of each slice.
 
     Attributes:
         tp: int64 `(slices,)`, foreground in both.
-        fp: int64 `(slices,)`, in the prediction alone.
-        fn: int64 `(slices,)`, in the reference alone.
-        pixels: int64 `(slices,)`, all there are.
+        fp: int64 `(slices,)`, in the prediction only.
+        fn: int64 `(slices,)`, in the reference only.
+        pixels: int64 `(slices,)`, all pixels.
     """
 
     tp: np.ndarray
@@ -124,7 +125,7 @@ class Counts:
         return len(self.tp)
 
     def grouped(self, group: np.ndarray, groups: int) -> "Counts":
-        """Sums slices; `group` is `(slices,)`, which of 0..groups - 1 each belongs to."""
+        """Sums over groups; `group` is int `(slices,)`, the group of each slice, 0..groups - 1."""
         sums = {}
         for field in dataclasses.fields(self):
             sums[field.name] = np.zeros(groups, np.int64)
@@ -132,12 +133,12 @@ class Counts:
         return Counts(**sums)
 
     def of_nothing(self) -> "Counts":
-        """What an empty prediction would count."""
+        """Counts of an empty prediction."""
         zeros = np.zeros_like(self.tp)
         return Counts(tp=zeros, fp=zeros, fn=self.tp + self.fn, pixels=self.pixels)
 
     def of_background(self) -> "Counts":
-        """The same with foreground and background swapped."""
+        """Counts with foreground and background swapped."""
         return Counts(tp=self.pixels - self.tp - self.fp - self.fn, fp=self.fn, fn=self.fp, pixels=self.pixels)
 
 
@@ -157,8 +158,8 @@ def count(prediction: np.ndarray, reference: np.ndarray) -> Counts:
     return Counts(tp=tp, fp=predicted - tp, fn=truth - tp, pixels=pixels)
 
 
-def joined(parts: list[Counts]) -> Counts:
-    """The slices of several counts, one after the other."""
+def concatenate(parts: list[Counts]) -> Counts:
+    """Concatenates the slices of several counts."""
     return Counts(
         **{
             field.name: np.concatenate([getattr(part, field.name) for part in parts])
@@ -168,7 +169,7 @@ def joined(parts: list[Counts]) -> Counts:
 
 
 def fraction(measure: str, counts: Counts) -> tuple[np.ndarray, np.ndarray]:
-    """Numerator and denominator, int64, of a measure; 0 / 0 where what it looks at is empty."""
+    """Numerator and denominator of a measure, int64; 0 / 0 where it is undefined."""
     tp, fp, fn = counts.tp, counts.fp, counts.fn
     return {
         "dice": (2 * tp, 2 * tp + fp + fn),
@@ -179,13 +180,13 @@ def fraction(measure: str, counts: Counts) -> tuple[np.ndarray, np.ndarray]:
 
 
 def unit_scores(rule: str, measure: str, counts: Counts) -> np.ndarray:
-    """The score of each unit by a rule that averages, NaN where the rule leaves the unit out.
+    """Scores each unit by a rule that averages; NaN where the rule leaves the unit out.
 
-    An empty prediction has precision 0 where the reference is not empty, and in the same way recall is 0 where only
-    the reference is empty: leaving such a unit out would reward a miss.
+    An empty prediction has precision 0 where the reference is not empty, and likewise recall is 0 where only the
+    reference is empty: leaving such a unit out would reward a miss.
 
-    For `two_class_mean` a class that is in neither mask has no score, and the mean is that of the other class alone,
-    as in Keras's `MeanIoU`.
+    With `two_class_mean` a class that neither mask shows has no score, and the mean is that of the other class, as in
+    Keras's `MeanIoU`.
 
     Args:
         rule: a name in `RULES`, not `"pooled"`.
@@ -199,26 +200,28 @@ def unit_scores(rule: str, measure: str, counts: Counts) -> np.ndarray:
         return np.nanmean([_ratio(*fraction(measure, each)) for each in (counts, counts.of_background())], axis=0)
     truth, predicted = counts.tp + counts.fn, counts.tp + counts.fp
     scores = np.nan_to_num(_ratio(*fraction(measure, counts)))
-    for units, score in (((truth + predicted) == 0, "both_empty"), ((truth == 0) & (predicted > 0), "spurious")):
+    for units, score in (((truth + predicted) == 0, "both_empty"), ((truth == 0) & (predicted > 0), "false_positive")):
         wanted = getattr(RULES[rule], score)
         scores[units] = np.nan if wanted is None else wanted
     return scores
 
 
-def overlap_figures(counts: Counts, case: np.ndarray, patient: np.ndarray, bootstrap: Bootstrap) -> dict:
-    """Every rule's figures for a set of cases.
+def overlap_estimates(
+    counts: Counts, case: np.ndarray, patient: np.ndarray, bootstrap: Bootstrap
+) -> dict[str, dict[str, Estimate]]:
+    """Estimates every measure by every rule for a set of cases.
 
-    The interval of `batch_flattened`, whose batches may straddle patients, weights each batch by how often its slices
-    are drawn: a batch counts for a patient by its share of slices.
+    The interval of `batch_flattened`, whose batches may span patients, weights each batch by how often its slices are
+    drawn: a batch counts for a patient by that patient's fraction of its slices.
 
     Args:
-        counts: of all slices, in order, one run's after the other's.
+        counts: of all slices, in order, run after run.
         case: int `(slices,)`, 0..cases - 1.
         patient: int `(slices,)`, the bootstrap's group, 0..groups - 1; the slices of a case have one.
         bootstrap: over the patients, and over the runs where there are several.
 
     Returns:
-        Name of rule to measure to `Figure`.
+        Rule to measure to estimate.
     """
     run, slices = patient // bootstrap.patients, np.arange(len(counts))
     batch = (slices - np.searchsorted(run, run)) // BATCH_SIZE  # of its run
@@ -236,28 +239,28 @@ def overlap_figures(counts: Counts, case: np.ndarray, patient: np.ndarray, boots
     }
 
 
-def _pooled(measure: str, counts: Counts, patient: np.ndarray, bootstrap: Bootstrap) -> Figure:
+def _pooled(measure: str, counts: Counts, patient: np.ndarray, bootstrap: Bootstrap) -> Estimate:
     below = fraction("iou", counts)[1]
     nothing = None if not (counts.tp + counts.fn).any() else 0.0
-    figure = bootstrap.ratio(*fraction(measure, counts), patient, predict_nothing=nothing)
-    value = figure.value if figure.value is not None or not below.any() else 0.0  # precision of a pooled miss
-    return dataclasses.replace(figure, value=value, units=int(counts.pixels.sum()))
+    estimate = bootstrap.ratio(*fraction(measure, counts), patient, predict_nothing=nothing)
+    value = estimate.value if estimate.value is not None or not below.any() else 0.0  # precision of a pooled miss
+    return dataclasses.replace(estimate, value=value, units=int(counts.pixels.sum()))
 
 
 def _averaged(
     rule: str, measure: str, units: Counts, unit_of_slice: np.ndarray, patient: np.ndarray, bootstrap: Bootstrap
-) -> Figure:
+) -> Estimate:
     scores = unit_scores(rule, measure, units)
     counted = ~np.isnan(scores)
-    # What a patient's slices make of each unit: all of it, but for batches that straddle patients.
+    # Each patient's fraction of each unit: 1, except in batches that span patients.
     pairs, slices = np.unique(unit_of_slice * bootstrap.groups + patient, return_counts=True)
     unit, owner = np.divmod(pairs, bootstrap.groups)
-    share = counted[unit] * slices / np.bincount(unit_of_slice)[unit]
+    weight = counted[unit] * slices / np.bincount(unit_of_slice)[unit]
     low, high = bootstrap.interval(
-        np.bincount(owner, weights=share * np.nan_to_num(scores)[unit], minlength=bootstrap.groups),
-        np.bincount(owner, weights=share, minlength=bootstrap.groups),
+        np.bincount(owner, weights=weight * np.nan_to_num(scores)[unit], minlength=bootstrap.groups),
+        np.bincount(owner, weights=weight, minlength=bootstrap.groups),
     )
-    return Figure(
+    return Estimate(
         value=mean_of(scores),
         units=int(counted.sum()),
         low=low,

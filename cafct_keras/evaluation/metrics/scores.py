@@ -1,9 +1,10 @@
-"""Scores one case: from its masks to the few numbers that everything else is computed from."""
+"""Scores of one case: the few numbers that everything else is computed from."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation.metrics.burden import Burden, tumour_burden
@@ -12,17 +13,19 @@ from cafct_keras.evaluation.metrics.masks import as_spacing, as_stack
 from cafct_keras.evaluation.metrics.overlap import Counts, count
 from cafct_keras.evaluation.metrics.surface import SurfaceScores, surface_scores
 
-ORGANS = ("liver",)  # one to a body: there is nothing to detect
+Masks = npt.ArrayLike | Mapping[str, npt.ArrayLike]
+
+ORGANS = ("liver",)  # one per patient, so there is nothing to detect
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TargetScore:
-    """What is kept of one target of one case.
+    """Scores of one target of one case.
 
     Attributes:
-        counts: pixels, slice by slice.
-        surface: distances, of the volume or slice by slice.
-        lesions: what was found; None for an organ.
+        counts: pixel counts, slice by slice.
+        surface: surface distances, of the volume or slice by slice.
+        lesions: detection; None for an organ.
     """
 
     counts: Counts
@@ -32,16 +35,16 @@ class TargetScore:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CaseScore:
-    """What is kept of one case; no masks, some tens of bytes a slice.
+    """Scores of one case: no masks, some tens of bytes per slice.
 
     Attributes:
         case: its name.
-        patient: whose it is.
+        patient: its patient.
         spacing: millimetres along (slice, row, column); None if unknown.
         contiguous: whether its slices are neighbours in one volume.
-        slice_names: one a slice.
+        slice_names: one per slice.
         targets: name to scores.
-        burden: where liver and lesion are both there.
+        burden: None unless liver and lesion are both scored.
     """
 
     case: str
@@ -54,8 +57,8 @@ class CaseScore:
 
 
 def score(
-    prediction,
-    reference,
+    prediction: Masks,
+    reference: Masks,
     *,
     case: str,
     patient: str | None = None,
@@ -67,27 +70,28 @@ def score(
     """Scores a prediction against a reference.
 
         case = evaluation.score(prediction, reference, case="study-3", patient="3", spacing=(2.0, 0.7, 0.7))
-        evaluation.summarize([case, ...])
+        evaluation.summarize([case, ...]).targets["lesion"].overlap["per_case_lits"]["dice"].value
 
     Args:
         prediction: `(slices, H, W)` or `(H, W)`, bool or integers 0 and 1; or a mapping from target to such arrays.
-            Tumour burden is scored where both `"liver"` and `"lesion"` are there.
+            Tumour burden is scored if it has both `"liver"` and `"lesion"`.
         reference: likewise, of the same shape and targets.
         case: name of the case, in tables and in errors.
-        patient: whose it is; cases of one patient are resampled together. The case's own name if not given.
+        patient: of the case; cases of one patient are resampled together. None for the case's own name.
         spacing: millimetres between voxel centres along (slice, row, column); None if unknown, then distances are in
             pixels, slice by slice.
-        target: what the arrays show, where they come without a mapping.
+        target: what the arrays show, if they are not mappings.
         contiguous: whether the slices are neighbours, in order, in one volume. A single `(H, W)` array never is.
-        slice_names: one a slice; their numbers if not given.
+        slice_names: one per slice; None for their numbers.
 
     Raises:
-        UserError: shapes or targets differ, an array is no mask, or an option does not fit. One line with the mend.
+        UserError: shapes or targets differ, an array is not a mask, or an argument is invalid.
     """
     if isinstance(prediction, Mapping) != isinstance(reference, Mapping):
         raise UserError(f"{case}: one of prediction and reference is a mapping; give two masks, or a mapping each")
-    if not isinstance(reference, Mapping):
-        prediction, reference = {target: prediction}, {target: reference}
+    prediction, reference = (
+        masks if isinstance(masks, Mapping) else {target: masks} for masks in (prediction, reference)
+    )
     if set(prediction) != set(reference) or not reference:
         listed = [", ".join(sorted(each)) or "nothing" for each in (prediction, reference)]
         raise UserError(f"{case}: the prediction shows {listed[0]}, the reference {listed[1]}; give both the same")
@@ -122,7 +126,9 @@ def score(
     )
 
 
-def _pair(prediction, reference, *, name: str, case: str) -> tuple[np.ndarray, np.ndarray]:
+def _pair(
+    prediction: npt.ArrayLike, reference: npt.ArrayLike, *, name: str, case: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Prediction and reference of one target as bool stacks of one shape."""
     shapes = np.shape(prediction), np.shape(reference)
     if shapes[0] != shapes[1]:
@@ -130,7 +136,7 @@ def _pair(prediction, reference, *, name: str, case: str) -> tuple[np.ndarray, n
             f"{case}: {name} has shape {shapes[0]} in the prediction and {shapes[1]} in the reference; "
             "bring the prediction to the reference's grid first"
         )
-    return tuple(
-        as_stack(mask, name=f"{case}: {side} of {name}")
-        for mask, side in ((prediction, "prediction"), (reference, "reference"))
+    return (
+        as_stack(prediction, name=f"{case}: prediction of {name}"),
+        as_stack(reference, name=f"{case}: reference of {name}"),
     )

@@ -1,17 +1,17 @@
-"""Distances between surfaces: HD95, ASSD and normalised surface Dice.
+"""Surface distances: HD95, ASSD and normalized surface Dice.
 
 Surfaces are sets of voxels, as in MONAI: a mask minus its erosion with 6-connectivity, 4 in a single slice. Distances
-run between voxel centres and are found by a k-d tree of the surface's voxels, so that neither time nor memory grows
+run between voxel centres and are found with a k-d tree of the surface's voxels, so that neither time nor memory grows
 with the volume around the structure.
 
-What is missing has no distance. Where only one of the two masks is empty, the distances count as the volume's diagonal
-(no distance can be longer) and the surface Dice as 0; where both are, as 0 and 1: were such a case left out, a false
-positive in it could improve a mean that holds longer diagonals. Note that by their definition these measures look only
-at the nearest surface: a false positive beside a missed lesion shortens HD95 and ASSD; lesion-wise detection
-(`cafct_keras.evaluation.metrics.lesions`) is where it shows.
+Where only one of the two masks is empty, distances count as the volume's diagonal (no distance can be longer) and the
+surface Dice as 0; where both are, as 0 and 1. If such cases were left out, a false positive in one could improve a mean
+over longer diagonals. By definition these measures look at the nearest surface only: a false positive beside a missed
+lesion shortens HD95 and ASSD. It shows in lesion-wise detection (`cafct_keras.evaluation.metrics.lesions`).
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -34,7 +34,7 @@ class SurfaceScores:
         nsd: float64 `(units, 3)`, in [0, 1], at tolerances of `TOLERANCES`.
         in_prediction: bool `(units,)`, whether the prediction shows anything.
         in_reference: bool `(units,)`, whether the reference does.
-        diagonal: of one unit, what stands for a distance where one mask is empty.
+        diagonal: of one unit; it stands for a distance where one mask is empty.
     """
 
     unit: str
@@ -47,12 +47,12 @@ class SurfaceScores:
     diagonal: float
 
     def measures(self) -> dict[str, np.ndarray]:
-        """Name, which ends in the unit of length, to values `(units,)`."""
+        """Name, ending in the unit of length, to values `(units,)`."""
         named = {f"hd95_{self.length}": self.hd95, f"assd_{self.length}": self.assd}
         return named | {f"nsd_{each}_{self.length}": self.nsd[:, i] for i, each in enumerate(TOLERANCES)}
 
     def of_nothing(self) -> "SurfaceScores":
-        """What an empty prediction would score."""
+        """Scores of an empty prediction."""
         missed = np.where(self.in_reference, self.diagonal, 0.0)
         return dataclasses.replace(
             self,
@@ -70,19 +70,18 @@ def surface_scores(
     spacing: tuple[float, float, float] | None,
     contiguous: bool = True,
 ) -> SurfaceScores:
-    """Scores a stack: as one volume where that has a size, else slice by slice.
+    """Scores a stack, as one volume if its spacing is known, otherwise slice by slice.
 
     Args:
         prediction: bool `(slices, H, W)`.
         reference: bool `(slices, H, W)`.
-        spacing: millimetres along (slice, row, column); None if unknown: then each slice counts in pixels.
-        contiguous: whether the slices are neighbours in one volume; else each is measured by itself.
+        spacing: millimetres along (slice, row, column); None if unknown, then distances are in pixels, slice by slice.
+        contiguous: whether the slices are neighbours in one volume; otherwise each is measured by itself.
     """
     whole = contiguous and spacing is not None
     steps = np.ones(3) if spacing is None else np.asarray(spacing, float)
-    if whole:
-        units, steps = [(prediction, reference)], steps
-    else:
+    units = [(prediction, reference)]
+    if not whole:
         units, steps = list(zip(prediction, reference, strict=True)), steps[1:]
     rows = [surface_distances(*unit, spacing=steps) for unit in units]
     hd95, assd, *nsd = np.array(rows).T
@@ -98,22 +97,24 @@ def surface_scores(
     )
 
 
-def surface_distances(prediction: np.ndarray, reference: np.ndarray, *, spacing) -> tuple[float, ...]:
-    """Compares the surfaces of two masks.
+def surface_distances(
+    prediction: np.ndarray, reference: np.ndarray, *, spacing: Sequence[float] | np.ndarray
+) -> tuple[float, ...]:
+    """Measures the distances between the surfaces of two masks.
 
     * HD95: the larger of the two directed 95th percentiles of the distances (MONAI's `HausdorffDistanceMetric` with
       `percentile=95`).
     * ASSD: the mean of all distances of both directions (MONAI's `SurfaceDistanceMetric` with `symmetric=True`).
-    * NSD: the share of both surfaces within a tolerance of the other (Nikolov et al. 2021, counted in voxels as in
+    * NSD: the fraction of both surfaces within a tolerance of the other (Nikolov et al. 2021, counted in voxels as in
       MONAI's `SurfaceDiceMetric`), at each of `TOLERANCES`.
 
     Args:
         prediction: bool, `(slices, H, W)` or `(H, W)`.
         reference: bool, of the same shape.
-        spacing: one length for each axis.
+        spacing: one length per axis.
 
     Returns:
-        HD95, ASSD and one NSD for each tolerance. Both empty: 0, 0 and 1s. One empty: the diagonal twice, and 0s.
+        HD95, ASSD and one NSD per tolerance. Both empty: 0, 0 and 1s. One empty: the diagonal twice, and 0s.
     """
     points = [_surface_points(mask, spacing) for mask in (prediction, reference)]
     present = [len(each) > 0 for each in points]
@@ -127,15 +128,15 @@ def surface_distances(prediction: np.ndarray, reference: np.ndarray, *, spacing)
     return (float(hd95), float(both.mean()), *[float(np.mean(both <= each + _ROUNDING)) for each in TOLERANCES])
 
 
-def diagonal(shape: tuple[int, ...], spacing) -> float:
-    """From corner to corner of an array whose voxels have this size."""
+def diagonal(shape: tuple[int, ...], spacing: Sequence[float] | np.ndarray) -> float:
+    """Length of the diagonal of an array with voxels of this size."""
     return float(np.linalg.norm(np.multiply(shape, spacing)))
 
 
-def _surface_points(mask: np.ndarray, spacing) -> np.ndarray:
-    """float64 `(n, axes)`, where the voxels of a mask's boundary lie."""
+def _surface_points(mask: np.ndarray, spacing: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Positions of the voxels of a mask's boundary, float64 `(n, axes)`."""
     box = bounding_box(mask)
     if box is None:
         return np.empty((0, mask.ndim))
-    # Outside its box a mask is empty, and so is what lies outside the array: the crop's edge is a boundary in any case.
+    # A mask is empty outside its box, as it is outside the array: the crop's edge is a boundary in either case.
     return (np.argwhere(boundary(mask[box])) + [side.start for side in box]) * np.asarray(spacing, float)

@@ -10,7 +10,7 @@ import numpy as np
 from cafct_keras.evaluation.metrics.lesions import Component
 from cafct_keras.evaluation.metrics.overlap import Counts, unit_scores
 from cafct_keras.evaluation.metrics.scores import CaseScore
-from cafct_keras.evaluation.report import Picture
+from cafct_keras.evaluation.report.picture import Picture
 
 CASES = 4  # the worst, and as many about the median
 STRUCTURES = 8  # false positives, and as many missed lesions

@@ -1,4 +1,4 @@
-"""Datasets written by `pipelines.prepare`, in TensorFlow Datasets' format."""
+"""Prepared datasets, see `pipelines.prepare`."""
 
 from pathlib import Path
 

@@ -6,7 +6,7 @@ from scipy import stats
 
 from cafct_keras import evaluation
 from cafct_keras.evaluation.metrics.bootstrap import Bootstrap, paired_difference
-from tests.evaluation.drawn import figures, summary
+from tests.evaluation.drawn import figures, summarize, summary
 
 
 def some_cases(count=6):
@@ -51,7 +51,7 @@ def test_cases_of_one_patient_are_drawn_together():
         for patient in "ab"
         for index in range(50)
     ]
-    result = evaluation.summarize(cases, resamples=200)
+    result = summarize(cases, resamples=200)
     assert result["patients"] == 2
     figure = result["targets"]["lesion"]["overlap"]["per_case_lits"]["dice"]
     assert (figure["value"], figure["units"], figure["low"], figure["high"]) == (0.5, 100, 0, 1)
@@ -94,15 +94,15 @@ def test_difference_is_tested_over_patients():
     differences[3] = np.nan
     result = paired_difference(differences, patient, Bootstrap(patients=12))
     of_patients = [np.nanmean(differences[patient == index]) for index in range(12)]
-    assert result["p"] == pytest.approx(stats.wilcoxon(of_patients).pvalue)
-    assert result["difference"] == pytest.approx(np.nanmean(differences))
-    assert result["low"] < result["difference"] < result["high"]
-    assert (result["units"], result["patients"]) == (59, 12)
+    assert result.p == pytest.approx(stats.wilcoxon(of_patients).pvalue)
+    assert result.difference == pytest.approx(np.nanmean(differences))
+    assert result.low < result.difference < result.high
+    assert (result.units, result.patients) == (59, 12)
 
 
 def test_differences_that_cannot_be_tested():
-    assert paired_difference(np.zeros(4), np.arange(4), Bootstrap(patients=4))["p"] == 1
+    assert paired_difference(np.zeros(4), np.arange(4), Bootstrap(patients=4)).p == 1
     alone = paired_difference(np.array([0.1, 0.2]), np.array([0, 0]), Bootstrap(patients=1))
-    assert (alone["p"], alone["low"], alone["units"], alone["patients"]) == (None, None, 2, 1)
+    assert (alone.p, alone.low, alone.units, alone.patients) == (None, None, 2, 1)
     none = paired_difference(np.full(3, np.nan), np.arange(3), Bootstrap(patients=3))
-    assert (none["difference"], none["p"], none["patients"]) == (None, None, 0)
+    assert (none.difference, none.p, none.patients) == (None, None, 0)

@@ -117,7 +117,7 @@ def test_lesions_are_measured_and_placed():
     assert lesion.box == ((1, 3), (2, 7), (3, 5))
     assert lesion.centroid == pytest.approx(np.argwhere(reference).mean(axis=0))
     assert (spurious.box, spurious.slice) == (((5, 6), (9, 10), (10, 12)), 5)
-    assert lesion.as_dict()["iou"] == 1
+    assert lesion.iou == 1
     (flat,) = match_lesions(false, false, spacing=(2.0, 0.5, 0.5), contiguous=False).lesions
     assert flat.size == 0.5
     assert flat.diameter == pytest.approx(2 * math.sqrt(0.5 / math.pi))

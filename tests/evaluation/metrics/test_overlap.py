@@ -4,7 +4,7 @@ from hypothesis import given, settings
 
 from cafct_keras import evaluation
 from cafct_keras.evaluation.metrics.bootstrap import Bootstrap
-from cafct_keras.evaluation.metrics.overlap import RULES, Counts, count, joined, overlap_figures
+from cafct_keras.evaluation.metrics.overlap import RULES, Counts, concatenate, count, overlap_estimates
 from tests.evaluation.drawn import sets, stacks, summary
 
 MEASURES = {
@@ -114,7 +114,7 @@ def test_empty_masks_score_what_the_table_says(rule):
     ):
         assert summary([(prediction, reference)])["overlap"][rule]["iou"]["value"] == expected
     assert RULES[rule].both_empty == TABLE[rule][0]
-    assert RULES[rule].spurious == ("computed" if rule == "two_class_mean" else TABLE[rule][1])
+    assert RULES[rule].false_positive == ("computed" if rule == "two_class_mean" else TABLE[rule][1])
 
 
 def test_predicting_nothing_scores_high_where_most_slices_are_empty():
@@ -122,7 +122,7 @@ def test_predicting_nothing_scores_high_where_most_slices_are_empty():
     truth = np.where(np.arange(3038) < 363, 600, 0)
     zeros = np.zeros_like(truth)
     counts = Counts(tp=zeros, fp=zeros, fn=truth, pixels=np.full_like(truth, 65536))
-    overlap = overlap_figures(counts, zeros, zeros, Bootstrap(patients=1, resamples=1))
+    overlap = overlap_estimates(counts, zeros, zeros, Bootstrap(patients=1, resamples=1))
     assert overlap["per_slice_all_one"]["dice"].predict_nothing == pytest.approx(0.8805, abs=1e-4)
     assert overlap["per_slice_positive"]["dice"].predict_nothing == 0
     assert overlap["two_class_mean"]["iou"].predict_nothing > 0.93
@@ -172,6 +172,6 @@ def test_rules_say_what_they_mean_and_who_uses_them():
 
 def test_counts_add_up():
     parts = [count(np.ones((2, 3, 3), bool), np.zeros((2, 3, 3), bool)), count(*[np.ones((1, 2, 2), bool)] * 2)]
-    whole = joined(parts)
+    whole = concatenate(parts)
     assert whole.fp.tolist() == [9, 9, 0]
     assert whole.grouped(np.array([1, 0, 1]), 2).pixels.tolist() == [9, 13]

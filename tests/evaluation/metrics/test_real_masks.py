@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from cafct_keras import evaluation
-from tests.evaluation.drawn import figures, higher_is_better
+from tests.evaluation.drawn import figures, higher_is_better, summarize
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_slices_of_many_patients(slices):
             evaluation.score(predict(mask), mask, case=patient, slice_names=ids, contiguous=False)
             for patient, (ids, mask) in slices.items()
         ]
-        return evaluation.summarize(cases, resamples=20)
+        return summarize(cases, resamples=20)
 
     result = summary(lambda mask: mask)
     assert result["patients"] == len(slices)
@@ -72,7 +72,7 @@ def test_slices_of_many_patients(slices):
 def test_volumes(volume):
     mask, spacing = volume
     scored = {
-        name: evaluation.summarize(
+        name: summarize(
             [evaluation.score(prediction, mask, case="scan", spacing=spacing, target="organ")], resamples=2
         )["targets"]["organ"]
         for name, prediction in (("perfect", mask), ("nothing", np.zeros_like(mask)))

@@ -98,5 +98,5 @@ importlib.import_module("cafct_keras.evaluation")
 heavy = {"keras", "tensorflow", "jax", "torch", "matplotlib", "pipelines"} & set(sys.modules)
 sys.exit(f"loads {heavy}" if heavy else 0)
 """
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)

@@ -3,7 +3,8 @@
 import numpy as np
 
 from cafct_keras import evaluation
-from cafct_keras.evaluation.report import Picture
+from cafct_keras.evaluation.report.picture import Picture
+from tests.evaluation.drawn import compare, summarize
 
 PRINTED = [("Attention U-Net", 65.92, 76.10, ["per_slice_positive"]), ("CAFCT-Net", 76.54, 84.29, ["per_case_lits"])]
 
@@ -24,7 +25,7 @@ def result(cases, name="as predicted", postprocessing=None):
     return {
         "name": name,
         "postprocessing": postprocessing,
-        "summary": evaluation.summarize(cases, resamples=20),
+        "summary": summarize(cases, resamples=20),
         "cases": evaluation.case_rows(cases),
     }
 
@@ -74,7 +75,7 @@ def everything(named=str):
     scored, cleaned, pairs, pictures = [], [], [], []
     for name, prediction, reference in boxes():
         options = {"case": named(name), "patient": named(name), "spacing": (5.0, 0.8, 0.8)}
-        large = prediction | {"lesion": evaluation.without_small(prediction["lesion"], smallest=10)}
+        large = prediction | {"lesion": evaluation.remove_small_components(prediction["lesion"], smallest=10)}
         scored.append(evaluation.score(prediction, reference, **options))
         cleaned.append(evaluation.score(large, reference, **options))
         pairs.append((np.where(prediction["lesion"], 0.85, 0.1), reference["lesion"]))
@@ -93,7 +94,7 @@ def everything(named=str):
         "comparison": {
             "runs": [named("runs/a"), named("runs/b")],
             "result": "as predicted",
-            **evaluation.compare(scored, cleaned, resamples=20),
+            **compare(scored, cleaned, resamples=20),
         },
     }
     steps = {"largest_liver": False, "smallest_lesion": 10, "chosen_on": "validation", "rule": None}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cafct_keras import evaluation
-from cafct_keras.evaluation.report import write_report
+from cafct_keras.evaluation.report.page import write_report
 from pipelines import open_source
 from pipelines.layouts.phantom import Phantom
 from tests.evaluation.report.browser import OPENED, find_browser, measure

@@ -7,7 +7,7 @@ import pytest
 
 from cafct_keras import evaluation
 from cafct_keras.evaluation import RULES
-from cafct_keras.evaluation.report import write_report
+from cafct_keras.evaluation.report.page import write_report
 from cafct_keras.evaluation.report.wording import (
     DASH,
     MINUS,
