@@ -137,7 +137,7 @@ def main():
         folder = pathlib.Path(folder)
         processes = Processes(folder, module=options.module)
         soak = Soak(processes, seed=options.seed)
-        made = ("--layout", "paired", "--cases", 8, "--slices", 4, "--size", options.size, "--target", "liver")
+        made = ("--layout", "paired_folder", "--cases", 8, "--slices", 4, "--size", options.size, "--target", "liver")
         processes.run("data", "phantom", *made, "--out", folder / "slices")
         recipe = ("--data", folder / "slices", "--size", options.size, *network, *RECIPE.split())
         soak.whole(folder / "compiled", *recipe)  # takes longer than those that find it done

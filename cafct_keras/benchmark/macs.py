@@ -1,31 +1,33 @@
-"""Work of a network: multiply-adds of its convolutions and matrix products."""
+"""Arithmetic cost of a network."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import keras
 
 
-def count_macs(model, *, image_shape=None):
-    """Counts the multiply-adds that predicting one image takes.
+def count_macs(model: keras.Model, *, image_shape: tuple[int, int, int] | None = None) -> int | None:
+    """Counts the multiply-adds of predicting one image.
 
-    The customary figure of tables that compare networks: convolutions and matrix products alone, kernels that reach
-    over the border in full. (XLA's own count, of the compiled function, has two operations for each of them, and
-    everything else.) `DepthwiseConv3x3`, nine shifted multiply-adds to the compiler, counts as the convolution that it
-    is. Nothing is computed or compiled, and the model needs no values: one that is built under
-    `keras.StatelessScope(initialize_variables=False)` will do.
+    This is the usual figure in comparisons of networks: convolutions and matrix products only, with kernels counted in
+    full at the border. (XLA's own count of the compiled function has two operations for each multiply-add, and includes
+    everything else.) `DepthwiseConv3x3`, which the compiler sees as nine shifted multiply-adds, counts as a
+    convolution. Nothing is computed or compiled, and the model's variables need no values: it may be built under
+    `keras.StatelessScope(initialize_variables=False)`.
 
     Args:
-        model: a functional network from one image.
-        image_shape: `(H, W, channels)`; None for the model's own, where that is known.
+        model: functional model with one image input.
+        image_shape: `(H, W, channels)`; None for the model's own, if that is known.
 
     Returns:
-        Multiply-adds, a whole number; None under TensorFlow and PyTorch, where functions cannot be looked into so.
+        Number of multiply-adds; None under TensorFlow and PyTorch, which have no jaxpr to count in.
     """
     if keras.backend.backend() != "jax":
         return None
     import jax
 
-    def predict(variables, image):
+    def predict(variables: list, image: jax.Array) -> jax.Array:
         return model.stateless_call(*variables, image, training=False)[0]
 
     variables = [
@@ -36,32 +38,32 @@ def count_macs(model, *, image_shape=None):
     return _count(jax.make_jaxpr(predict)(variables, image).jaxpr)
 
 
-def _count(jaxpr):
+def _count(jaxpr: Any) -> int:
     return sum(_COUNTS.get(equation.primitive.name, _inner)(equation) for equation in jaxpr.eqns)
 
 
-def _inner(equation):
-    """Of a call, what is called; of a loop, its body that many times; of everything else nothing."""
+def _inner(equation: Any) -> int:
+    """Multiply-adds of a called function, of a loop's body times its length, and 0 for everything else."""
     groups = (value if isinstance(value, tuple) else (value,) for value in equation.params.values())
     called = (getattr(value, "jaxpr", value) for group in groups for value in group)
     return equation.params.get("length", 1) * sum(_count(jaxpr) for jaxpr in called if hasattr(jaxpr, "eqns"))
 
 
-def _convolution(equation):
+def _convolution(equation: Any) -> int:
     kernel = equation.invars[1].aval
     outputs = kernel.shape[equation.params["dimension_numbers"].rhs_spec[0]]
-    # A transposed convolution meets the zeros between its inputs, which are no work.
+    # A transposed convolution skips the zeros between its inputs.
     zeros = math.prod(equation.params["lhs_dilation"])
     return equation.outvars[0].aval.size * (kernel.size // outputs) // zeros
 
 
-def _product(equation):
+def _product(equation: Any) -> int:
     (contracted, _), _ = equation.params["dimension_numbers"]
     return equation.outvars[0].aval.size * math.prod(equation.invars[0].aval.shape[axis] for axis in contracted)
 
 
-def _own_gradient(equation):
-    """Of functions with a gradient of their own the depthwise convolution has a kernel `(3, 3, channels)`."""
+def _own_gradient(equation: Any) -> int:
+    """Among functions with a custom gradient, the depthwise convolution is the one with a `(3, 3, channels)` kernel."""
     if len(equation.invars) == 2:
         image, kernel = (variable.aval for variable in equation.invars)
         if kernel.shape == (3, 3, image.shape[-1]):
@@ -69,4 +71,8 @@ def _own_gradient(equation):
     return _inner(equation)
 
 
-_COUNTS = {"conv_general_dilated": _convolution, "dot_general": _product, "custom_vjp_call": _own_gradient}
+_COUNTS: dict[str, Callable[[Any], int]] = {
+    "conv_general_dilated": _convolution,
+    "dot_general": _product,
+    "custom_vjp_call": _own_gradient,
+}

@@ -1,8 +1,10 @@
-"""Speed of a network on synthetic arrays: no data, no TensorFlow, nothing but the step itself."""
+"""Time of a network's step on synthetic arrays."""
 
 import math
 import statistics
 import time
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,44 +20,50 @@ from cafct_keras.runtime.precision import PRECISIONS
 
 TASKS = ("train", "predict")
 
+Step = Callable[[], Any]
+
 
 def benchmark(
-    task,
+    task: str,
     *,
-    model="cafct_net",
-    preset=None,
-    model_options=None,
-    batch_size=8,
-    size=256,
-    precision="float32",
-    repeats=10,
-):
+    model: str = "cafct_net",
+    preset: str | None = None,
+    model_options: dict[str, Any] | None = None,
+    batch_size: int = 8,
+    size: int = 256,
+    precision: str = "float32",
+    repeats: int = 10,
+) -> dict[str, Any]:
     """Times the bare training step (forward, loss, gradients, SGD with momentum) or the bare prediction.
 
-    Under JAX the step is compiled by XLA with its state donated, as `fit` runs it. Under TensorFlow and PyTorch it is
-    Keras's `train_on_batch` and `predict_on_batch`, and FLOPs are not counted.
+    Under JAX the step is compiled by XLA with its state donated, as in `fit`. Under TensorFlow and PyTorch it is
+    Keras's `train_on_batch` or `predict_on_batch`, and operations are not counted.
 
     Args:
         task: `"train"` or `"predict"`.
-        model: name of the network.
-        preset: of the network.
-        model_options: further arguments of its builder.
-        batch_size: images a step.
-        size: H and W in pixels, a multiple of 32.
-        precision: Keras dtype policy.
-        repeats: timed steps after one that warms up.
+        model: name of the network, one of `cafct_keras.list_models()`.
+        preset: size of the network; None for its default.
+        model_options: further arguments of the network's builder.
+        batch_size: images per step.
+        size: height and width in pixels, a multiple of 32.
+        precision: Keras dtype policy, one of `PRECISIONS`.
+        repeats: number of timed steps, after one that warms up.
 
     Returns:
-        A dictionary: `ms_per_image` (median), `best_ms_per_image`, `images_per_second`, `compile_s` (trace and
-        compile), `peak_memory_gb` (of the accelerator, or of the process on a CPU), `flops_per_image` (as XLA counts
-        the compiled step) and `achieved_flops` (a second), `macs_per_image` (of the prediction, see `count_macs`),
-        `parameters`, versions, devices and options.
+        A dictionary with the options, `parameters` (trainable), the backend, devices and versions, and
+
+        * `ms_per_image` (median), `best_ms_per_image`, `images_per_second`;
+        * `compile_s`, seconds to trace, compile and run the first step;
+        * `peak_memory_gb`, GiB of the accelerator, or of the process on a CPU;
+        * `flops_per_image`, as XLA counts the compiled step, and `achieved_flops` per second; None if not counted;
+        * `macs_per_image`, multiply-adds of a prediction, see `count_macs`.
 
     Raises:
-        UserError: for an unknown model, preset or precision, or a size that is no multiple of 32.
+        UserError: unknown task, model, preset or precision, or `size` is not a multiple of 32.
     """
-    if precision not in PRECISIONS:
-        raise UserError(f"--precision {precision}: unknown; give {', '.join(PRECISIONS)}")
+    for name, value, known in (("task", task, TASKS), ("precision", precision, PRECISIONS)):
+        if value not in known:
+            raise UserError(f"`{name}` {value}: unknown; choose {', '.join(known)}")
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(0)
     try:
@@ -98,12 +106,12 @@ def benchmark(
     }
 
 
-def table(report):
-    """The figures of a report, one a line, in words."""
+def table(report: dict[str, Any]) -> str:
+    """Renders what `benchmark` returned as text, one measurement per line."""
     flops = "not counted under this backend"
     if report["flops_per_image"]:
         flops = (
-            f"{report['flops_per_image'] / 1e9:.2f} GFLOP an image, {report['achieved_flops'] / 1e9:.1f} GFLOP/s; "
+            f"{report['flops_per_image'] / 1e9:.2f} GFLOP per image, {report['achieved_flops'] / 1e9:.1f} GFLOP/s; "
             f"prediction {report['macs_per_image'] / 1e9:.2f} GMAC"
         )
     return "\n".join(
@@ -111,23 +119,23 @@ def table(report):
             f"{report['task']} {report['model']} {report['preset'] or 'base'}, {report['parameters']:,} parameters, "
             f"batch {report['batch_size']}, {report['size']}x{report['size']}, {report['precision']}, "
             f"{report['backend']} on {report['devices'][0]}",
-            f"time     {report['ms_per_image']:.2f} ms an image (best {report['best_ms_per_image']:.2f}), "
-            f"{report['images_per_second']:.2f} images a second",
+            f"time     {report['ms_per_image']:.2f} ms per image (best {report['best_ms_per_image']:.2f}), "
+            f"{report['images_per_second']:.2f} images per second",
             f"compile  {report['compile_s']:.1f} s",
-            f"memory   {report['peak_memory_gb']:.2f} GB at the most",
+            f"memory   {report['peak_memory_gb']:.2f} GiB peak",
             f"work     {flops}",
         ]
     )
 
 
-def _jax_step(task, network, images, targets):
+def _jax_step(task: str, network: keras.Model, images: Any, targets: Any) -> tuple[Step, float | None]:
     import jax
 
     images, targets = jax.device_put(images), jax.device_put(targets)
     if task == "predict":
         variables = [v.value for v in network.trainable_variables], [v.value for v in network.non_trainable_variables]
-        compiled = jax.jit(lambda variables, x: network.stateless_call(*variables, x, training=False)[0])
-        compiled = compiled.lower(variables, images).compile()
+        predict = jax.jit(lambda variables, x: network.stateless_call(*variables, x, training=False)[0])
+        compiled = predict.lower(variables, images).compile()
         return lambda: jax.block_until_ready(compiled(variables, images)), _flops(compiled)
 
     network = logits_model(network)
@@ -135,11 +143,11 @@ def _jax_step(task, network, images, targets):
     optimizer = make_optimizer("sgd", learning_rate=1e-3)
     optimizer.build(network.trainable_variables)
 
-    def forward(trainable, non_trainable, x, y):
+    def forward(trainable: list, non_trainable: list, x: jax.Array, y: jax.Array) -> tuple[jax.Array, list]:
         logits, non_trainable = network.stateless_call(trainable, non_trainable, x, training=True)
         return loss(y, logits), non_trainable
 
-    def train(state, x, y):
+    def train(state: tuple, x: jax.Array, y: jax.Array) -> tuple[jax.Array, tuple]:
         trainable, non_trainable, slots = state
         (value, non_trainable), gradients = jax.value_and_grad(forward, has_aux=True)(trainable, non_trainable, x, y)
         trainable, slots = optimizer.stateless_apply(slots, gradients, trainable)
@@ -151,7 +159,7 @@ def _jax_step(task, network, images, targets):
     )
     compiled = jax.jit(train, donate_argnums=0).lower(state, images, targets).compile()
 
-    def step():
+    def step() -> None:
         nonlocal state
         value, state = compiled(state, images, targets)
         jax.block_until_ready((value, state))
@@ -159,7 +167,7 @@ def _jax_step(task, network, images, targets):
     return step, _flops(compiled)
 
 
-def _keras_step(task, network, images, targets):
+def _keras_step(task: str, network: keras.Model, images: Any, targets: Any) -> tuple[Step, None]:
     if task == "predict":
         return lambda: network.predict_on_batch(images), None
     network = logits_model(network)
@@ -167,5 +175,5 @@ def _keras_step(task, network, images, targets):
     return lambda: network.train_on_batch(images, targets), None
 
 
-def _flops(compiled):
+def _flops(compiled: Any) -> float | None:
     return compiled.cost_analysis().get("flops")

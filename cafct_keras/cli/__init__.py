@@ -1,11 +1,13 @@
-"""Command line. A command is the function of its module's name."""
+"""Command line: one module per command, whose function has the module's name."""
 
 import os
 import sys
 import time
+from typing import NoReturn
 
 import click
 
+from cafct_keras import __version__
 from cafct_keras.cli.errors import as_options
 from cafct_keras.cli.lazy import LazyGroup
 from cafct_keras.errors import UserError
@@ -22,21 +24,21 @@ COMMANDS = ("fit", "evaluate", "score", "export", "reproduce", "benchmark", "dat
     aliases={"compare": "reproduce"},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(package_name="cafct-keras")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error. May stand anywhere.")
-def cli(debug):
+@click.version_option(__version__)
+@click.option("--debug", is_flag=True, help="Show the traceback of errors. Accepted anywhere on the command line.")
+def cli(debug: bool) -> None:
     """CAFCT-Net: liver tumour segmentation in CT, in Keras 3 on JAX.
 
     KERAS_BACKEND=jax|tensorflow|torch chooses the backend.
     """
 
 
-def main():
-    """Runs the command line; a user's mistake is one line and exit code 1 or 2."""
+def main() -> None:
+    """Runs the command line. A user's mistake is reported in one line, with exit code 1 or 2."""
     started = time.perf_counter()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if os.environ["KERAS_BACKEND"] != "tensorflow":
-        # TensorFlow only feeds the data then; its notice about oneDNN, which no log level hides, would be noise.
+        # TensorFlow then only feeds data; its notice about oneDNN, which no log level hides, would be noise.
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
@@ -52,10 +54,10 @@ def main():
         _fail(str(error), code=getattr(error, "exit_code", 1))
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", code=130)
-    if code:  # of a command that found what it looked for: not a mistake, but no success
+    if code:  # of a command that ran and found errors
         sys.exit(code)
 
 
-def _fail(message, *, code):
+def _fail(message: str, *, code: int) -> NoReturn:
     click.echo(f"cafct-keras: {as_options(' '.join(message.split()), cli)}", err=True)
     sys.exit(code)

@@ -1,36 +1,54 @@
 """`cafct-keras benchmark`."""
 
-import json
+from typing import Any
 
 import click
+
+from cafct_keras.cli.shared import LAYOUT_HELP, PRECISION_HELP, PRESET_HELP, SIDE_HELP, echo_json, json_option
 
 
 @click.command()
 @click.argument("task", type=click.Choice(["train", "predict", "data"]))
-@click.option("--model", default="cafct_net", show_default=True, help="The network.")
-@click.option("--preset", help="Size of the network: tiny, small, base or large.  [default: base]")
-@click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True, help="Images a step.")
-@click.option("--size", type=int, default=256, show_default=True, help="Height and width in pixels.")
-@click.option("--precision", default="float32", show_default=True, help="float32, mixed_bfloat16 or mixed_float16.")
-@click.option("--repeats", type=click.IntRange(1), default=10, show_default=True, help="Timed steps.")
-@click.option("--data", "folder", default="phantom", show_default=True, help="Of benchmark data: phantom or a folder.")
-@click.option("--layout", help="Of benchmark data.  [default: found by looking]")
-@click.option("--target", default="lesion", show_default=True, help="Of benchmark data.")
-@click.option("--cache", default="ram", show_default=True, help="Of benchmark data: ram, or none for a file.")
-@click.option("--augment", is_flag=True, help="Of benchmark data: all augmentation.")
-@click.option("--json", "as_json", is_flag=True, help="JSON on the last line.")
-def benchmark(task, folder, layout, target, cache, augment, as_json, **options):
-    """Time a network's step on synthetic arrays, without TensorFlow, or the data that come to it."""
+@click.option("--model", default="cafct_net", show_default=True, help="Network.")
+@click.option("--preset", help=f"{PRESET_HELP}  [default: base]")
+@click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True, help="Images per step.")
+@click.option("--size", type=int, default=256, show_default=True, help=SIDE_HELP)
+@click.option("--precision", default="float32", show_default=True, help=PRECISION_HELP)
+@click.option("--repeats", type=click.IntRange(1), default=10, show_default=True, help="Number of timed steps.")
+@click.option("--data", "folder", default="phantom", show_default=True, help="For data: phantom or a folder.")
+@click.option("--layout", help=f"For data. {LAYOUT_HELP}")
+@click.option("--target", default="lesion", show_default=True, help="For data: lesion, liver or both.")
+@click.option(
+    "--cache", default="ram", show_default=True, help="For data: keep slices in ram, or none for a temporary file."
+)
+@click.option("--augment", is_flag=True, help="For data: apply every augmentation.")
+@json_option("The measurements")
+def benchmark(
+    task: str,
+    folder: str,
+    layout: str | None,
+    target: str,
+    cache: str,
+    augment: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Time a training step, a prediction step, or the input pipeline.
+
+    train and predict run on synthetic arrays and need no TensorFlow; data reads and streams a data folder.
+    """
     if task == "data":
-        from pipelines.loading.benchmark import measure, table
+        from pipelines.loading.benchmark import measure
+        from pipelines.loading.benchmark import table as data_table
 
         chosen = {name: options[name] for name in ("size", "batch_size")}
         report = measure(folder, layout=layout, target=target, cache=cache, augment=augment, **chosen)
+        click.echo(data_table(report))
     else:
-        from cafct_keras.benchmark import benchmark as measure
+        from cafct_keras.benchmark import benchmark as run
         from cafct_keras.benchmark import table
 
-        report = measure(task, **options)
-    click.echo(table(report))
+        report = run(task, **options)
+        click.echo(table(report))
     if as_json:
-        click.echo(json.dumps(report))
+        echo_json(report)

@@ -1,44 +1,59 @@
 """`cafct-keras evaluate`."""
 
+from typing import Any
+
 import click
 
-from cafct_keras.cli.reporting import finish, report, report_folder
+from cafct_keras.cli.reporting import finish, report, report_folder, report_options
+from cafct_keras.cli.shared import LAYOUT_HELP, PATIENT_PATTERN_HELP
+
+
+def _threshold(ctx: click.Context, parameter: click.Parameter, value: str) -> float | str:
+    return value if value == "auto" else click.FLOAT(value, parameter, ctx)
 
 
 @click.command()
 @click.argument("runs", metavar="RUN [RUN_B ...]", nargs=-1, required=True)
-@click.option("--data", metavar="DIR", help="Cases to score.  [default: what the first run was trained on]")
-@click.option("--layout", help="Of the folder, such as nifti or dicom.  [default: found by looking]")
-@click.option("--patient-pattern", help="Regular expression; its first group is the patient in a slice's name.")
-@click.option("--split", default="test", show_default=True, help="Part that is scored: train, validation, test or all.")
+@click.option("--data", metavar="DIR", help="Data folder to score on.  [default: that of the first run]")
+@click.option("--layout", help=LAYOUT_HELP)
+@click.option("--patient-pattern", help=PATIENT_PATTERN_HELP)
+@click.option(
+    "--split", default="test", show_default=True, help="Part of the data to score: train, validation, test or all."
+)
 @click.option(
     "--threshold",
     default="0.5",
     show_default=True,
     metavar="NUMBER|auto",
-    help="Probability above which a pixel is foreground; auto: the best of the validation part.",
+    callback=_threshold,
+    help="Probability above which a pixel is foreground; auto: the best one on the validation part.",
 )
-@click.option("--largest-liver", is_flag=True, help="Post-processing: keep the liver's largest component.")
-@click.option("--lesions-inside-liver", is_flag=True, help="Post-processing: keep lesions in the predicted liver only.")
+@click.option("--largest-liver", is_flag=True, help="Post-processing: keep the largest component of the liver.")
+@click.option("--lesions-inside-liver", is_flag=True, help="Post-processing: remove lesions outside the liver.")
 @click.option(
     "--smallest-lesion",
     type=click.FloatRange(0),
     default=0.0,
     metavar="MM3",
-    help="Post-processing: drop smaller lesions (mm2 for loose slices, pixels where no spacing is known).",
+    help="Post-processing: remove smaller lesions (mm2 for single slices, pixels where the spacing is unknown).",
 )
-@click.option("--postprocess", type=click.Choice(["auto"]), help="Choose post-processing on the validation part.")
-@click.option("--keep-going", is_flag=True, help="Score what can be read; exit code 1 if that is not all.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the intervals' resampling.")
-@click.option("--out", metavar="DIR", help="Folder to make, with report.html, evaluation.json, cases.csv, slices.csv.")
-@click.option("--quiet", is_flag=True, help="Plain lines instead of a bar.")
-@click.option("--json", "as_json", is_flag=True, help="evaluation.json on the last line; a list of them for many runs.")
+@click.option("--postprocess", type=click.Choice(["auto"]), help="Choose the post-processing on the validation part.")
+@report_options("evaluation.json; a list for several runs")
 def evaluate(
-    runs, threshold, largest_liver, lesions_inside_liver, smallest_lesion, postprocess, out, quiet, as_json, **options
-):
+    runs: tuple[str, ...],
+    threshold: float | str,
+    largest_liver: bool,
+    lesions_inside_liver: bool,
+    smallest_lesion: float,
+    postprocess: str | None,
+    out: str | None,
+    quiet: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
     """Score trained networks by every rule. RUN is a run folder; further runs are compared with the first.
 
-    Post-processing is reported beside the masks as predicted. Without --out nothing is written.
+    Post-processed masks are scored beside the masks as predicted. Nothing is written without --out.
     """
     from cafct_keras.evaluation.evaluate import EvaluateOptions
     from cafct_keras.evaluation.evaluate import evaluate as score_runs
@@ -51,11 +66,9 @@ def evaluate(
     )
     if postprocess and steps != PostProcessing():
         raise click.UsageError("--postprocess auto: chooses the steps; leave the other post-processing options out")
-    if threshold != "auto":
-        threshold = click.FLOAT.convert(threshold, None, None)
-    options = EvaluateOptions(threshold=threshold, postprocessing=postprocess or steps, **options)
+    chosen = EvaluateOptions(threshold=threshold, postprocessing=postprocess or steps, **options)
     with report_folder(out) as folder:
-        evaluations = score_runs(runs, options, console=make_console(), quiet=quiet)
+        evaluations = score_runs(runs, chosen, console=make_console(), quiet=quiet)
         evaluations = [with_printed_rows(evaluation) for evaluation in evaluations]
         for evaluation in evaluations:
             several = len(evaluations) > 1

@@ -1,23 +1,26 @@
 """`cafct-keras export`."""
 
-import json
-
 import click
+
+from cafct_keras.cli.shared import echo_json, json_option
 
 
 @click.command()
 @click.argument("run")
 @click.option("--format", "file_format", default="savedmodel", show_default=True, help="savedmodel.")
-@click.option("--out", required=True, metavar="DIR", help="Folder of numbered versions; the next one is written.")
-@click.option("--json", "as_json", is_flag=True, help="The manifest as JSON on the last line.")
-def export(run, file_format, out, as_json):
-    """Write a trained network for other programs. RUN is a run folder or a .keras file."""
+@click.option("--out", required=True, metavar="DIR", help="Folder of numbered versions; the next one is added.")
+@json_option("The manifest")
+def export(run: str, file_format: str, out: str, as_json: bool) -> None:
+    """Export a trained network for serving. RUN is a run folder or a .keras file.
+
+    The exported network is loaded by TensorFlow alone in a new process, and its predictions are compared with Keras's.
+    """
     from cafct_keras.export import export as write
 
     manifest = write(run, out=out, file_format=file_format)
     click.echo(
-        f"{out}/{manifest['version']}: served by TensorFlow {manifest['tensorflow']} alone, "
+        f"{out}/{manifest['version']}: loaded by TensorFlow {manifest['tensorflow']} alone; "
         f"its predictions differ by at most {manifest['largest_difference']:.1e}"
     )
     if as_json:
-        click.echo(json.dumps(manifest))
+        echo_json(manifest)

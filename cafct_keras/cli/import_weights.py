@@ -1,35 +1,36 @@
 """`cafct-keras import-weights`."""
 
-import json
+from typing import Any
 
 import click
 
 from cafct_keras.cli.options import model_options_of
+from cafct_keras.cli.shared import PRESET_HELP, echo_json, json_option
 
 
 @click.command("import-weights")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--into", metavar="NAME", help="Network or encoder they are for.  [default: the encoder FILE holds]")
-@click.option("--preset", help="Size of the network: tiny, small, base or large.")
+@click.option("--into", metavar="NAME", help="Network or encoder to fill.  [default: the encoder that FILE holds]")
+@click.option("--preset", help=PRESET_HELP)
 @click.option(
     "--model-option",
     "options",
     multiple=True,
     callback=model_options_of,
     metavar="NAME=VALUE",
-    help="Argument of its builder, such as input_shape=[null,null,1]; may be repeated.",
+    help="Argument of the network's builder, such as input_shape=[null,null,1]; may be repeated.",
 )
-@click.option("--out", required=True, metavar="DIR", help="Folder to make.")
-@click.option("--json", "as_json", is_flag=True, help="The card as JSON on the last line.")
-def import_weights(files, out, as_json, **options):
-    """Turn PyTorch's weights of encoders (PVTv2, ResNet, DenseNet) into Keras's, with every tensor accounted for.
+@click.option("--out", required=True, metavar="DIR", help="Folder to create.")
+@json_option("The card")
+def import_weights(files: tuple[str, ...], out: str, as_json: bool, **options: Any) -> None:
+    """Convert published PyTorch weights of encoders (PVTv2, ResNet, DenseNet) to Keras, accounting for every tensor.
 
-    FILE is a .safetensors file, or a .pth, .pt or .bin file, for which PyTorch must be installed. What is written, `fit
-    --weights` and `create_model(weights=...)` take; they take FILE itself, too.
+    FILE is a .safetensors file, or a .pth, .pt or .bin file, which PyTorch must be installed for. `fit --weights` and
+    `create_model(weights=...)` take the result, and FILE itself as well.
     """
-    from cafct_keras.weights.importing import import_weights as write
+    from cafct_keras.weights.importing import import_weights as convert
 
-    card = write(files, out=out, **options)
+    card = convert(files, out=out, **options)
     for source in card["sources"]:
         left_out = f"; left out {', '.join(source['left_out'])}" if source["left_out"] else ""
         click.echo(
@@ -38,4 +39,4 @@ def import_weights(files, out, as_json, **options):
         )
     click.echo(f"{out}/{card['weights']}: weights of {card['network']}, {card['parameters']:,} parameters")
     if as_json:
-        click.echo(json.dumps(card))
+        echo_json(card)

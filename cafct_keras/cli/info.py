@@ -1,13 +1,13 @@
 """`cafct-keras info`."""
 
-import json
-
 import click
+
+from cafct_keras.cli.shared import echo_json, json_option
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="JSON on the last line.")
-def info(as_json):
+@json_option("The same")
+def info(as_json: bool) -> None:
     """Show versions, backend and devices."""
     from cafct_keras.runtime.devices import environment, unused_gpu
 
@@ -20,4 +20,4 @@ def info(as_json):
     if report["warning"]:
         click.echo(f"warning: {report['warning']}", err=True)
     if as_json:
-        click.echo(json.dumps(report))
+        echo_json(report)

@@ -1,32 +1,36 @@
-"""Groups of commands that are imported when asked for."""
+"""Command groups that import a command when it is used."""
 
 import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
 
 class LazyGroup(click.Group):
-    """Command group that imports a command, the function of its module's name, when it is asked for.
+    """Group whose commands are functions named like their modules, each imported when it is used.
 
     Args:
-        package: package of the commands' modules.
+        package: package of the modules.
         names: command names, in the order of the help text.
-        aliases: former name to present name; left out of the help text.
+        aliases: former names to present ones; they work, and the help text leaves them out.
         **options: of `click.Group`.
     """
 
-    def __init__(self, *, package, names, aliases=None, **options):
+    def __init__(
+        self, *, package: str, names: Sequence[str], aliases: Mapping[str, str] | None = None, **options: Any
+    ) -> None:
         super().__init__(**options)
         self.package = package
         self.names = names
         self.aliases = aliases or {}
 
-    def list_commands(self, ctx):
-        """Command names in the order given."""
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Command names, in the order of the help text."""
         return list(self.names)
 
-    def get_command(self, ctx, name):
-        """The command of that name or former name, or None."""
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of that name or former name."""
         name = self.aliases.get(name, name)
         if name not in self.names:
             return None

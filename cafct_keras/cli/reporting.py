@@ -1,21 +1,54 @@
-"""Output that `evaluate` and `score` share: tables, the report folder, the exit code."""
+"""Options and output that `evaluate` and `score` share."""
 
 import contextlib
-import json
 import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from cafct_keras.cli.shared import Decorator, echo_json, json_option, quiet_option
 
-def report_folder(out):
-    """Context of the folder that a report is written to, None without one."""
+if TYPE_CHECKING:
+    from cafct_keras.evaluation.results import Evaluation
+
+FILES = "report.html, evaluation.json, cases.csv, slices.csv"
+
+
+def report_options(document: str) -> Decorator:
+    """The options of a command that scores.
+
+    Args:
+        document: what `--json` prints.
+    """
+    options = (
+        click.option("--keep-going", is_flag=True, help="Skip cases that cannot be scored; the exit code is then 1."),
+        click.option(
+            "--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed of the bootstrap."
+        ),
+        click.option("--out", metavar="DIR", help=f"Folder to create, with {FILES}."),
+        quiet_option(),
+        json_option(document),
+    )
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def report_folder(out: str | None) -> contextlib.AbstractContextManager[Path | None]:
+    """Context with the folder that a report is written to, None without one."""
     from pipelines.atomic import atomic_directory
 
-    return contextlib.nullcontext() if out is None else atomic_directory(out)
+    return contextlib.nullcontext() if out is None else atomic_directory(Path(out))
 
 
-def report(evaluation, folder):
-    """Shows an evaluation, and writes it to a folder if there is one."""
+def report(evaluation: "Evaluation", folder: Path | None) -> None:
+    """Prints an evaluation, and writes it to a folder if there is one."""
     from cafct_keras.evaluation import console
     from cafct_keras.runtime.console import make_console
 
@@ -31,16 +64,14 @@ def report(evaluation, folder):
         output.print(console.comparison(evaluation.as_json))
 
 
-def finish(documents, out, as_json):
-    """Last lines, and the exit code: 1 if something could not be scored."""
+def finish(documents: Sequence[dict[str, Any]], out: str | None, as_json: Any) -> int:
+    """Prints the last lines and returns the exit code, 1 if something could not be scored."""
     if out:
-        click.echo(
-            f"{out}: report.html, evaluation.json, cases.csv, slices.csv" + (" for each run" * (len(documents) > 1))
-        )
+        click.echo(f"{out}: {FILES}" + (" for each run" * (len(documents) > 1)))
     failures = [failure for document in documents for failure in document["failures"]]
     for message in dict.fromkeys(failure["message"] for failure in failures):
         click.echo(f"not scored: {message}", err=True)
     if as_json:
-        click.echo(json.dumps(as_json))
+        echo_json(as_json)
     sys.stdout.flush()
     return 1 if failures else 0

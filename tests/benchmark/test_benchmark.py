@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cafct_keras import create_model
-from cafct_keras.benchmark import count_macs
+from cafct_keras.benchmark import benchmark, count_macs
+from cafct_keras.errors import UserError
 from pipelines.loading import benchmark as data_benchmark
 from tests.cli import fails, run
 
@@ -55,6 +56,11 @@ def test_mistakes(options, words):
     assert words in fails("benchmark", "predict", *options)
 
 
+def test_unknown_task():
+    with pytest.raises(UserError, match="`task` infer: unknown; choose train, predict"):
+        benchmark("infer", preset="tiny", size=32, repeats=1)
+
+
 @pytest.mark.parametrize("options", [(), ("--augment", "--cache", "none")])
 def test_data(options, slices_folder, monkeypatch):
     monkeypatch.setattr(data_benchmark, "SECONDS", 0.2)
@@ -64,5 +70,5 @@ def test_data(options, slices_folder, monkeypatch):
     read, stream, both = (report[f"{name}_slices_per_second"] for name in ("read", "stream", "read_and_stream"))
     assert both == pytest.approx(1 / (1 / read + 1 / stream), rel=0.01)
     for figure, words in ((read, "decoded and resized, once"), (stream, f"batch 16, {'all' if options else 'no'} aug")):
-        assert f"{figure:,.0f} slices a second" in result.out
+        assert f"{figure:,.0f} slices per second" in result.out
         assert words in result.out

@@ -45,7 +45,7 @@ def test_a_layout_names_its_extra(layout, package, tmp_path):
 
 
 def test_other_layouts_need_none_of_them(tmp_path):
-    made = call("data", "phantom", "--layout", "paired", *SMALL, "--out", tmp_path / "x")
+    made = call("data", "phantom", "--layout", "paired_folder", *SMALL, "--out", tmp_path / "x")
     assert made.returncode == 0, made.stderr
     described = call("data", "describe", tmp_path / "x")
     assert described.returncode == 0, described.stderr
@@ -53,7 +53,7 @@ def test_other_layouts_need_none_of_them(tmp_path):
 
 def test_a_stream_names_tensorflow(tmp_path):
     folder = tmp_path / "x"
-    made = call("data", "phantom", "--layout", "paired", *SMALL, "--out", folder)
+    made = call("data", "phantom", "--layout", "paired_folder", *SMALL, "--out", folder)
     assert made.returncode == 0, made.stderr
     done = call("benchmark", "data", "--data", folder, "--size", 32, without=("tensorflow",))
     assert done.stderr.splitlines()[-1] == (

@@ -148,7 +148,7 @@ def test_beam_writes_the_same(prepared, tmp_path, mode):
 def test_beam_from_the_command_line(tmp_path):
     pytest.importorskip("apache_beam", reason="Apache Beam is not installed; pip install -e '.[beam]'")
     folder = tmp_path / "png"
-    made = run("data", "phantom", "--layout", "lits-png", "--cases", 4, "--slices", 3, "--size", 64, "--out", folder)
+    made = run("data", "phantom", "--layout", "lits_png", "--cases", 4, "--slices", 3, "--size", 64, "--out", folder)
     assert made.code == 0, made
     beam = ("--beam-option", "runner=DirectRunner", "--beam-option", "direct_num_workers=1")
     done = run("data", "prepare", folder, "--size", 64, *beam, "--out", tmp_path / "tfds")

@@ -1,4 +1,4 @@
-"""`cafct-keras data`: commands on a data folder besides training."""
+"""`cafct-keras data`: commands that work on a data folder."""
 
 import click
 
@@ -6,5 +6,5 @@ from cafct_keras.cli.lazy import LazyGroup
 
 
 @click.group(cls=LazyGroup, package=__name__, names=("verify", "describe", "prepare", "phantom"))
-def data():
-    """Inspect, validate, convert or synthesize a data folder."""
+def data() -> None:
+    """Validate, inspect, convert or synthesize a data folder."""

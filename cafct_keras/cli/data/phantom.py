@@ -1,33 +1,55 @@
 """`cafct-keras data phantom`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 # Choice on the command line to the layout and the options of its writer.
-LAYOUTS = {
-    "lits-png": ("lits_png", {}),
+LAYOUTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "lits_png": ("lits_png", {}),
     "nifti": ("nifti", {}),
     "msd": ("nifti", {"form": "msd"}),
     "dicom": ("dicom", {}),
-    "paired": ("paired_folder", {}),
+    "paired_folder": ("paired_folder", {}),
 }
+FORMER_NAMES = {"lits-png": "lits_png", "paired": "paired_folder"}
+
+
+class LayoutChoice(click.Choice):
+    """Choice of a layout, which also takes the names of earlier versions."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See `click.Choice`."""
+        return super().convert(FORMER_NAMES.get(value, value), param, ctx)
 
 
 @click.command()
-@click.option("--layout", type=click.Choice(list(LAYOUTS)), required=True, help="How the folder is laid out.")
-@click.option("--cases", type=click.IntRange(3), default=12, show_default=True, help="Patients.")
-@click.option("--slices", type=click.IntRange(1), default=24, show_default=True, help="Slices a patient.")
+@click.option(
+    "--layout",
+    type=LayoutChoice(list(LAYOUTS)),
+    required=True,
+    help="Layout to write; msd is NIfTI laid out as in the Medical Segmentation Decathlon.",
+)
+@click.option("--cases", type=click.IntRange(3), default=12, show_default=True, help="Number of patients.")
+@click.option("--slices", type=click.IntRange(1), default=24, show_default=True, help="Slices per patient.")
 @click.option("--size", type=click.IntRange(32), default=256, show_default=True, help="Height and width in pixels.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Draws other patients.")
-@click.option("--target", type=click.Choice(["liver", "lesion"]), default="lesion", help="Of a paired folder's masks.")
-@click.option("--out", required=True, metavar="DIR", help="Folder to make.")
-def phantom(layout, target, out, **options):
-    """Write the synthetic CT as a folder, with the oddities that such folders come with."""
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed: other patients.")
+@click.option(
+    "--target",
+    type=click.Choice(["liver", "lesion"]),
+    default="lesion",
+    show_default=True,
+    help="Masks to write (paired_folder only).",
+)
+@click.option("--out", required=True, metavar="DIR", help="Folder to create.")
+def phantom(layout: str, target: str, out: str, **options: Any) -> None:
+    """Write a synthetic CT data set, including the quirks of real folders of that layout."""
     from pipelines.layouts import load_layout
     from pipelines.layouts.phantom import Phantom
 
-    source = Phantom(**options)
     name, chosen = LAYOUTS[layout]
-    load_layout(name).write(source, Path(out), **chosen, **({"target": target} if layout == "paired" else {}))
-    click.echo(f"{out}: {options['cases']} cases of {options['slices']} slices, laid out as {layout}")
+    masks = {"target": target} if layout == "paired_folder" else {}
+    writer: Any = load_layout(name)
+    writer.write(Phantom(**options), Path(out), **chosen, **masks)
+    click.echo(f"{out}: {options['cases']} cases of {options['slices']} slices, layout {layout}")

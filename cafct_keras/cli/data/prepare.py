@@ -2,28 +2,49 @@
 
 import click
 
+from cafct_keras.cli.shared import LAYOUT_HELP, SIDE_HELP
+
 
 @click.command()
 @click.argument("folder", metavar="DIR")
-@click.option("--layout", help="Of the folder.  [default: found by looking]")
-@click.option("--size", type=click.IntRange(32), default=256, show_default=True, help="Height and width in pixels.")
+@click.option("--layout", help=LAYOUT_HELP)
+@click.option("--size", type=click.IntRange(32), default=256, show_default=True, help=SIDE_HELP)
 @click.option(
-    "--window", type=(float, float), default=(-200, 250), show_default=True, help="HU kept as black and white."
+    "--window",
+    type=(float, float),
+    default=(-200, 250),
+    show_default=True,
+    help="Hounsfield units mapped to black and white.",
 )
-@click.option("--hu", is_flag=True, help="Keep Hounsfield units, 16 bits, instead.")
-@click.option("--target", type=click.Choice(["liver", "lesion"]), default="lesion", help="Of a paired folder's masks.")
+@click.option("--hu", is_flag=True, help="Keep 16-bit Hounsfield units instead.")
+@click.option(
+    "--target",
+    type=click.Choice(["liver", "lesion"]),
+    default="lesion",
+    show_default=True,
+    help="Target of the masks (paired_folder only).",
+)
 @click.option(
     "--beam-option",
     "beam_options",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Run on Apache Beam with this option of its pipelines, such as runner=FlinkRunner; may be repeated.",
+    help="Run on Apache Beam with this pipeline option, such as runner=FlinkRunner; may be repeated.",
 )
 @click.option("--out", required=True, metavar="DIR", help="Data folder of TensorFlow Datasets.")
-def prepare(folder, layout, size, window, hu, target, beam_options, out):
-    """Write a folder as a TensorFlow dataset, read in seconds: tfds.load("lits_slices/LAYOUT", data_dir=OUT).
+def prepare(
+    folder: str,
+    layout: str | None,
+    size: int,
+    window: tuple[float, float],
+    hu: bool,
+    target: str,
+    beam_options: tuple[str, ...],
+    out: str,
+) -> None:
+    """Convert a folder to a TensorFlow dataset, which loads in seconds: tfds.load("lits_slices/LAYOUT", data_dir=OUT).
 
-    Cut off, the same command goes on where it was.
+    If interrupted, the same command resumes.
     """
     from pipelines import open_source
     from pipelines.prepare import prepare as write

@@ -13,7 +13,7 @@ from tests.cli import fails, run
 
 SIZE = 48
 PHANTOM = ("--cases", 4, "--slices", 3, "--size", SIZE)
-LAYOUTS = {"lits-png": "lits_png", "nifti": "nifti", "msd": "nifti", "dicom": "dicom", "paired": "paired_folder"}
+LAYOUTS = {name: name for name in ("lits_png", "nifti", "dicom", "paired_folder")} | {"msd": "nifti"}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -28,7 +28,7 @@ def test_what_is_written_is_found_and_read(layout, tmp_path):
     assert sorted(case.split for case in cases) == sorted(case.split for case in expected)
     # Names differ from layout to layout, so cases are told by their masks: volumes come from the feet up, LiTS's slices
     # upside down too.
-    turns = {"paired": (slice(None),), "lits-png": (slice(None, None, -1),) * 3}
+    turns = {"paired_folder": (slice(None),), "lits_png": (slice(None, None, -1),) * 3}
     turned = turns.get(layout, (slice(None, None, -1),))
     lesions = {case.masks["lesion"][turned].tobytes(): case.split for case in expected}
     assert len(lesions) == 4
@@ -40,6 +40,13 @@ def test_what_is_written_is_found_and_read(layout, tmp_path):
         names = [case.name for case in source.cases(part)]
         assert names == [case.name for case in source.cases() if case.split == part]
     assert source.fingerprint() == open_source(folder, target="lesion", size=SIZE).fingerprint()
+
+
+@pytest.mark.parametrize(("former", "layout"), [("lits-png", "lits_png"), ("paired", "paired_folder")])
+def test_former_spellings_are_understood(former, layout, tmp_path):
+    result = run("data", "phantom", "--layout", former, *PHANTOM, "--out", tmp_path / "folder")
+    assert result.out == f"{tmp_path / 'folder'}: 4 cases of 3 slices, layout {layout}\n"
+    assert detect_layout(tmp_path / "folder") == layout
 
 
 def test_an_out_folder_that_exists_is_left_alone(tmp_path):
@@ -58,7 +65,7 @@ def test_a_folder_of_no_layout(tmp_path):
 
 def test_a_folder_called_phantom_is_told_from_the_built_in_one_by_its_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    run("data", "phantom", "--layout", "paired", *PHANTOM, "--out", "phantom")
+    run("data", "phantom", "--layout", "paired_folder", *PHANTOM, "--out", "phantom")
     for data in ("./phantom", "phantom/", Path("phantom"), tmp_path / "phantom"):
         assert open_source(data, target="lesion", size=SIZE).layout == "paired_folder"
     assert open_source("phantom", target="lesion", size=SIZE).layout == "phantom"
