@@ -1,4 +1,4 @@
-"""Pictures of a data folder: a sheet of slices drawn by lot, and its intensities."""
+"""Figures of a data folder: a sheet of random slices, and histograms of intensity."""
 
 import heapq
 from collections.abc import Mapping
@@ -12,17 +12,17 @@ from pipelines.errors import DataError
 
 SLICES, HISTOGRAM = "slices.png", "histogram.png"
 LIVER, OTHER, BODY = "#1fb6ff", "#ff4d2e", "#8c8c8c"
-WINDOW = (-200, 250)  # HU shown as black and white
+WINDOW = (-200, 250)  # HU mapped to black and white
 _COLUMNS, _COUNT = 4, 12
-# How many slices of each kind are wanted; where a kind has fewer, those before it fill up.
+# Number of slices of each kind; where there are fewer, the other kinds fill up.
 _WANTED = {"lesion": 6, "liver": 4, "neither": 2}
-_LONGEST_TITLE = 26
+_TITLE_LENGTH = 26
 
 
 class _Slice(NamedTuple):
-    """A slice that may be shown; sorts by its lot."""
+    """A slice that may be shown; sorts by its random priority."""
 
-    lot: float
+    priority: float
     order: int
     name: str
     image: np.ndarray
@@ -31,65 +31,65 @@ class _Slice(NamedTuple):
 
 
 class Figures:
-    """Keeps some slices while a source is read, and draws them and a histogram in the end.
+    """Samples slices while a source is read, and draws them and a histogram at the end.
 
-    Which slices are shown is drawn by lot: six with lesions (or whatever the target is), four with liver alone and
-    two with neither, as far as there are such. No more than twelve of each kind are kept.
+    The sheet shows six slices with lesions (or whatever the target is), four with liver only and two with neither, as
+    far as there are any. At most twelve of each kind are kept.
 
     Args:
-        directory: to draw into; made if absent.
-        seed: of the lot.
+        directory: folder for the figures, created if missing.
+        seed: random seed of the sample.
         targets: names of the masks.
-        intensity: the source's.
+        intensity: of the source, see `Source`.
 
     Raises:
-        DataError: a picture is there already, or the folder cannot be made.
+        DataError: one of the figures already exists, or the folder cannot be created.
     """
 
-    def __init__(self, directory: str | Path, *, seed: int, targets: tuple[str, ...], intensity: str):
+    def __init__(self, directory: str | Path, *, seed: int, targets: tuple[str, ...], intensity: str) -> None:
         self._directory = Path(directory)
         expect_no_figures(directory)
-        try:  # now, since the reading before the drawing may take long
+        try:  # now, since reading all data before drawing may take long
             self._directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DataError(f"--out {directory}: cannot be made ({error.strerror}); give another folder") from None
+            raise DataError(f"`out` {directory}: cannot be created ({error.strerror}); give another folder") from None
         self._rng = np.random.default_rng(seed)
         self._targets, self._intensity = targets, intensity
         self._seen = 0
         self._kept: dict[str, list[_Slice]] = {kind: [] for kind in _WANTED}
 
-    def offer(self, case: Case, masks: Mapping[str, np.ndarray]) -> None:
-        """Puts a case's slices into the lot.
+    def add(self, case: Case, masks: Mapping[str, np.ndarray]) -> None:
+        """Adds the slices of a case to those that may be shown.
 
         Args:
             case: the case.
-            masks: by the names in `targets`, `(slices, H, W)` bool.
+            masks: `(slices, H, W)` bool, by the names in `targets`.
         """
-        present = {target: mask.any(axis=(1, 2)) for target, mask in masks.items()}
+        present = {target: np.asarray(mask.any(axis=(1, 2))) for target, mask in masks.items()}
         aspect = case.spacing[1] / case.spacing[2] if case.spacing else 1.0
-        for index, lot in enumerate(self._rng.random(len(case.images))):
+        for index, priority in enumerate(self._rng.random(len(case.images))):
             shown = [target for target in masks if present[target][index]]
             kind = "neither" if not shown else "liver" if shown == ["liver"] else "lesion"
             kept = self._kept[kind]
-            if len(kept) < _COUNT or lot > kept[0].lot:
+            if len(kept) < _COUNT or priority > kept[0].priority:
                 image = case.images[index].copy()  # not a view, which would keep the whole case
                 outlines = {target: masks[target][index].copy() for target in shown}
-                one = _Slice(lot, self._seen + index, case.slice_names[index], image, outlines, aspect)
+                one = _Slice(priority, self._seen + index, case.slice_names[index], image, outlines, aspect)
                 heapq.heappush(kept, one)
                 if len(kept) > _COUNT:
                     heapq.heappop(kept)
         self._seen += len(case.images)
 
-    def draw(self, histograms: Mapping[str, np.ndarray], least: int) -> None:
+    def draw(self, histograms: Mapping[str, np.ndarray], minimum: int) -> None:
         """Writes `slices.png` and `histogram.png`.
 
         Args:
-            histograms: `"body"` and every target to pixels of each value, `(values,)`.
-            least: the value of the first bin.
+            histograms: `"body"` and every target to the number of pixels of each value, `(values,)`.
+            minimum: value of the first bin.
         """
         draw_slices(self._chosen(), self._directory / SLICES, targets=self._targets, intensity=self._intensity)
         regions = {region: histograms[region] for region in ("body", *self._targets)}
-        draw_histogram(regions, least, self._directory / HISTOGRAM, intensity=self._intensity)
+        draw_histogram(regions, minimum, self._directory / HISTOGRAM, intensity=self._intensity)
 
     def _chosen(self) -> list[_Slice]:
         ranked = {kind: sorted(kept, reverse=True) for kind, kept in self._kept.items()}
@@ -99,14 +99,14 @@ class Figures:
 
 
 def expect_no_figures(directory: str | Path) -> None:
-    """Raises `DataError` if one of the pictures is in a folder already."""
+    """Raises `DataError` if a folder already has one of the figures."""
     for path in (Path(directory) / SLICES, Path(directory) / HISTOGRAM):
         if path.exists():
-            raise DataError(f"--out: {path} already exists; give another folder or remove it")
+            raise DataError(f"`out`: {path} already exists; give another folder or remove it")
 
 
 def draw_slices(slices: list[_Slice], path: Path, *, targets: tuple[str, ...], intensity: str) -> None:
-    """Writes a sheet of slices with the outlines of their masks; Hounsfield units are shown from -200 to 250."""
+    """Writes a sheet of slices with the outlines of their masks, Hounsfield units in the window from -200 to 250."""
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
@@ -119,45 +119,45 @@ def draw_slices(slices: list[_Slice], path: Path, *, targets: tuple[str, ...], i
     for axis, one in zip(axes, slices, strict=False):
         axis.imshow(one.image, cmap="gray", vmin=low, vmax=high, aspect=one.aspect)
         for target, mask in one.masks.items():
-            # Framed with background, so that an outline closes where a mask meets the edge.
-            framed = np.pad(mask, 1).astype(np.float32)
+            # Padded with background, so that the outline is closed where a mask meets the edge.
+            padded = np.pad(mask, 1).astype(np.float32)
             y, x = (np.arange(-1, length + 1) for length in mask.shape)
-            axis.contour(x, y, framed, levels=[0.5], colors=[_colour(target)], linewidths=0.9)
+            axis.contour(x, y, padded, levels=[0.5], colors=[_color(target)], linewidths=0.9)
         axis.set(xlim=(-0.5, one.image.shape[1] - 0.5), ylim=(one.image.shape[0] - 0.5, -0.5))
-        title = one.name if len(one.name) <= _LONGEST_TITLE else f"…{one.name[1 - _LONGEST_TITLE :]}"
+        title = one.name if len(one.name) <= _TITLE_LENGTH else f"…{one.name[1 - _TITLE_LENGTH :]}"
         axis.set_title(title, fontsize=8, parse_math=False)
-    lines = [Line2D([], [], color=_colour(target), label=target) for target in targets]
+    lines = [Line2D([], [], color=_color(target), label=target) for target in targets]
     if lines:
         figure.legend(handles=lines, loc="outside lower center", ncols=len(lines), frameon=False)
     figure.savefig(path, dpi=120)
 
 
-def draw_histogram(histograms: Mapping[str, np.ndarray], least: int, path: Path, *, intensity: str) -> None:
-    """Writes the shares of pixels by value, one curve a region, without the ends of the range that hold few.
+def draw_histogram(histograms: Mapping[str, np.ndarray], minimum: int, path: Path, *, intensity: str) -> None:
+    """Writes the distribution of pixel values, one curve per region, without the sparse tails.
 
     Args:
-        histograms: region to pixels of each value, `(values,)`; empty ones are left out.
-        least: the value of the first bin.
-        path: of the PNG.
-        intensity: the source's.
+        histograms: region to the number of pixels of each value, `(values,)`; empty ones are left out.
+        minimum: value of the first bin.
+        path: the PNG file to write.
+        intensity: of the source, see `Source`.
     """
     from matplotlib.figure import Figure
 
     step = 10 if intensity == "hu" else 4
     figure = Figure(figsize=(7.5, 3.8), layout="constrained")
     axis = figure.subplots()
-    ends = []
+    ends: list[int] = []
     for region, histogram in histograms.items():
         if not (total := histogram.sum()):
             continue
-        first = least // step * step
-        sums = np.bincount((np.arange(len(histogram)) + least - first) // step, weights=histogram)
-        colour, edges = _colour(region), first + step * np.arange(len(sums) + 1)
-        axis.stairs(100 * sums / total, edges, color=colour, fill=True, alpha=0.2)
-        axis.stairs(100 * sums / total, edges, color=colour, linewidth=1.5, label=region)
+        first = minimum // step * step
+        sums = np.bincount((np.arange(len(histogram)) + minimum - first) // step, weights=histogram)
+        color, edges = _color(region), first + step * np.arange(len(sums) + 1)
+        axis.stairs(100 * sums / total, edges, color=color, fill=True, alpha=0.2)
+        axis.stairs(100 * sums / total, edges, color=color, linewidth=1.5, label=region)
         # The body's lungs and gas would take most of the width.
-        shares = (0.1, 0.99) if region == "body" else (0.005, 0.995)
-        ends += list(np.searchsorted(histogram.cumsum(), np.array(shares) * total) + least)
+        quantiles = (0.1, 0.99) if region == "body" else (0.005, 0.995)
+        ends += list(np.searchsorted(histogram.cumsum(), np.array(quantiles) * total) + minimum)
     if ends:
         axis.set_xlim(min(ends) - 2 * step, max(ends) + 2 * step)
         axis.set_ylim(bottom=0)
@@ -169,5 +169,5 @@ def draw_histogram(histograms: Mapping[str, np.ndarray], least: int, path: Path,
     figure.savefig(path, dpi=120)
 
 
-def _colour(region: str) -> str:
+def _color(region: str) -> str:
     return {"liver": LIVER, "body": BODY}.get(region, OTHER)

@@ -1,8 +1,9 @@
-"""Counting what cases hold: slices, sizes, intensities, and the pieces of a target."""
+"""Statistics of cases: slices, sizes, intensities, and the connected components of a target."""
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -10,62 +11,62 @@ from scipy import ndimage
 from pipelines.case import Case
 
 PERCENTILES = {"p1": 1, "p5": 5, "median": 50, "p95": 95, "p99": 99}
-LEAST, _LEVELS = -(2**15), 2**16  # bins of one value each hold int16 and uint8 alike
+MINIMUM, _BINS = -(2**15), 2**16  # bins of one value each hold int16 and uint8 alike
 _BODY_HU = -300  # between lung and fat
-_BODY_GREY = 25  # a tenth of the range: above air in any window for soft tissue
-_BODY_SIDE = 128  # the body is sought in every n-th pixel, so that the shorter side has about so many
-_CONNECTED = np.ones((3, 3, 3), bool)  # 26 neighbours, and 8 in a slice of its own
+_BODY_GREY = 25  # a tenth of the range: above air in any soft-tissue window
+_BODY_SIDE = 128  # the body is searched in every n-th pixel, so that the shorter side has about this many
+_CONNECTED = np.ones((3, 3, 3), bool)  # 26 neighbors, and 8 within a slice
 _CONNECTED_IN_SLICE = _CONNECTED & np.array([False, True, False])[:, None, None]
 
 
 @dataclasses.dataclass
-class Tally:
-    """Running counts over some cases.
+class DatasetStatistics:
+    """Running statistics of some cases.
 
     Attributes:
-        cases: number of them.
-        patients: their names.
-        slices: number of them.
-        empty: slices that show no target.
-        present: slices that show a target, by target.
-        sizes: slices, by (H, W).
-        spacings: (slice, row, column) in mm, of the cases that know it.
-        histograms: pixels of each value, `(65536,)` int64 from -32768 up, by region: `"image"`, `"body"`, targets.
-        of: the target whose pieces are measured, None if there is none.
-        pixels: of each piece.
-        volumes: mL of each piece in a case of known spacing whose slices are neighbours.
-        apart: cases whose slices are not neighbours, though there are several.
+        cases: number of cases.
+        patients: names of the patients.
+        slices: number of slices.
+        empty: number of slices without any target.
+        present: number of slices with a target, by target.
+        sizes: number of slices, by (H, W).
+        spacings: (slice, row, column) in mm, of the cases that have one.
+        histograms: number of pixels of each value, `(65536,)` int64 from -32768 up, by region: `"image"`, `"body"`,
+            targets.
+        pixels: size of each connected component.
+        volumes: mL of each component, of contiguous cases with a spacing.
+        non_contiguous: number of cases with several slices that are not contiguous.
     """
 
     cases: int = 0
     patients: set[str] = dataclasses.field(default_factory=set)
     slices: int = 0
     empty: int = 0
-    present: Counter = dataclasses.field(default_factory=Counter)
-    sizes: Counter = dataclasses.field(default_factory=Counter)
+    present: Counter[str] = dataclasses.field(default_factory=Counter)
+    sizes: Counter[tuple[int, ...]] = dataclasses.field(default_factory=Counter)
     spacings: list[tuple[float, float, float]] = dataclasses.field(default_factory=list)
     histograms: dict[str, np.ndarray] = dataclasses.field(
-        default_factory=lambda: defaultdict(lambda: np.zeros(_LEVELS, np.int64))
+        default_factory=lambda: defaultdict(lambda: np.zeros(_BINS, np.int64))
     )
     pixels: list[int] = dataclasses.field(default_factory=list)
     volumes: list[float] = dataclasses.field(default_factory=list)
-    apart: int = 0
+    non_contiguous: int = 0
 
-    def add(self, other: "Tally") -> None:
-        """Takes in the counts of other cases."""
+    def add(self, other: "DatasetStatistics") -> None:
+        """Adds the statistics of other cases."""
         for region, histogram in other.histograms.items():
             self.histograms[region] += histogram
         self.patients |= other.patients
-        for counts in ("present", "sizes"):
-            getattr(self, counts).update(getattr(other, counts))
-        for sums in ("cases", "slices", "empty", "spacings", "pixels", "volumes", "apart"):
-            setattr(self, sums, getattr(self, sums) + getattr(other, sums))
+        self.present.update(other.present)
+        self.sizes.update(other.sizes)
+        for name in ("cases", "slices", "empty", "spacings", "pixels", "volumes", "non_contiguous"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
-    def summary(self, targets: tuple[str, ...]) -> dict:
-        """The figures of one part, as `describe_source` returns them."""
+    def summary(self, targets: tuple[str, ...]) -> dict[str, Any]:
+        """The statistics of one part of the split, as `describe_source` returns them."""
         total = int(self.histograms["image"].sum())
         ranges = [[min(lengths), max(lengths)] for lengths in zip(*self.spacings, strict=True)]
-        of = piece_target(targets)
+        of = component_target(targets)
         diameters = np.cbrt(np.array(self.volumes) * (6000.0 / np.pi))
         return {
             "cases": self.cases,
@@ -75,7 +76,7 @@ class Tally:
             "slices_without": self.empty,
             "sizes": {f"{height}x{width}": count for (height, width), count in sorted(self.sizes.items())},
             "spacing_mm": dict(zip(("slice", "row", "column"), ranges, strict=True)) if ranges else None,
-            "intensity": {region: _values(self.histograms[region]) for region in ("image", "body", *targets)},
+            "intensity": {region: _intensity(self.histograms[region]) for region in ("image", "body", *targets)},
             "share": {t: int(self.histograms[t].sum()) / total if total else 0.0 for t in targets},
             "pieces": of
             and {
@@ -89,73 +90,72 @@ class Tally:
         }
 
 
-def tally_case(case: Case, masks: dict[str, np.ndarray], intensity: str) -> Tally:
-    """Counts one case.
+def case_statistics(case: Case, masks: Mapping[str, np.ndarray], intensity: str) -> DatasetStatistics:
+    """Computes the statistics of one case.
 
     Args:
         case: the case.
-        masks: its masks by the names to count them under, `(slices, H, W)` bool.
-        intensity: the source's.
+        masks: its masks by the names to report them under, `(slices, H, W)` bool.
+        intensity: of the source, see `Source`.
     """
     count, *shape = case.images.shape
-    tally = Tally(cases=1, patients={case.patient}, slices=count, sizes=Counter({tuple(shape): count}))
+    statistics = DatasetStatistics(cases=1, patients={case.patient}, slices=count, sizes=Counter({tuple(shape): count}))
     if case.spacing is not None:
-        tally.spacings.append(tuple(map(float, case.spacing)))
-    for index, image in enumerate(case.images):  # slice by slice, since counting takes eight bytes a pixel
-        shown = {target: mask[index] for target, mask in masks.items() if mask[index].any()}
-        tally.present.update(shown.keys())
-        tally.empty += not shown
+        statistics.spacings.append(case.spacing)
+    for index, image in enumerate(case.images):  # slice by slice, since counting takes eight bytes per pixel
+        present = {target: mask[index] for target, mask in masks.items() if mask[index].any()}
+        statistics.present.update(present.keys())
+        statistics.empty += not present
         step = max(1, min(shape) // _BODY_SIDE)
         thinned = image[::step, ::step]
         regions = {"image": image, "body": thinned[find_body(thinned, intensity)]}
-        regions |= {target: image[mask] for target, mask in shown.items()}
+        regions |= {target: image[mask] for target, mask in present.items()}
         for region, values in regions.items():
-            tally.histograms[region] += np.bincount(values.ravel().astype(np.intp) - LEAST, minlength=_LEVELS)
-    tally.apart = int(count > 1 and not case.contiguous)
-    if of := piece_target(masks):
-        tally.pixels = measure_pieces(masks[of], joined=case.contiguous)
+            statistics.histograms[region] += np.bincount(values.ravel().astype(np.intp) - MINIMUM, minlength=_BINS)
+    statistics.non_contiguous = int(count > 1 and not case.contiguous)
+    if of := component_target(masks):
+        statistics.pixels = component_sizes(masks[of], connected=case.contiguous)
         if case.spacing is not None and case.contiguous:
-            tally.volumes = [pixels * float(np.prod(case.spacing)) / 1000.0 for pixels in tally.pixels]
-    return tally
+            statistics.volumes = [pixels * float(np.prod(case.spacing)) / 1000.0 for pixels in statistics.pixels]
+    return statistics
 
 
-def piece_target(targets: Iterable[str]) -> str | None:
-    """The target whose pieces are worth counting: the one that is not the liver, a single organ."""
+def component_target(targets: Iterable[str]) -> str | None:
+    """The target whose connected components are worth counting: the one other than the liver, a single organ."""
     return next((target for target in targets if target != "liver"), None)
 
 
-def measure_pieces(mask: np.ndarray, *, joined: bool) -> list[int]:
-    """Pixels of each connected component of a `(slices, H, W)` bool mask.
+def component_sizes(mask: np.ndarray, *, connected: bool) -> list[int]:
+    """Number of pixels of each connected component of a `(slices, H, W)` bool mask.
 
     Args:
         mask: the mask.
-        joined: whether pieces reach from slice to slice (26 neighbours) or end with theirs (8 neighbours).
+        connected: whether components extend from slice to slice (26 neighbors) or not (8 neighbors).
     """
     if not mask.any():
         return []
-    # Labels take four bytes a voxel, so only the box around the pieces is labelled.
-    flat = [mask.any(axis=(1, 2)), mask.any(axis=0).any(axis=1), mask.any(axis=0).any(axis=0)]
-    box = tuple(slice(np.flatnonzero(line)[0], np.flatnonzero(line)[-1] + 1) for line in flat)
-    labels, _ = ndimage.label(mask[box], _CONNECTED if joined else _CONNECTED_IN_SLICE)
+    # Labels take four bytes per voxel, so only the bounding box is labelled.
+    box = ndimage.find_objects(mask.view(np.uint8))[0]
+    labels, _ = ndimage.label(mask[box], _CONNECTED if connected else _CONNECTED_IN_SLICE)
     return np.bincount(labels[mask[box]])[1:].tolist()
 
 
 def find_body(image: np.ndarray, intensity: str) -> np.ndarray:
-    """The largest bright piece of an `(H, W)` slice with its holes filled, without the couch; bool, perhaps empty."""
+    """The largest bright component of an `(H, W)` slice, holes filled, without the couch; bool, may be empty."""
     if intensity == "hu":
         bright = image > _BODY_HU
     elif intensity == "grey":
         bright = image > _BODY_GREY
-    else:  # what is body depends on the slice's own range, and at its least value there may be padding far below air
-        bright = image > _divide(image[image > image.min()])
+    else:  # relative to the slice's own range, at whose minimum there may be padding far below air
+        bright = image > _otsu_threshold(image[image > image.min()])
     labels, count = ndimage.label(ndimage.binary_opening(bright, np.ones((3, 3), bool)))
     if not count:
         return np.zeros(image.shape, bool)
     return ndimage.binary_fill_holes(labels == np.bincount(labels.ravel())[1:].argmax() + 1)
 
 
-def _divide(values: np.ndarray) -> int:
-    """The level that parts uint8 values into two groups of least variance within (Otsu): above it is the bright one."""
+def _otsu_threshold(values: np.ndarray) -> int:
+    """Otsu's threshold of uint8 values; the bright class lies above it."""
     weights = np.bincount(values.ravel(), minlength=256).astype(float)
     below = weights.cumsum()
     above, moments = below[-1] - below, (weights * np.arange(256)).cumsum()
@@ -164,19 +164,19 @@ def _divide(values: np.ndarray) -> int:
     return int(np.nan_to_num(between).argmax())
 
 
-def _values(histogram: np.ndarray) -> dict | None:
-    """Range and percentiles of what a histogram counts; a percentile is a value that occurs."""
+def _intensity(histogram: np.ndarray) -> dict[str, Any] | None:
+    """Range and percentiles of the values in a histogram; a percentile is a value that occurs."""
     below = histogram.cumsum()
     if not below[-1]:
         return None
-    least, greatest = (np.flatnonzero(histogram)[[0, -1]] + LEAST).tolist()
-    levels = np.searchsorted(below, np.array(list(PERCENTILES.values())) / 100 * below[-1]) + LEAST
-    percentiles = dict(zip(PERCENTILES, levels.tolist(), strict=True))
+    least, greatest = (np.flatnonzero(histogram)[[0, -1]] + MINIMUM).tolist()
+    values = np.searchsorted(below, np.array(list(PERCENTILES.values())) / 100 * below[-1]) + MINIMUM
+    percentiles = dict(zip(PERCENTILES, values.tolist(), strict=True))
     return {"least": least, "greatest": greatest, "percentiles": percentiles}
 
 
 def _spread(sizes: Iterable[float]) -> dict[str, float] | None:
-    sizes = np.asarray(sizes, float)
-    if not sizes.size:
+    values = np.asarray(sizes, float)
+    if not values.size:
         return None
-    return dict(zip(("p5", "median", "p95"), map(float, np.percentile(sizes, (5, 50, 95))), strict=True))
+    return dict(zip(("p5", "median", "p95"), map(float, np.percentile(values, (5, 50, 95))), strict=True))

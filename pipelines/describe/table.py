@@ -42,15 +42,12 @@ def _rows(description: Mapping[str, Any]) -> list[tuple[str, Cell]]:
     rows.append(("height x width", _sizes))
     if everything["spacing_mm"]:
         rows += [(f"mm between {axis}s", _range("spacing_mm", axis)) for axis in ("slice", "row", "column")]
-    rows.append(
-        (f"{unit}, minimum to maximum", lambda part: "{least} to {greatest}".format(**part["intensity"]["image"]))
-    )
+    rows.append((f"{unit}, minimum to maximum", _extremes))
     rows += [(f"{unit} in {name} **", _spread("intensity", name, "percentiles")) for name in ("body", *targets)]
     rows += [(f"% of pixels {target}", _percent("share", target)) for target in targets]
     if pieces := everything["pieces"]:
-        rows.append(
-            ("lesions" if pieces["of"] == "lesion" else f"components of {pieces['of']}", _count("pieces", "count"))
-        )
+        label = "lesions" if pieces["of"] == "lesion" else f"components of {pieces['of']}"
+        rows.append((label, _count("pieces", "count")))
         if pieces["measured"]:
             rows.append(("  mL **", _spread("pieces", "volume_ml")))
             rows.append(("  mm across **", _spread("pieces", "diameter_mm")))

@@ -1,8 +1,8 @@
-"""Everything of the phantom's abdomen but the liver.
+"""Anatomy of the phantom's abdomen, without the liver.
 
 Every `paint_...` function draws its organ's size and place from `rng` and paints it into `hu`. How much it draws never
 depends on the grid, so the same patient comes out at every resolution. Positions are in mm from the middle of the torso
-at the height of the liver's middle (axes as in `phantom_shapes`); Hounsfield units are usual portal-venous values.
+at the height of the liver's middle (axes as in `shapes`); Hounsfield units are usual portal-venous values.
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from pipelines.layouts.phantom.shapes import Ellipsoid, Grid, Point, Trunk, Tube, Waves, fill
+from pipelines.layouts.phantom.shapes import Ellipsoid, Grid, Point, Trunk, Tube, Waves, fill, grown
 
 AIR, LUNG, FAT, WATER = -1000.0, -830.0, -105.0, 5.0
 MUSCLE, SOFT, BLADDER = 58.0, 45.0, 10.0
@@ -122,7 +122,7 @@ class Ribs:
     def bounds(self) -> tuple[Point, Point]:
         """Lowest and highest corner, in mm."""
         low, high = self.wall.bounds()
-        return tuple(v - 6.0 for v in low), tuple(v + 6.0 for v in high)
+        return grown(low, -6.0), grown(high, 6.0)
 
     def distance(self, grid: Grid) -> np.ndarray:
         """Signed distance in mm, roughly."""

@@ -1,6 +1,6 @@
-"""The phantom's liver: its surface, vessels, lesions, and harmless things that look like lesions.
+"""Liver of the phantom: its surface, vessels, lesions, and harmless structures that look like lesions.
 
-Lengths in mm, intensities in Hounsfield units (usual portal-venous values), axes as in `phantom_shapes`.
+Lengths in mm, intensities in Hounsfield units (usual portal-venous values), axes as in `shapes`.
 """
 
 import dataclasses
@@ -9,16 +9,27 @@ import math
 import numpy as np
 
 from pipelines.layouts.phantom.anatomy import BLADDER, FAT, LIVER_HALF_HEIGHT, Build, kidney
-from pipelines.layouts.phantom.shapes import Ellipsoid, Grid, Point, Tube, Waves, blend, coverage, fill, smooth_min
+from pipelines.layouts.phantom.shapes import (
+    Ellipsoid,
+    Grid,
+    Point,
+    Tube,
+    Waves,
+    blend,
+    coverage,
+    fill,
+    grown,
+    smooth_min,
+)
 
-FATTY = 0.15  # share of patients
+FATTY = 0.15  # fraction of patients
 LARGEST_COUNT = 8  # lesions of one patient
 DIAMETERS = (5.0, 50.0)  # mm
 
 
 @dataclasses.dataclass(frozen=True)
 class Liver:
-    """A liver's surface: two lobes joined, hollowed by its neighbours.
+    """A liver's surface: two lobes joined, hollowed by its neighbors.
 
     Attributes:
         build: the patient's.
@@ -194,7 +205,7 @@ def paint_liver(
 
     Args:
         hu: `grid.shape`, float32 Hounsfield units, painted in place.
-        grid: voxel centres.
+        grid: voxel centers.
         build: the patient's build.
         rng: draws everything here; how much it draws does not depend on the grid.
         healthy: no lesions.
@@ -215,15 +226,15 @@ def paint_liver(
     for vessel in vessels:
         fill(tissue, part, vessel, opacified)
     paint_distractors(tissue, part, liver, rng)
-    lesion_share = np.zeros(part.shape, np.float32)
+    lesion_fraction = np.zeros(part.shape, np.float32)
     for lesion in lesions:
         paint_lesion(tissue, part, lesion)
-        fill(lesion_share, part, lesion.shape, 1.0)
+        fill(lesion_fraction, part, lesion.shape, 1.0)
 
-    share = coverage(liver.distance(part), grid.pixel)
-    fill(hu, grid, Ellipsoid(bladder.centre, tuple(r + 2.0 for r in bladder.radii), bladder.turn), FAT + 130.0)
-    blend(hu[index], tissue, share)
+    fraction = coverage(liver.distance(part), grid.pixel)
+    fill(hu, grid, Ellipsoid(bladder.centre, grown(bladder.radii, 2.0), bladder.turn), FAT + 130.0)
+    blend(hu[index], tissue, fraction)
     fill(hu, grid, bladder, BLADDER)
-    shares = np.zeros((2, *grid.shape), np.float32)
-    shares[0][index], shares[1][index] = share, lesion_share * (share > 0.0)
-    return shares[0], shares[1]
+    fractions = np.zeros((2, *grid.shape), np.float32)
+    fractions[0][index], fractions[1][index] = fraction, lesion_fraction * (fraction > 0.0)
+    return fractions[0], fractions[1]

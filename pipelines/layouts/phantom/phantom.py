@@ -1,8 +1,8 @@
-"""A synthetic source: enhanced abdominal CT with liver and lesion masks, for runs and tests without patient data.
+"""Synthetic contrast-enhanced abdominal CT with liver and lesion masks, for runs and tests without patient data.
 
-The usual radiological view: the liver is on the image's left, the spine at the bottom. (PNG files made from LiTS often
-come turned: spine up, liver on the right.) Slice 0 is the highest, at the liver's dome. Anatomy is drawn in
-millimetres, so a patient is the same at every image size; only the noise, which belongs to the detector, is not.
+Slices are in the radiological view, with the liver on the image's left and the spine at the bottom; slice 0 is nearest
+the head, at the dome of the liver. Anatomy is drawn in millimeters, so a patient is the same at every image size; only
+the noise, which belongs to the detector, is not.
 """
 
 import dataclasses
@@ -19,25 +19,25 @@ from pipelines.layouts.phantom.liver import paint_liver
 from pipelines.layouts.phantom.shapes import Grid, Waves
 from pipelines.orientation import HEAD_FIRST
 
-VERSION = 1  # to be raised whenever the same arguments give other data
+VERSION = 1  # increment whenever the same arguments give other data
 SPLIT_OF_LETTER = {"r": "train", "v": "validation", "e": "test"}
-# 13 : 2 : 5 in twenty, and one of each in the first three: a case's split does not depend on how many cases there are.
+# 13 : 2 : 5 of twenty, one of each in the first three; a case's part does not depend on the number of cases.
 SPLIT_CYCLE = "revrrrerrrerverrrrer"
-# Every eleventh patient has no lesion. Eleven and twenty share no factor, so in time every split gets such patients,
+# Every eleventh patient has no lesion. Eleven and twenty are coprime, so every part of the split gets such patients,
 # and a run with few cases gets none.
 HEALTHY_EVERY, FIRST_HEALTHY = 11, 8
-SPACINGS = (2.5, 8.0)  # mm between slices, least and largest
+SPACINGS = (2.5, 8.0)  # mm between slices, minimum and maximum
 SUBSLICES = 2  # planes averaged into one slice: the partial volume along z
 
 
 @dataclasses.dataclass(frozen=True)
 class Scan:
-    """How a patient was scanned.
+    """Acquisition parameters of a scan.
 
     Attributes:
         spacing: mm along (slice, row, column).
         noise: standard deviation in HU in the middle of the body.
-        kernel: mm, standard deviation of the noise's correlation: small is a sharp kernel, large a smooth one.
+        kernel: mm, standard deviation of the noise's autocorrelation: small for a sharp kernel, large for a smooth one.
     """
 
     spacing: tuple[float, float, float]
@@ -46,7 +46,7 @@ class Scan:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, build: anatomy.Build, slices: int, size: int) -> "Scan":
-        """Draws a protocol that fits a patient: as many slices as asked, spread over the liver."""
+        """Draws a protocol for a patient, with the given number of slices spread over the liver."""
         field = 2.0 * build.torso.width + rng.uniform(14.0, 40.0)
         height = 2.0 * anatomy.LIVER_HALF_HEIGHT * build.scale * rng.uniform(0.8, 1.05)
         pixel = field / size
@@ -57,7 +57,7 @@ class Scan:
         )
 
     def grid(self, slices: int, size: int) -> Grid:
-        """Voxel centres around the liver's middle, with `SUBSLICES` planes a slice."""
+        """Voxel centers around the middle of the liver, with `SUBSLICES` planes per slice."""
         thick, pixel, _ = self.spacing
         z = centres(slices * SUBSLICES, thick / SUBSLICES)
         plane = centres(size, pixel)
@@ -72,7 +72,7 @@ def centres(count: int, step: float) -> np.ndarray:
 def draw_patient(
     build: anatomy.Build, grid: Grid, rng: np.random.Generator, *, healthy: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Paints a patient from the outside in: float32 HU, share of liver and share of lesion, all `grid.shape`."""
+    """Paints a patient from the outside in: float32 HU, fraction of liver, fraction of lesion, each `grid.shape`."""
     hu = np.full(grid.shape, anatomy.AIR, np.float32)
     anatomy.paint_couch(hu, grid, build)
     anatomy.paint_torso(hu, grid, build)
@@ -86,7 +86,7 @@ def draw_patient(
     anatomy.paint_kidneys(hu, grid, build, rng)
     anatomy.paint_great_vessels(hu, grid, build)
     liver, lesion = paint_liver(hu, grid, build, rng, healthy=healthy)
-    return hu + Waves(rng, (300.0, 600.0), 2.5)(grid), liver, lesion  # slow shading, as scatter leaves it
+    return hu + Waves(rng, (300.0, 600.0), 2.5)(grid), liver, lesion  # slow shading, as left by scatter
 
 
 def mean_of_subslices(volume: np.ndarray) -> np.ndarray:
@@ -105,17 +105,17 @@ def detector_noise(shape: tuple[int, ...], scan: Scan, build: anatomy.Build, rng
 
 
 def name_of(index: int) -> str:
-    """The name of the case of this index."""
+    """Name of the case with this index."""
     return f"phantom-{index:03d}"
 
 
 def split_of(index: int) -> str:
-    """The part that the case of this index belongs to."""
+    """Part of the split of the case with this index."""
     return SPLIT_OF_LETTER[SPLIT_CYCLE[index % len(SPLIT_CYCLE)]]
 
 
 def make_case(index: int, slices: int, size: int, seed: int) -> Case:
-    """Makes the case of this index, from nothing but the arguments."""
+    """Generates the case with this index; a pure function of its arguments."""
     body, machine = (np.random.default_rng([seed, index, stream]) for stream in range(2))
     build = anatomy.Build.draw(body)
     scan = Scan.draw(machine, build, slices, size)
@@ -145,10 +145,10 @@ class Phantom(Source):
         ((24, 64, 64), 'int16')
 
     Args:
-        cases: number of patients, at least 3 so that no split is empty.
-        slices: slices a patient, at least 1, spread over the liver (2.5 to 8 mm apart).
+        cases: number of patients, at least 3 so that no part of the split is empty.
+        slices: slices per patient, at least 1, spread over the liver (2.5 to 8 mm apart).
         size: rows and columns, at least 32.
-        seed: draws other patients; at least 0.
+        seed: random seed, at least 0; another seed gives other patients.
 
     Raises:
         DataError: an argument is out of range.
@@ -159,24 +159,24 @@ class Phantom(Source):
     orientation = HEAD_FIRST
     targets = ("liver", "lesion")
 
-    def __init__(self, *, cases: int = 48, slices: int = 24, size: int = 128, seed: int = 0):
+    def __init__(self, *, cases: int = 48, slices: int = 24, size: int = 128, seed: int = 0) -> None:
         least = {"cases": (cases, 3), "slices": (slices, 1), "size": (size, 32), "seed": (seed, 0)}
         for name, (value, low) in least.items():
             if value < low:
-                raise DataError(f"phantom: {name}={value} is too small; give at least {low}")
+                raise DataError(f"`{name}` {value}: too small for the phantom; give at least {low}")
         self.count, self.slices, self.size, self.seed = cases, slices, size, seed
         self._indices = {name_of(index): index for index in range(cases)}
         self.parts = {name: split_of(index) for name, index in self._indices.items()}
         self._notes = [
-            f"synthetic CT: {cases} drawn patients of {slices} slices, {size}x{size} pixels, seed {seed}",
-            "scores on it say that the program learns, not how well it would do on patients",
+            f"synthetic CT: {cases} patients of {slices} slices, {size}x{size} pixels, seed {seed}",
+            "scores on it show that training works, not how well the network would do on patients",
         ]
 
     def case(self, name: str) -> Case:
-        """Makes one case; it is the same however many there are."""
+        """Generates one case, the same whatever the number of cases."""
         return make_case(self._indices[name], self.slices, self.size, self.seed)
 
     def fingerprint(self) -> str:
-        """SHA-256 in hex over the arguments and the generator's version."""
+        """SHA-256, in hex, of the arguments and the version of the generator."""
         made_from = [self.layout, VERSION, self.count, self.slices, self.size, self.seed]
         return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()

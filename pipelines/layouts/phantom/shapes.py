@@ -1,7 +1,7 @@
-"""Solids of the phantom: signed distances in millimetres, painted with soft edges onto a voxel grid.
+"""Solids of the phantom: signed distances in millimeters, painted with soft edges onto a voxel grid.
 
 Axes are those of the arrays, (z, y, x): z grows towards the feet, y towards the back, x towards the patient's left,
-which in the usual radiological view is the image's right. Everything is float32.
+which is the image's right. Everything is float32.
 """
 
 import dataclasses
@@ -14,15 +14,20 @@ import numpy as np
 Point = tuple[float, float, float]
 
 
+def grown(point: Point, margin: float) -> Point:
+    """A point, or three radii, with `margin` added to each coordinate."""
+    return point[0] + margin, point[1] + margin, point[2] + margin
+
+
 @dataclasses.dataclass(frozen=True)
 class Grid:
-    """Voxel centres in millimetres, as three float32 arrays that broadcast to `(Z, Y, X)`.
+    """Voxel centers in millimeters, as three float32 arrays that broadcast to `(Z, Y, X)`.
 
     Attributes:
         z: `(Z, 1, 1)`.
         y: `(1, Y, 1)`.
         x: `(1, 1, X)`.
-        pixel: millimetres between neighbours in plane, the least width of an edge.
+        pixel: millimeters between neighbors in plane, the minimum width of an edge.
     """
 
     z: np.ndarray
@@ -49,7 +54,7 @@ class Solid(Protocol):
         """Lowest and highest corner of a box around it, in mm."""
 
     def distance(self, grid: Grid) -> np.ndarray:
-        """About the distance to the surface in mm, negative inside; broadcasts to the grid's shape."""
+        """Approximate distance to the surface in mm, negative inside; broadcasts to the grid's shape."""
 
 
 Paint = float | Callable[[Grid, np.ndarray], np.ndarray]
@@ -57,13 +62,13 @@ Paint = float | Callable[[Grid, np.ndarray], np.ndarray]
 
 
 def coverage(distance: np.ndarray, edge: float) -> np.ndarray:
-    """Share (0..1) of a voxel that lies inside: a ramp as wide as `edge` mm, a half on the surface itself."""
+    """Fraction (0..1) of a voxel that lies inside: a ramp as wide as `edge` mm, one half on the surface."""
     return np.clip(0.5 - distance / edge, 0.0, 1.0)
 
 
-def blend(below: np.ndarray, above: float | np.ndarray, share: np.ndarray) -> None:
-    """Mixes `above` into `below` in place, in the given share (0..1)."""
-    below += share * (above - below)
+def blend(below: np.ndarray, above: float | np.ndarray, fraction: np.ndarray) -> None:
+    """Mixes `above` into `below` in place, by the given fraction (0..1)."""
+    below += fraction * (above - below)
 
 
 def smooth_min(a: np.ndarray, b: np.ndarray, radius: float) -> np.ndarray:
@@ -83,7 +88,7 @@ def fill(hu: np.ndarray, grid: Grid, solid: Solid, paint: Paint, *, edge: float 
     """
     edge = max(edge, grid.pixel)
     low, high = solid.bounds()
-    index, part = grid.window(tuple(v - edge for v in low), tuple(v + edge for v in high))
+    index, part = grid.window(grown(low, -edge), grown(high, edge))
     distance = solid.distance(part)
     blend(hu[index], paint(part, distance) if callable(paint) else paint, coverage(distance, edge))
 
@@ -123,7 +128,7 @@ class Ellipsoid:
         centre: mm.
         radii: mm, along z, y and x before turning.
         turn: degrees, clockwise in the image.
-        wobble: millimetres to add to its distance, an irregular surface.
+        wobble: millimeters to add to its distance, an irregular surface.
     """
 
     centre: Point
@@ -135,10 +140,9 @@ class Ellipsoid:
         """Lowest and highest corner, in mm."""
         slack = 3.0 * self.wobble.scale if self.wobble else 0.0
         flat = max(self.radii[1:]) if self.turn else 0.0
-        reach = [max(r, f) + slack for r, f in zip(self.radii, (0.0, flat, flat), strict=True)]
-        low = tuple(c - r for c, r in zip(self.centre, reach, strict=True))
-        high = tuple(c + r for c, r in zip(self.centre, reach, strict=True))
-        return low, high
+        (z, y, x), (rz, ry, rx) = self.centre, self.radii
+        rz, ry, rx = grown((rz, max(ry, flat), max(rx, flat)), slack)
+        return (z - rz, y - ry, x - rx), (z + rz, y + ry, x + rx)
 
     def distance(self, grid: Grid) -> np.ndarray:
         """Signed distance in mm, first order at the surface."""
@@ -164,9 +168,11 @@ class Tube:
 
     def bounds(self) -> tuple[Point, Point]:
         """Lowest and highest corner, in mm."""
-        ends = list(zip(self.start, self.end, strict=True))
+        (z, low_y, low_x), (other_z, high_y, high_x) = self.start, self.end
         reach = max(self.radii)
-        return tuple(min(e) - reach for e in ends), tuple(max(e) + reach for e in ends)
+        low = (min(z, other_z), min(low_y, high_y), min(low_x, high_x))
+        high = (max(z, other_z), max(low_y, high_y), max(low_x, high_x))
+        return grown(low, -reach), grown(high, reach)
 
     def distance(self, grid: Grid) -> np.ndarray:
         """Signed distance in mm."""

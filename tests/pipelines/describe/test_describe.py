@@ -10,7 +10,7 @@ from scipy import ndimage
 from pipelines.case import SPLITS, Case
 from pipelines.describe import PAPER_NOTE, describe, describe_source, table
 from pipelines.describe import figures as drawing
-from pipelines.describe.statistics import find_body, measure_pieces
+from pipelines.describe.statistics import component_sizes, find_body
 from pipelines.errors import DataError
 from pipelines.layouts.lits_png.writer import write_lits_png
 from pipelines.layouts.nifti.writer import write_nifti
@@ -105,9 +105,9 @@ def test_balls_have_their_count_volume_and_diameter():
 def test_corners_join_in_three_dimensions_and_slices_apart_do_not():
     mask = np.zeros((3, 16, 16), bool)
     mask[0, 2, 2] = mask[1, 3, 3] = mask[1, 4, 4] = mask[1, 9, 9:11] = True
-    assert sorted(measure_pieces(mask, joined=True)) == [2, 3]
-    assert sorted(measure_pieces(mask, joined=False)) == [1, 2, 2]
-    assert measure_pieces(np.zeros_like(mask), joined=True) == []
+    assert sorted(component_sizes(mask, connected=True)) == [2, 3]
+    assert sorted(component_sizes(mask, connected=False)) == [1, 2, 2]
+    assert component_sizes(np.zeros_like(mask), connected=True) == []
     description = describe_source(Made(case(mask, spacing=(1.0, 1.0, 1.0), contiguous=False)))
     pieces = description["parts"]["all"]["pieces"]
     assert (pieces["count"], pieces["measured"], pieces["volume_ml"]) == (3, 0, None)
@@ -166,7 +166,7 @@ def test_masks_of_a_paired_folder_are_of_a_foreground(cases, described, tmp_path
     assert description["parts"]["all"]["pieces"]["count"] == sum(
         ndimage.label(case.masks[target], np.ones((3, 3, 3)))[1] for case in cases
     )
-    assert "pieces of foreground" in table(description)
+    assert "components of foreground" in table(description)
     assert "lesion" not in table(description)
 
 
@@ -275,7 +275,7 @@ def test_pictures_that_are_there_are_kept(tmp_path, name):
 
 def test_mistakes_are_one_line(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="cannot be made"):
+    with pytest.raises(DataError, match="cannot be created"):
         describe_source(PHANTOM, out=tmp_path / "file" / "pictures")
     for arguments in (("nowhere",), (tmp_path,), (tmp_path, "--layout", "cubes")):
         assert cli.fails("data", "describe", *arguments)
