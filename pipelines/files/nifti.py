@@ -10,6 +10,7 @@ import nibabel
 import numpy as np
 from nibabel import filebasedimages, spatialimages, wrapstruct
 
+from pipelines.files.labels import levels
 from pipelines.findings import Findings, listed
 from pipelines.geometry import Frame, steps_of_one
 
@@ -141,14 +142,6 @@ def read_label_map(volume: Volume, findings: Findings) -> np.ndarray | None:
             )
             return None
     return labels
-
-
-def levels(labels: np.ndarray) -> np.ndarray:
-    """The labels that occur in `(i, j, k)` uint8, rising."""
-    there = np.zeros(256, bool)
-    for k in range(labels.shape[2]):  # by planes, since bincount makes int64 of them
-        there |= np.bincount(labels[:, :, k].ravel(), minlength=256) > 0
-    return np.flatnonzero(there)
 
 
 def check_labels(path: Path, labels: np.ndarray, allowed: Collection[Collection[int]], findings: Findings) -> bool:

@@ -1,18 +1,18 @@
-"""Two folders of masks, from any tool: file against file of the same name."""
+"""Pairs of masks in two folders, from any tool, by the names of their files."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pipelines.errors import DataError
-from pipelines.files.nifti import open_volume, read_label_map
 from pipelines.files.png import read_image
 from pipelines.findings import Strict
 from pipelines.geometry import Frame, same_place
 from pipelines.masks.labels import MaskLabels
 from pipelines.natural import are_consecutive, natural_sort_key
+from pipelines.optional import optional
 from pipelines.patients import find_patients
 
 SIDES = ("prediction", "reference")
@@ -24,13 +24,13 @@ class MaskPair:
     """The masks of one case.
 
     Attributes:
-        case: its name.
-        patient: whose it is.
+        case: name of the case.
+        patient: name of the patient.
         prediction: target to `(slices, H, W)` bool.
         reference: likewise, of the same shape.
-        slice_names: one a slice.
-        spacing: millimetres along (slice, row, column); None where unknown.
-        contiguous: whether the slices are neighbours in one volume.
+        slice_names: one per slice.
+        spacing: millimeters along (slice, row, column); None where unknown.
+        contiguous: whether the slices are neighbors in one volume.
     """
 
     case: str
@@ -43,25 +43,25 @@ class MaskPair:
 
 
 class MaskFolders:
-    """Reads PNG slices or NIfTI volumes of labels, in pairs of one name; what is no mask by its name is passed over.
+    """Reads pairs of PNG slices or NIfTI volumes of labels with the same name; other files are ignored.
 
-    A volume is a case. A PNG slice is a case by itself, but with a `patient_pattern` the slices of one patient are
-    one, in natural order, and where all patients' names end in numbers that rise one by one, they are volumes.
+    A volume is a case. A PNG slice is a case too, unless a `patient_pattern` is given: then the slices of a patient are
+    one case, in natural order, and a volume if the names of all patients' slices end in consecutive numbers.
 
     Args:
         prediction: folder of the masks to score.
         reference: folder of the masks to score against.
-        labels: what the labels stand for.
+        labels: meaning of the labels.
         patient_pattern: regular expression searched for in each name; its first group is the patient.
-        spacing: millimetres along (slice, row, column) of PNG slices; None where unknown. NIfTI files know theirs.
+        spacing: millimeters along (slice, row, column) of PNG slices; None where unknown. NIfTI files have their own.
 
     Raises:
-        DataError: a folder or its masks are missing, or an option does not fit them.
+        DataError: a folder or its masks are missing, or an argument does not apply to them.
 
     Attributes:
         cases: names of the cases, in natural order.
         kind: `"PNG"` or `"NIfTI"`.
-        problems: name of case to what is wrong with its files, found by looking at their names.
+        problems: name of each case whose files cannot be paired to the reason.
     """
 
     def __init__(
@@ -72,10 +72,10 @@ class MaskFolders:
         labels: MaskLabels,
         patient_pattern: str | None = None,
         spacing: tuple[float, float, float] | None = None,
-    ):
+    ) -> None:
         self._labels, self._spacing = labels, spacing
         self._folders = dict(zip(SIDES, map(Path, (prediction, reference)), strict=True))
-        listed = {side: _listed(folder) for side, folder in self._folders.items()}
+        listed = {side: _list(folder) for side, folder in self._folders.items()}
         stems = sorted({stem for files in listed.values() for stem in files}, key=natural_sort_key)
         wrong = {stem: problem for stem in stems if (problem := self._problem(stem, listed))}
         kinds = {_kind(listed["reference"][stem][0]): stem for stem in stems if stem not in wrong}
@@ -85,7 +85,7 @@ class MaskFolders:
             )
         self.kind = next(iter(kinds), "PNG")
         if self.kind == "NIfTI" and spacing is not None:
-            raise DataError("--spacing: NIfTI files know their own; leave it out")
+            raise DataError("`spacing`: NIfTI files have their own; leave it out")
         patients = stems if patient_pattern is None else list(find_patients(stems, patient_pattern)[0].values())
         names = patients if self.kind == "PNG" else stems
         self._slices: dict[str, list[str]] = {}
@@ -95,7 +95,7 @@ class MaskFolders:
         self._files = {stem: [listed[side][stem][0] for side in SIDES] for stem in stems if stem not in wrong}
         self.cases = tuple(self._slices)
         self.problems = {name: wrong[stem] for name in self.cases for stem in self._slices[name][::-1] if stem in wrong}
-        # One for all, since no mean over volumes and loose slices has a meaning.
+        # The same for all cases: a mean over volumes and single slices would be meaningless.
         groups = self._slices.values()
         self._contiguous = self.kind == "NIfTI" or (max(map(len, groups)) > 1 and all(map(are_consecutive, groups)))
 
@@ -103,23 +103,24 @@ class MaskFolders:
         """Reads a case.
 
         Raises:
-            DataError: a file is missing, there twice or damaged, it is no mask, its labels are not known, or prediction
-                and reference do not lie on one grid. One line with the file and the mend.
+            DataError: a file is missing, duplicate, damaged or not a mask, a label is unknown, or prediction and
+                reference are on different grids.
         """
         if name in self.problems:
             raise DataError(self.problems[name])
         files = [self._files[stem] for stem in self._slices[name]]
+        spacing, slice_names = self._spacing, tuple(self._slices[name])
         if self.kind == "NIfTI":
-            masks, spacing = self._volumes(*files[0])
+            masks, spacing = self._read_volumes(files[0])
             count = len(next(iter(masks["reference"].values())))
             slice_names = tuple(f"{name}_{k:03d}" for k in range(count))
         else:
-            masks, spacing = self._stacks(files), self._spacing
-            slice_names = tuple(self._slices[name])
+            masks = self._read_slices(files)
         return MaskPair(
             case=name,
             patient=self._patients[name],
-            **masks,
+            prediction=masks["prediction"],
+            reference=masks["reference"],
             slice_names=slice_names,
             spacing=spacing,
             contiguous=self._contiguous,
@@ -127,22 +128,25 @@ class MaskFolders:
 
     def _problem(self, stem: str, listed: dict[str, dict[str, list[Path]]]) -> str | None:
         for side in SIDES:
-            if len(files := listed[side].get(stem, ())) > 1:
+            if len(files := listed[side].get(stem, [])) > 1:
                 return f"{files[1]}: {files[0].name} has the same name; keep one of them"
         for side, other in (SIDES, SIDES[::-1]):
             if stem not in listed[side]:
                 path = listed[other][stem][0]
-                return f"{path}: no {side} of this name in {self._folders[side]}; add it or take this one away"
+                return f"{path}: no {side} of this name in {self._folders[side]}; add it or remove this file"
         pair = [listed[side][stem][0] for side in SIDES]
         kinds = [_kind(path) for path in pair]
         if kinds[0] != kinds[1]:
-            return f"{pair[0]}: {kinds[0]}, but {pair[1]} is {kinds[1]}; save both alike"
+            return f"{pair[0]}: {kinds[0]}, but {pair[1]} is {kinds[1]}; save both in one format"
         return None
 
-    def _volumes(self, *paths: Path) -> tuple[dict[str, dict[str, np.ndarray]], tuple[float, float, float]]:
+    def _read_volumes(self, paths: list[Path]) -> tuple[dict[str, dict[str, np.ndarray]], tuple[float, float, float]]:
         """Both sides of a volume, in canonical orientation, and their spacing."""
+        with optional("reading NIfTI files", extra="nifti"):
+            from pipelines.files.nifti import open_volume, read_label_map
+
         findings = Strict(paths[0].parent)
-        volumes = [open_volume(path, findings) for path in paths]
+        volumes = [volume for path in paths if (volume := open_volume(path, findings))]
         # However each file orders its axes, the slices must be the same ones.
         frames = [_canonical(volume.frame) for volume in volumes]
         _check_shapes(paths, [frame.shape for frame in frames])
@@ -153,32 +157,33 @@ class MaskFolders:
             )
         masks = {}
         for side, volume in zip(SIDES, volumes, strict=True):
-            found = self._labels.masks(read_label_map(volume, findings), volume.path)
-            masks[side] = {name: np.ascontiguousarray(volume.frame.to_slices(mask)) for name, mask in found.items()}
+            values = read_label_map(volume, findings)
+            assert values is not None  # or an error was raised
+            targets = self._labels.masks(values, volume.path)
+            masks[side] = {name: np.ascontiguousarray(volume.frame.to_slices(mask)) for name, mask in targets.items()}
         return masks, volumes[1].frame.spacing
 
-    def _stacks(self, files: list[list[Path]]) -> dict[str, dict[str, np.ndarray]]:
+    def _read_slices(self, files: list[list[Path]]) -> dict[str, dict[str, np.ndarray]]:
         """Both sides of a case of PNG slices."""
-        planes: dict[str, list[np.ndarray]] = {side: [] for side in SIDES}
+        slices: dict[str, list[dict[str, np.ndarray]]] = {side: [] for side in SIDES}
+        first = None
         for paths in files:
-            for side, path in zip(SIDES, paths, strict=True):
-                planes[side].append(read_image(path, Strict(path.parent)))
-            pair = [planes[side][-1].shape for side in SIDES]
-            _check_shapes(paths, pair)
-            _check_shapes((paths[1], files[0][1]), (pair[1], planes["reference"][0].shape))
-        masks = {}
-        for column, (side, arrays) in enumerate(planes.items()):
-            found = [
-                self._labels.masks(array[..., None], paths[column]) for array, paths in zip(arrays, files, strict=True)
-            ]
-            masks[side] = {name: np.stack([each[name][..., 0] for each in found]) for name in self._labels.targets}
-        return masks
+            planes = [plane for path in paths if (plane := read_image(path, Strict(path.parent))) is not None]
+            _check_shapes(paths, [plane.shape for plane in planes])
+            first = first or planes[1].shape
+            _check_shapes([paths[1], files[0][1]], [planes[1].shape, first])
+            for side, path, plane in zip(SIDES, paths, planes, strict=True):
+                slices[side].append(self._labels.masks(plane[..., None], path))
+        return {
+            side: {name: np.stack([each[name][..., 0] for each in masks]) for name in self._labels.targets}
+            for side, masks in slices.items()
+        }
 
 
-def _listed(folder: Path) -> dict[str, list[Path]]:
-    """Stem to the files that have it; one, if all is well."""
+def _list(folder: Path) -> dict[str, list[Path]]:
+    """Stem to the files that have it; usually one."""
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; give one with masks, as PNG or NIfTI")
+        raise DataError(f"{folder}: no such folder; give one with PNG or NIfTI masks")
     files: dict[str, list[Path]] = {}
     for path, stem in _masks_in(folder):
         files.setdefault(stem, []).append(path)
@@ -190,7 +195,7 @@ def _listed(folder: Path) -> dict[str, list[Path]]:
 def _masks_in(folder: Path) -> Iterator[tuple[Path, str]]:
     for path in sorted(folder.iterdir()):
         for suffix in _SUFFIXES:
-            # Names with a leading dot are what macOS strews about on foreign disks.
+            # Hidden files are what macOS leaves on other systems' disks.
             if path.name.lower().endswith(suffix) and path.name[0] != "." and path.is_file():
                 yield path, path.name[: -len(suffix)]
                 break
@@ -201,13 +206,13 @@ def _kind(path: Path) -> str:
 
 
 def _canonical(frame: Frame) -> Frame:
-    """Where the slices lie."""
+    """The frame of the slices."""
     affine = frame.slices_affine
-    order = np.abs(np.linalg.inv(frame.affine) @ affine)[:3, :3].argmax(axis=0)
-    return Frame(shape=tuple(frame.shape[axis] for axis in order), affine=affine)
+    first, second, third = np.abs(np.linalg.inv(frame.affine) @ affine)[:3, :3].argmax(axis=0)
+    return Frame(shape=(frame.shape[first], frame.shape[second], frame.shape[third]), affine=affine)
 
 
-def _check_shapes(paths, shapes) -> None:
+def _check_shapes(paths: Sequence[Path], shapes: Sequence[tuple[int, ...]]) -> None:
     if shapes[0] != shapes[1]:
         sizes = " against ".join("x".join(map(str, shape)) for shape in shapes)
         raise DataError(f"{paths[0]}: shape differs from that of {paths[1]}, {sizes}; bring both to one grid")

@@ -206,7 +206,7 @@ BAD_VOLUMES = {
     "shape": (array(VOLUME, lambda values: values[:-1]), "prediction/liver_2.nii.gz: shape differs"),
     "affine": (array(VOLUME, same, affine=shift), "prediction/liver_2.nii.gz: lies elsewhere"),
     "spacing": (array(VOLUME, same, affine=lambda a: a * [[1.01], [1], [1], [1]]), "lies elsewhere"),
-    "label": (array(VOLUME, with_value(3)), "prediction/liver_2.nii.gz: label 3 belongs to no --label"),
+    "label": (array(VOLUME, with_value(3)), "prediction/liver_2.nii.gz: label 3 belongs to no target"),
     "probabilities": (
         array(VOLUME, lambda values: values / 3, np.float32),
         "prediction/liver_2.nii.gz: labels 0.333333; a mask has whole numbers of 0 to 255: threshold",
@@ -281,7 +281,7 @@ def test_folders_and_options_that_do_not_fit(volumes, slices, tmp_path):
 
 
 def test_spacing_of_volumes_is_their_own(volumes):
-    assert "--spacing: NIfTI files know" in fails("score", *folders(volumes), *LABELS, "--spacing", 1, 1, 1)
+    assert "--spacing: NIfTI files have" in fails("score", *folders(volumes), *LABELS, "--spacing", 1, 1, 1)
     assert "labels 0, 1, 2, not 0 and 1" in fails("score", *folders(volumes))
     assert "finds no patient in liver_1" in fails("score", *folders(volumes), "--patient-pattern", "(case)")
 

@@ -10,7 +10,7 @@ from nibabel import orientations
 
 from pipelines.checks.content import Emptiness, check_hu, check_label_map, check_lesion, check_spacing
 from pipelines.checks.duplicates import Duplicates, digest
-from pipelines.files.nifti import levels
+from pipelines.files.labels import levels
 from pipelines.findings import Findings
 from pipelines.layouts.nifti.listing import DESCRIPTION, CaseFiles, is_msd
 from pipelines.layouts.nifti.reader import Nifti, Volumes, read_volumes
