@@ -1,66 +1,21 @@
-"""One CT series: headers, order along its normal, Hounsfield units."""
+"""CT series: the slices of one stack, in the order of their positions."""
 
+import collections
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from pydicom import FileDataset, dcmread
+from numpy.typing import ArrayLike
 
 from pipelines.errors import DataError
+from pipelines.findings import Findings, Strict
 from pipelines.geometry import Frame
-from pipelines.layouts.dicom.masks import affine_of_slices
+from pipelines.layouts.dicom.slices import Slice, parse_slice, read_header, read_pixels
 
-_TAGS = (
-    "Modality",
-    "SeriesInstanceUID",
-    "PatientID",
-    "ImageType",
-    "NumberOfFrames",
-    "Rows",
-    "Columns",
-    "PixelSpacing",
-    "ImagePositionPatient",
-    "ImageOrientationPatient",
-    "SliceThickness",
-    "RescaleIntercept",
-    "RescaleSlope",
-)
-_NEEDED = ("SeriesInstanceUID", *_TAGS[5:10], "RescaleIntercept", "RescaleSlope")
-_UNEVEN = 0.05  # steps: positions rounded to 0.1 mm pass, a missing slice never does
+_UNEVEN = 0.1  # of a step, by which a distance may differ: positions rounded to 0.1 mm pass, a missing slice never does
 _ALIKE = 1e-4  # mm or cosine by which spacing and orientation may differ within a series
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Slice:
-    """Header of one CT slice.
-
-    Attributes:
-        path: the file.
-        series: SeriesInstanceUID.
-        patient: PatientID, or empty.
-        localizer: whether it calls itself one (a scout, a topogram).
-        shape: rows and columns.
-        spacing: `(2,)` float64, mm between rows and between columns.
-        position: `(3,)` float64, mm LPS+, centre of the first pixel.
-        orientation: `(6,)` float64, directions of increasing column and row.
-        thickness: mm, 0 where unknown.
-    """
-
-    path: Path
-    series: str
-    patient: str
-    localizer: bool
-    shape: tuple[int, int]
-    spacing: np.ndarray
-    position: np.ndarray
-    orientation: np.ndarray
-    thickness: float
-
-    @property
-    def normal(self) -> np.ndarray:
-        """`(3,)` float64, at right angles to the slice."""
-        return np.cross(self.orientation[:3], self.orientation[3:])
+_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,18 +23,21 @@ class Series:
     """A stack of slices in the order of their positions.
 
     Attributes:
-        paths: the files, along the slices' normal.
-        patient: PatientID, or empty.
+        slices: along their normal.
         frame: of the array (column, row, slice).
         slack: mm, the most that a slice lies off the even grid.
         tilt: degrees between the stack's direction and the slices' normal, as a tilted gantry leaves it.
     """
 
-    paths: tuple[Path, ...]
-    patient: str
+    slices: tuple[Slice, ...]
     frame: Frame
     slack: float
     tilt: float
+
+    @property
+    def patient(self) -> str:
+        """PatientID, or empty."""
+        return self.slices[0].patient
 
 
 def read_series(files: Sequence[str | Path]) -> tuple[np.ndarray, Frame]:
@@ -97,54 +55,40 @@ def read_series(files: Sequence[str | Path]) -> tuple[np.ndarray, Frame]:
     """
     if not files:
         raise DataError("no DICOM files to read; give those of one series")
-    series, _ = choose_series([parse_slice(Path(path), read_header(Path(path))) for path in files])
-    return read_pixels(series), series.frame
+    folder = Path(files[0]).parent
+    findings = Strict(folder)
+    slices = []
+    for path in map(Path, files):
+        header = read_header(path, findings)
+        one = header and parse_slice(path, header, findings)
+        if one:
+            slices.append(one)
+    series = choose_series(folder, slices, findings)
+    assert series is not None  # or the first error was raised
+    return read_volume(series, findings), series.frame
 
 
-def read_header(path: Path) -> FileDataset:
-    """The tags of a file that are needed here; a DataError for one that cannot be read."""
-    try:
-        return dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
-    except Exception as error:  # besides errors of its own, pydicom lets those of broken bytes through
-        raise _unreadable(path, error) from None
+def read_volume(series: Series, findings: Findings) -> np.ndarray:
+    """Reads the pixels of a series: `(column, row, slice)` int16 HU; 0 in slices with an error."""
+    volume = np.zeros(series.frame.shape[::-1], np.int16)
+    for plane, one in zip(volume, series.slices, strict=True):
+        if (hu := read_pixels(one, findings)) is not None:
+            plane[:] = hu
+    return volume.T
 
 
-def parse_slice(path: Path, header: FileDataset) -> Slice:
-    """Takes from a header what is needed, or says what bars the file."""
-    try:
-        modality = str(header.get("Modality") or "unknown")
-        frames = int(header.get("NumberOfFrames") or 1)
-        missing = [tag for tag in _NEEDED if header.get(tag) in (None, "")]
-        if modality != "CT":
-            raise DataError(f"{path}: modality {modality}, not CT; move it elsewhere")
-        if frames > 1:
-            raise DataError(f"{path}: has {frames} frames; convert it to one file a slice")
-        if missing:
-            raise DataError(f"{path}: has no {missing[0]}; export the series again, with it")
-        orientation = np.array(header.ImageOrientationPatient, float).reshape(6)
-        spacing = np.array(header.PixelSpacing, float).reshape(2)
-        across = orientation.reshape(2, 3)
-        if not ((spacing > 0).all() and np.allclose(across @ across.T, np.eye(2), atol=1e-3)):
-            raise DataError(f"{path}: PixelSpacing or ImageOrientationPatient is no plane's; export the series again")
-        return Slice(
-            path=path,
-            series=str(header.SeriesInstanceUID),
-            patient=str(header.get("PatientID") or "").strip(),
-            localizer="LOCALIZER" in (header.get("ImageType") or ()),
-            shape=(int(header.Rows), int(header.Columns)),
-            spacing=spacing,
-            position=np.array(header.ImagePositionPatient, float).reshape(3),
-            orientation=orientation,
-            thickness=float(header.get("SliceThickness") or 0.0),
-        )
-    except DataError:
-        raise
-    except Exception as error:  # values are parsed only now
-        raise _unreadable(path, error) from None
+def choose_series(folder: Path, slices: Sequence[Slice], findings: Findings) -> Series | None:
+    """Picks the one CT among localizers and sorts its slices by position.
 
+    Args:
+        folder: of the case.
+        slices: of any series, one or more.
+        findings: takes a second series, gaps and whatever else keeps the slices from being one even stack as errors,
+            and localizers as notes.
 
-def choose_series(slices: Sequence[Slice]) -> tuple[Series, list[str]]:
-    """Picks the one CT among localizers and puts it in order; returns notes on what was left aside."""
+    Returns:
+        The series, or None after an error.
+    """
     groups: dict[str, list[Slice]] = {}
     for one in slices:
         groups.setdefault(one.series, []).append(one)
@@ -159,90 +103,122 @@ def choose_series(slices: Sequence[Slice]) -> tuple[Series, list[str]]:
     ]
     if strangers or not stacks:
         uids = list(dict.fromkeys([*stacks[:1], *strangers, *groups]))[:2]
-        paths = [groups[uid][0].path for uid in uids]
-        raise DataError(
-            f"{paths[0].parent}: several series, {uids[0]} ({paths[0].name}) and {uids[1]} ({paths[1].name}); "
-            "give each a folder of its own"
-        )
-    notes = [
-        f"{group[0].path.parent}: series {uid} ({len(group)} localizer slices) was left aside"
-        for uid, group in groups.items()
-        if uid != stacks[0]
-    ]
-    return _order(groups[stacks[0]]), notes
+        shown = " and ".join(f"{uid} ({groups[uid][0].path.name})" for uid in uids)
+        findings.error("several-series", folder, f"several series, {shown}; give each a folder of its own")
+        for uid in stacks:  # each may have errors of its own
+            sort_slices(groups[uid], findings)
+        return None
+    for uid, group in groups.items():
+        if uid != stacks[0]:
+            findings.note("left-aside", folder, f"series {uid} ({len(group)} localizer slices) was left aside")
+    series = sort_slices(groups[stacks[0]], findings)
+    if series and series.tilt > 0.5:
+        findings.note("tilted", folder, f"tilted gantry, slices stand {series.tilt:.1f} degrees off their stack")
+    return series
 
 
 def _turned(one: Slice, other: Slice | None) -> bool:
     return other is None or not np.allclose(one.orientation, other.orientation, rtol=0, atol=0.1)
 
 
-def _order(slices: Sequence[Slice]) -> Series:
-    """Sorts the slices of one series by position and refuses what is no even stack."""
-    first = slices[0]
-    for one in slices[1:]:
-        same = {
-            "other rows and columns": one.shape == first.shape,
-            "another PixelSpacing": np.allclose(one.spacing, first.spacing, rtol=0, atol=_ALIKE),
-            "another ImageOrientationPatient": np.allclose(one.orientation, first.orientation, rtol=0, atol=_ALIKE),
-            "another PatientID": one.patient == first.patient,
-        }
-        if differing := [name for name, is_same in same.items() if not is_same]:
-            raise DataError(f"{one.path}: {differing[0]} than {first.path.name}, of the same series; part the two")
-    slices = sorted(slices, key=lambda one: float(one.position @ first.normal))
-    positions = np.array([one.position for one in slices])
-    step = first.normal * first.thickness
-    if len(slices) > 1:
-        _check_even(slices, np.diff(positions @ first.normal))
-        step = (positions[-1] - positions[0]) / (len(slices) - 1)
-    elif not first.thickness:
-        raise DataError(f"{first.path}: alone in its series and without SliceThickness; add the other slices")
-    off = np.linalg.norm(positions - positions[0] - np.arange(len(slices))[:, None] * step, axis=1)
-    if off.max() > _UNEVEN * np.linalg.norm(step):
-        path = slices[int(off.argmax())].path
-        raise DataError(f"{path}: lies {off.max():.3g} mm off the line of its series; export the series again")
-    frame = Frame(
-        shape=(*first.shape[::-1], len(slices)),
-        affine=affine_of_slices(positions[0], first.orientation, first.spacing, step),
-    )
-    cosine = step @ first.normal / np.linalg.norm(step) / np.linalg.norm(first.normal)
-    tilt = float(np.degrees(np.arccos(min(1.0, cosine))))
-    paths = tuple(one.path for one in slices)
-    return Series(paths=paths, patient=first.patient, frame=frame, slack=float(off.max()), tilt=tilt)
-
-
-def _check_even(slices: Sequence[Slice], steps: np.ndarray) -> None:
-    # The lower middle, so that of two steps the shorter is the rule and the longer the gap.
-    usual = float(np.sort(steps)[(len(steps) - 1) // 2])
-    least = int(steps.argmin())
-    if steps[least] < 1e-3:
-        path, other = slices[least].path, slices[least + 1].path
-        raise DataError(f"{path}: lies in the same place as {other.name}; keep one of them, or part the two scans")
-    worst = int(np.abs(steps - usual).argmax())
-    if abs(steps[worst] - usual) > 2 * _UNEVEN * usual:
-        path, other = slices[worst].path, slices[worst + 1].path
-        raise DataError(
-            f"{path}: the next slice, {other.name}, lies {steps[worst]:.6g} mm on, others {usual:.6g} mm; "
-            "add the slices that are missing between them"
+def sort_slices(slices: Sequence[Slice], findings: Findings) -> Series | None:
+    """Sorts the slices of one series by position; None after an error, such as a slice that is missing."""
+    usual = _usual(slices)
+    sound = not [one for one in slices if not _is_alike(one, usual, findings)]
+    ordered = sorted(slices, key=lambda one: float(one.position @ usual.normal))
+    positions = np.array([one.position for one in ordered])
+    if len(ordered) > 1:
+        sound &= _check_steps(ordered, np.diff(positions @ usual.normal), findings)
+        step = (positions[-1] - positions[0]) / (len(ordered) - 1)
+    else:
+        step = usual.normal * usual.thickness
+        if not usual.thickness:
+            findings.error("slice-alone", usual.path, "alone in its series, without SliceThickness; add other slices")
+            return None
+    if not sound:
+        return None
+    off = np.linalg.norm(positions - positions[0] - np.arange(len(ordered))[:, None] * step, axis=1)
+    if off.max() > _UNEVEN / 2 * np.linalg.norm(step):
+        path = ordered[int(off.argmax())].path
+        findings.error(
+            "geometry-mismatch", path, f"lies {off.max():.3g} mm off the line of its series; export the series again"
         )
+        return None
+    rows, columns = usual.shape
+    frame = Frame(
+        shape=(columns, rows, len(ordered)),
+        affine=affine_of_slices(positions[0], usual.orientation, usual.spacing, step),
+    )
+    cosine = step @ usual.normal / np.linalg.norm(step) / np.linalg.norm(usual.normal)
+    tilt = float(np.degrees(np.arccos(min(1.0, cosine))))
+    return Series(slices=tuple(ordered), frame=frame, slack=float(off.max()), tilt=tilt)
 
 
-def read_pixels(series: Series) -> np.ndarray:
-    """`(column, row, slice)` int16 HU."""
-    columns, rows, count = series.frame.shape
-    volume = np.empty((count, rows, columns), np.int16)
-    for plane, path in zip(volume, series.paths, strict=True):
-        try:
-            dataset = dcmread(path)
-            hu = dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
-        except Exception as error:  # every decoder has errors of its own
-            raise _unreadable(path, error) from None
-        if hu.shape != plane.shape:
-            raise DataError(f"{path}: its pixels are no grey picture of {rows}x{columns}; export the series again")
-        if hu.min() < -32768 or hu.max() > 32767:
-            raise DataError(f"{path}: {hu.min():g} to {hu.max():g} is beyond Hounsfield units; mend its RescaleSlope")
-        plane[:] = np.rint(hu)
-    return volume.T
+def _usual(slices: Sequence[Slice]) -> Slice:
+    """A slice like most, so that the odd one is named and not all others."""
+
+    def kind(one: Slice) -> tuple[object, ...]:
+        return one.shape, one.patient, *np.round([*one.spacing, *one.orientation], 3).tolist()
+
+    most = collections.Counter(map(kind, slices)).most_common(1)[0][0]
+    return next(one for one in slices if kind(one) == most)
 
 
-def _unreadable(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path}: cannot be read ({' '.join(str(error).split())[:200]}); copy it again")
+def _is_alike(one: Slice, usual: Slice, findings: Findings) -> bool:
+    """Whether a slice belongs to the others of its series, which is an error if not."""
+    alike = {
+        "other rows and columns": ("size-mismatch", one.shape == usual.shape),
+        "another PixelSpacing": ("geometry-mismatch", np.allclose(one.spacing, usual.spacing, rtol=0, atol=_ALIKE)),
+        "another ImageOrientationPatient": (
+            "geometry-mismatch",
+            np.allclose(one.orientation, usual.orientation, rtol=0, atol=_ALIKE),
+        ),
+        "another PatientID": ("patient-mixed", one.patient == usual.patient),
+    }
+    for what, (code, is_alike) in alike.items():
+        if not is_alike:
+            findings.error(
+                code, one.path, f"{what} than {usual.path.name}, of the same series; give each a folder of its own"
+            )
+    return all(is_alike for _, is_alike in alike.values())
+
+
+def _check_steps(ordered: Sequence[Slice], steps: np.ndarray, findings: Findings) -> bool:
+    """Whether neighbors stand equally far apart; each gap, and each place that is taken twice, is an error."""
+    apart = np.sort(steps[steps >= 1e-3])
+    # The lower middle, so that of two steps the shorter is the rule and the longer the gap.
+    usual = float(apart[(len(apart) - 1) // 2]) if len(apart) else 0.0
+    sound = True
+    for one, other, step in zip(ordered[:-1], ordered[1:], steps, strict=True):
+        if step < 1e-3:
+            message = f"lies in the same place as {one.path.name}; keep one of them, or separate the two scans"
+            findings.error("position-twice", other.path, message)
+            sound = False
+        elif abs(step - usual) > _UNEVEN * usual:
+            findings.error(
+                "slice-gap",
+                one.path,
+                f"the next slice, {other.path.name}, lies {step:.6g} mm on, others {usual:.6g} mm; "
+                "add the slices that are missing between them",
+            )
+            sound = False
+    return sound
+
+
+def affine_of_slices(position: ArrayLike, orientation: ArrayLike, spacing: ArrayLike, step: ArrayLike) -> np.ndarray:
+    """`(4, 4)` float64, (column, row, slice) to mm RAS+, from DICOM's attributes.
+
+    Args:
+        position: ImagePositionPatient of slice 0.
+        orientation: ImageOrientationPatient.
+        spacing: PixelSpacing: mm from row to row, then from column to column.
+        step: `(3,)` mm from a slice to the next, LPS+.
+    """
+    across, down = np.array(orientation, float).reshape(2, 3)
+    row_step, column_step = np.array(spacing, float)
+    affine = np.eye(4)
+    affine[:3, 0] = across * column_step
+    affine[:3, 1] = down * row_step
+    affine[:3, 2] = step
+    affine[:3, 3] = position
+    return _LPS_TO_RAS @ affine

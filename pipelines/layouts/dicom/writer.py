@@ -1,9 +1,11 @@
 """Writing a source as DICOM: one folder a case, with its masks as DICOM SEG."""
 
 import hashlib
+import io
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import highdicom
 import numpy as np
@@ -95,12 +97,12 @@ def _affine(case: Case) -> np.ndarray:
 
 def _header(case: Case, k: int) -> FileDataset:
     """What a CT image has besides its picture."""
-    meta = FileMetaDataset()
+    meta: Any = FileMetaDataset()  # pydicom declares types that its attributes convert to, not those they take
     meta.MediaStorageSOPClassUID = CTImageStorage
     meta.MediaStorageSOPInstanceUID = _uid(case, f"slice {k}")
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.ImplementationClassUID = PYDICOM_IMPLEMENTATION_UID
-    dataset = FileDataset(None, {}, file_meta=meta, preamble=bytes(128))
+    dataset: Any = FileDataset(io.BytesIO(), {}, file_meta=meta, preamble=bytes(128))
     dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, meta.MediaStorageSOPInstanceUID
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = _uid(case, "study"), _uid(case, "ct")
     dataset.FrameOfReferenceUID, dataset.PositionReferenceIndicator = _uid(case, "frame"), ""
@@ -129,7 +131,7 @@ def _segmentation(case: Case, slices: list[FileDataset]) -> Dataset:
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that empty masks get empty frames, which is right
-        dataset = highdicom.seg.Segmentation(
+        dataset: Any = highdicom.seg.Segmentation(
             source_images=slices,
             pixel_array=np.stack(list(case.masks.values()), axis=-1).astype(np.uint8),
             segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,

@@ -1,0 +1,148 @@
+"""Single DICOM CT slices: header and Hounsfield units."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from pydicom import FileDataset, dcmread
+
+from pipelines.findings import Findings
+
+_TAGS = (
+    "Modality",
+    "SeriesInstanceUID",
+    "PatientID",
+    "ImageType",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "PixelSpacing",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "SliceThickness",
+    "InstanceNumber",
+    "RescaleIntercept",
+    "RescaleSlope",
+)
+_NEEDED = ("SeriesInstanceUID", *_TAGS[5:10], "RescaleIntercept", "RescaleSlope")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Slice:
+    """Header of one CT slice.
+
+    Attributes:
+        path: the file.
+        series: SeriesInstanceUID.
+        patient: PatientID, or empty.
+        localizer: whether it calls itself one (a scout, a topogram).
+        shape: rows and columns.
+        spacing: `(2,)` float64, mm between rows and between columns.
+        position: `(3,)` float64, mm LPS+, center of the first pixel.
+        orientation: `(6,)` float64, directions of increasing column and row.
+        thickness: mm, 0 where unknown.
+        number: InstanceNumber, None where unknown.
+    """
+
+    path: Path
+    series: str
+    patient: str
+    localizer: bool
+    shape: tuple[int, int]
+    spacing: np.ndarray
+    position: np.ndarray
+    orientation: np.ndarray
+    thickness: float
+    number: int | None
+
+    @property
+    def normal(self) -> np.ndarray:
+        """`(3,)` float64, at right angles to the slice."""
+        return np.cross(self.orientation[:3], self.orientation[3:])
+
+
+def read_header(path: Path, findings: Findings) -> FileDataset | None:
+    """Reads the tags that are needed here; None after an error."""
+    findings.count("files")
+    try:
+        header = dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
+        header.get("Modality")  # values are parsed when they are asked for
+    except Exception as error:  # besides errors of its own, pydicom lets those of broken bytes through
+        findings.error("unreadable", path, _unreadable(error))
+        return None
+    return header
+
+
+def parse_slice(path: Path, header: FileDataset, findings: Findings) -> Slice | None:
+    """Takes from a header what is needed; None after an error, such as one of another modality."""
+    try:
+        problem = _problem(header)
+        if problem is None:
+            return Slice(
+                path=path,
+                series=str(header.SeriesInstanceUID),
+                patient=str(header.get("PatientID") or "").strip(),
+                localizer="LOCALIZER" in (header.get("ImageType") or ()),
+                shape=(int(header.Rows), int(header.Columns)),
+                spacing=np.array(header.PixelSpacing, float).reshape(2),
+                position=np.array(header.ImagePositionPatient, float).reshape(3),
+                orientation=np.array(header.ImageOrientationPatient, float).reshape(6),
+                thickness=float(header.get("SliceThickness") or 0.0),
+                number=_number(header),
+            )
+    except Exception as error:  # values are parsed only now, and pydicom lets any error through
+        problem = "unreadable", _unreadable(error)
+    findings.error(problem[0], path, problem[1])
+    return None
+
+
+def read_pixels(one: Slice, findings: Findings) -> np.ndarray | None:
+    """Reads a slice: `(rows, columns)` int16 HU; None after an error."""
+    path = one.path
+    try:
+        dataset = dcmread(path)
+        hu = dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
+    except Exception as error:  # every decoder has errors of its own
+        findings.error("truncated", path, _unreadable(error))
+        return None
+    if hu.shape != one.shape:
+        sizes = "{}x{}".format(*one.shape)
+        findings.error("size-mismatch", path, f"its pixels are not a grey image of {sizes}; export the series again")
+        return None
+    low, high = float(hu.min()), float(hu.max())
+    if not (low >= -32768 and high <= 32767):
+        findings.error("hu-range", path, f"{low:g} to {high:g} is beyond Hounsfield units; fix its RescaleSlope")
+        return None
+    return np.rint(hu).astype(np.int16)
+
+
+def _problem(header: FileDataset) -> tuple[str, str] | None:
+    """Code and message of what keeps a header from being that of a CT slice."""
+    modality = str(header.get("Modality") or "unknown")
+    if modality != "CT":
+        code = "header" if modality == "unknown" else "not-ct"
+        return code, f"modality {modality}, not CT; move it elsewhere"
+    frames = int(header.get("NumberOfFrames") or 1)
+    if frames > 1:
+        return "header", f"has {frames} frames; convert it to one file per slice"
+    if missing := [tag for tag in _NEEDED if header.get(tag) in (None, "")]:
+        return "header", f"has no {missing[0]}; export the series again, with it"
+    spacing = np.array(header.PixelSpacing, float).reshape(2)
+    across = np.array(header.ImageOrientationPatient, float).reshape(2, 3)
+    if not ((spacing > 0).all() and np.allclose(across @ across.T, np.eye(2), atol=1e-3)):
+        return (
+            "header",
+            "PixelSpacing or ImageOrientationPatient is not that of a plane; export the series again",
+        )
+    return None
+
+
+def _number(header: FileDataset) -> int | None:
+    try:
+        return int(header.InstanceNumber)
+    except (AttributeError, TypeError, ValueError):
+        return None
+
+
+def _unreadable(error: Exception) -> str:
+    return f"cannot be read ({' '.join(str(error).split())[:200]}); copy it again"
