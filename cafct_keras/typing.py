@@ -1,8 +1,9 @@
-"""Types of what passes through networks."""
+"""Types of tensors and shapes in networks."""
 
 from typing import Any, TypeAlias
 
-# A tensor of whatever backend Keras runs on, or a symbolic `keras.KerasTensor`.
+# A tensor of the backend that Keras runs on, or a symbolic `keras.KerasTensor`.
 Tensor: TypeAlias = Any
-# Lengths of a tensor's axes, the batch's first; None for one that is known only when the network runs.
-Shape: TypeAlias = tuple[int | None, ...]
+# Lengths of a tensor's axes, batch first: an integer, or None where the length is known only at run time. The number of
+# channels is always known, hence no `int | None`.
+Shape: TypeAlias = tuple[Any, ...]

@@ -1,7 +1,8 @@
-"""The blocks that several networks share, and the paper's own, each a serializable Keras layer on `keras.ops` alone.
+"""Layers shared by several networks, and the blocks of the paper: serializable Keras layers on `keras.ops` alone.
 
-Feature maps stay 4-D, `(batch, H, W, channels)`, from end to end, so height and width are always at hand and need not
-be equal. The layers of one architecture lie in its folder under `cafct_keras.models` and are found here by name too.
+Feature maps stay 4-D, `(batch, H, W, channels)`, throughout, so height and width are always known and need not be
+equal. The layers of a single architecture are defined in its folder under `cafct_keras.models`, and can be imported
+from here as well.
 """
 
 import importlib
@@ -18,7 +19,7 @@ from cafct_keras.layers.normalization import ImageNetNormalization
 from cafct_keras.layers.pooling import MaxPooling
 from cafct_keras.layers.resize import BilinearUpsampling
 
-# Looked up when they are asked for: architectures are built from the layers above.
+# Imported on first use, because architectures import the layers above.
 _OF_AN_ARCHITECTURE = {
     "ComplementaryFusion": "models.ctc_net.layers",
     "PreActivationBottleneck": "models.ctc_net.layers",

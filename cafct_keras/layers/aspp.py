@@ -1,36 +1,47 @@
-"""Atrous spatial pyramid pooling: one map seen at several scales."""
+"""Atrous spatial pyramid pooling."""
 
-import keras
+from collections.abc import Sequence
+from typing import Any
+
 from keras import layers, ops
 
 from cafct_keras.layers.conv import ConvBNReLU, build_chain, make_batch_norm, make_conv
-from cafct_keras.layers.initializers import PACKAGE
+from cafct_keras.layers.serialization import register
+from cafct_keras.typing import Shape, Tensor
 
 ASPP_STYLES = ("deeplab", "plain")
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
+@register()
 class AtrousSpatialPyramidPooling(layers.Layer):
-    """ASPP: global average, 1x1 and dilated 3x3 convolutions side by side, concatenated and projected.
+    """ASPP: global average pooling, 1x1 and dilated 3x3 convolutions in parallel, concatenated and projected.
 
     `(batch, H, W, channels)` to `(batch, H, W, filters)`. Paper section 2.3; Chen et al., "Rethinking atrous
     convolution for semantic image segmentation", 2017, section 3.3.
 
-    On a map no larger than a rate, the kernel's outer taps lie outside the map and receive no gradient: at 256x256 the
-    rates 12 and 18 of level 4 and the rate 18 of level 3 act as 1x1 convolutions. That is the published design; `rates`
-    is there to change it. In training the pooled branch normalises over the batch alone, so a batch needs 2 images.
+    On a map no larger than a rate, the outer taps of the kernel lie outside the map and receive no gradient: at 256x256
+    the rates 12 and 18 of level 4 and the rate 18 of level 3 act as 1x1 convolutions. That is the published design; use
+    `rates` to change it. During training the pooled branch normalizes over the batch alone, so a batch needs at least 2
+    images.
 
     Args:
-        filters: width of every branch and of the output; None keeps the input's.
+        filters: output channels of every branch and of the layer; None keeps the input's.
         rates: dilation rates of the 3x3 branches.
-        style: `"deeplab"`, normalisation and ReLU in every branch and after the projection; `"plain"`, the paper's
-            sentence to the letter: convolutions with bias and nothing else, one normalisation at the end.
+        style: `"deeplab"`: normalization and ReLU in every branch and after the projection; `"plain"`, the paper's
+            wording taken literally: convolutions with bias only, and one normalization at the end.
 
     Raises:
-        ValueError: for another style.
+        ValueError: if `style` is unknown.
     """
 
-    def __init__(self, *, filters=None, rates=(6, 12, 18), style="deeplab", **kwargs):
+    def __init__(
+        self,
+        *,
+        filters: int | None = None,
+        rates: Sequence[int] = (6, 12, 18),
+        style: str = "deeplab",
+        **kwargs: Any,
+    ) -> None:
         if style not in ASPP_STYLES:
             raise ValueError(f"style must be one of {ASPP_STYLES}, not {style!r}")
         super().__init__(**kwargs)
@@ -38,15 +49,17 @@ class AtrousSpatialPyramidPooling(layers.Layer):
         self.rates = tuple(rates)
         self.style = style
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         filters = self.filters or input_shape[-1]
 
-        def conv(name, kernel_size=1, rate=1):
+        def conv(name: str, kernel_size: int = 1, rate: int = 1) -> layers.Layer:
             if self.style == "plain":
-                options = {"dilation_rate": rate, "use_bias": True, "padding": "same", "name": name}
-                return make_conv(self, filters, kernel_size, **options)
-            options = {"dilation_rate": rate, "dtype": self.dtype_policy, "name": name}
-            return ConvBNReLU(filters=filters, kernel_size=kernel_size, **options)
+                return make_conv(
+                    self, filters, kernel_size, dilation_rate=rate, use_bias=True, padding="same", name=name
+                )
+            return ConvBNReLU(
+                filters=filters, kernel_size=kernel_size, dilation_rate=rate, dtype=self.dtype_policy, name=name
+            )
 
         self.pool = conv("pool")
         self.branches = [conv("conv"), *(conv(f"atrous{rate}", 3, rate) for rate in self.rates)]
@@ -57,8 +70,8 @@ class AtrousSpatialPyramidPooling(layers.Layer):
         concatenated = (*input_shape[:-1], filters * (len(self.branches) + 1))
         build_chain(concatenated, *filter(None, [self.project, self.norm]))
 
-    def call(self, inputs, training=None):
-        def run(conv, x):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        def run(conv: layers.Layer, x: Tensor) -> Tensor:
             return conv(x) if self.style == "plain" else conv(x, training=training)
 
         maps = [run(branch, inputs) for branch in self.branches]
@@ -67,8 +80,8 @@ class AtrousSpatialPyramidPooling(layers.Layer):
         x = run(self.project, ops.concatenate([pooled, *maps], axis=-1))
         return x if self.norm is None else self.norm(x, training=training)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.filters or input_shape[-1])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "filters": self.filters, "rates": self.rates, "style": self.style}

@@ -1,43 +1,48 @@
-"""Attention gate: a coarser map decides which parts of a skip connection go on."""
+"""Attention gate: a coarser map weights the positions of a skip connection."""
 
-import keras
+from collections.abc import Sequence
+from typing import Any
+
 from keras import layers, ops
 
 from cafct_keras.layers.conv import build_chain, make_batch_norm, make_conv
-from cafct_keras.layers.initializers import PACKAGE, GlorotUniform
+from cafct_keras.layers.initializers import GlorotUniform
 from cafct_keras.layers.resize import upsample_bilinear
+from cafct_keras.layers.serialization import register
+from cafct_keras.typing import Shape, Tensor
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
+@register()
 class AttentionGate(layers.Layer):
     """Additive attention gate: `x * resize(sigmoid(psi(relu(theta(x) + phi(g)))))`.
 
-    `[x (batch, H, W, C), g (batch, h, w, Cg)]` to `(batch, H, W, C)`. The coefficients are worked out on theta's grid,
-    of H / strides x W / strides, `gate_factor` times finer than that of g, and enlarged bilinearly to that of x. Paper
+    `[x (batch, H, W, C), g (batch, h, w, Cg)]` to `(batch, H, W, C)`. The coefficients are computed on theta's grid,
+    of H / strides x W / strides, `gate_factor` times finer than that of g, and resized bilinearly to that of x. Paper
     section 2.4; Oktay et al., "Attention U-Net: learning where to look for the pancreas", MIDL 2018.
 
     Args:
-        filters: inner width; None for half the channels of x.
-        strides: how much coarser theta's grid is than x.
-        kernel_size: side of theta's kernel, without padding: 1 as the paper says, 2 in Oktay's code.
-        gate_factor: how much coarser g is than theta's grid: 1 where g is the next level's map.
-        pool: reduces x by average pooling before theta instead of by theta's stride.
-        use_bn: normalises theta (which then has a bias), phi and psi: the gate of the common 2-D Attention U-Net.
-        use_output_conv: 1x1 convolution and normalisation of the gated map, as in Oktay's code.
+        filters: channels of theta and phi; None for half the channels of x.
+        strides: factor by which theta's grid is coarser than that of x.
+        kernel_size: side of theta's kernel, without padding: 1 in the paper, 2 in Oktay's code.
+        gate_factor: factor by which g is coarser than theta's grid; 1 if g is the map of the next level.
+        pool: whether x is reduced by average pooling before theta instead of by the stride of theta.
+        use_bn: whether theta (which then has a bias), phi and psi are batch-normalized, as in the common 2-D Attention
+            U-Net.
+        use_output_conv: whether a 1x1 convolution and normalization follow the gate, as in Oktay's code.
     """
 
     def __init__(
         self,
         *,
-        filters=None,
-        strides=2,
-        kernel_size=1,
-        gate_factor=1,
-        pool=False,
-        use_bn=False,
-        use_output_conv=False,
-        **kwargs,
-    ):
+        filters: int | None = None,
+        strides: int = 2,
+        kernel_size: int = 1,
+        gate_factor: int = 1,
+        pool: bool = False,
+        use_bn: bool = False,
+        use_output_conv: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.strides = strides
@@ -47,14 +52,14 @@ class AttentionGate(layers.Layer):
         self.use_bn = use_bn
         self.use_output_conv = use_output_conv
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         x_shape, gate_shape = input_shape
         filters = self.filters or max(x_shape[-1] // 2, 1)
         strides = 1 if self.pool else self.strides
 
-        def conv(width, kernel_size, **kwargs):
-            # Not the fan-out rule: psi has one output, so its first weights would swamp the gate.
-            return make_conv(self, width, kernel_size, kernel_initializer=GlorotUniform(), **kwargs)
+        def conv(filters: int, kernel_size: int, **kwargs: Any) -> layers.Layer:
+            # Not scaled by fan-out: psi has one output, so its initial weights would saturate the gate.
+            return make_conv(self, filters, kernel_size, kernel_initializer=GlorotUniform(), **kwargs)
 
         self.theta = conv(filters, self.kernel_size, strides=strides, use_bias=self.use_bn, name="theta")
         self.phi = conv(filters, 1, use_bias=True, name="phi")
@@ -74,7 +79,7 @@ class AttentionGate(layers.Layer):
             self.output_norm = make_batch_norm(self, "output_norm")
             build_chain(x_shape, self.output_conv, self.output_norm)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Sequence[Tensor], training: bool | None = None) -> Tensor:
         x, gate = inputs
         theta = ops.average_pool(x, self.strides, strides=self.strides) if self.pool and self.strides > 1 else x
         theta, phi = self.theta(theta), self.phi(gate)
@@ -83,17 +88,17 @@ class AttentionGate(layers.Layer):
         query = self.psi(ops.relu(theta + upsample_bilinear(phi, self.gate_factor)))
         if self.use_bn:
             query = self.psi_norm(query, training=training)
-        # Coefficients in float32: a gate is a product of many small decisions.
+        # Float32, since coefficients in half precision saturate early.
         alpha = ops.cast(ops.sigmoid(ops.cast(query, "float32")), self.compute_dtype)
         gated = x * upsample_bilinear(alpha, self.strides)
         if self.use_output_conv:
             gated = self.output_norm(self.output_conv(gated), training=training)
         return gated
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return input_shape[0]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "filters": self.filters,

@@ -1,24 +1,27 @@
 """Deep supervision: auxiliary logits that only the loss sees."""
 
-import keras
+from collections.abc import Sequence
+from typing import Any
+
 from keras import layers
 
-from cafct_keras.layers.initializers import PACKAGE
+from cafct_keras.layers.serialization import register
+from cafct_keras.typing import Shape, Tensor
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
+@register()
 class DeepSupervision(layers.Layer):
-    """Passes the last of several logits on and keeps the others part of the network.
+    """Returns the last of several logits, and keeps the layers of the others in the network.
 
     `[(batch, H, W, classes), ...]` to the last of them; the others cost nothing in prediction. `logits_model` finds
-    this layer and gives training all of its inputs. Lee et al., "Deeply-supervised nets", AISTATS 2015.
+    this layer and makes all of its inputs outputs for training. Lee et al., "Deeply-supervised nets", AISTATS 2015.
     """
 
-    def __init__(self, *, dtype="float32", **kwargs):
+    def __init__(self, *, dtype: Any = "float32", **kwargs: Any) -> None:
         super().__init__(dtype=dtype, **kwargs)
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         return inputs[-1]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return input_shape[-1]

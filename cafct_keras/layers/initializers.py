@@ -1,6 +1,6 @@
-"""Initial weights, drawn by NumPy.
+"""Weight initializers that draw with NumPy.
 
-One seed (`keras.utils.set_random_seed`) gives the same network on every backend, and nothing is compiled: XLA takes a
+One seed (`keras.utils.set_random_seed`) gives the same network on every backend, and nothing is compiled: XLA needs a
 fifth of a second for the random numbers of each new shape, half a minute for the `small` network.
 """
 
@@ -8,91 +8,113 @@ import contextlib
 import contextvars
 import math
 import random
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-PACKAGE = "cafct_keras"
-_filled_at_once = contextvars.ContextVar("filled_at_once", default=False)
+from cafct_keras.layers.serialization import register
+from cafct_keras.typing import Tensor
+
+_skipping = contextvars.ContextVar("skipping", default=False)
 
 
 @contextlib.contextmanager
-def undrawn():
-    """Weights made meanwhile are zeros: of a network that is filled from a file at once."""
-    token = _filled_at_once.set(True)
+def skip_initialization() -> Iterator[None]:
+    """Initializes weights to zeros inside the context: for a network whose weights are then read from a file."""
+    token = _skipping.set(True)
     try:
         yield
     finally:
-        _filled_at_once.reset(token)
+        _skipping.reset(token)
 
 
-class _Drawn(keras.initializers.Initializer):
-    def __init__(self, *, seed=None):
+class NumPyInitializer(keras.initializers.Initializer):
+    """Base class of the initializers.
+
+    Args:
+        seed: random seed; None takes one from Python's `random`, which `keras.utils.set_random_seed` seeds.
+    """
+
+    def __init__(self, *, seed: int | None = None) -> None:
         self.seed = seed
         self._drawn_seed = random.randrange(2**63) if seed is None else seed
 
-    def draw(self, generator, shape):
-        """Values of the given shape, in float32 or float64."""
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Draws values of the given shape, float32 or float64."""
         raise NotImplementedError
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> Tensor:
+        """Returns initial values, of `keras.config.floatx()` unless `dtype` says otherwise."""
         shape = tuple(shape)
-        if _filled_at_once.get():
+        if _skipping.get():
             values = np.zeros(shape, "float32")
         else:
             values = self.draw(np.random.default_rng(self._drawn_seed), shape)
         return ops.convert_to_tensor(values.astype("float32"), dtype=dtype or keras.config.floatx())
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
         return {"seed": self.seed}
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
-class HeNormal(_Drawn):
-    """Normal with variance 2 / fan-out, not truncated: convolutions of torchvision's ResNets and of PVTv2.
+@register(formerly="HeNormal")
+class FanOutNormal(NumPyInitializer):
+    """Normal distribution with variance 2 / fan-out, not truncated: convolutions of torchvision's ResNets and of PVTv2.
 
-    Kernels are `(height, width, in, out)`, a depthwise one `(height, width, channels, 1)`.
+    He et al., "Delving deep into rectifiers", ICCV 2015, equation 14 (`keras.initializers.HeNormal` is equation 10,
+    with fan-in, truncated). The shape of kernels is `(height, width, in, out)`, of depthwise ones `(height, width,
+    channels, 1)`.
     """
 
-    def draw(self, generator, shape):
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Draws values of the given shape, float32."""
         fan_out = math.prod(shape[:-2]) * shape[-1]
         return generator.standard_normal(shape, dtype="float32") * math.sqrt(2 / fan_out)
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
-class GlorotUniform(_Drawn):
-    """Uniform within sqrt(6 / (fan-in + fan-out)): layers that no normalisation follows."""
+@register()
+class GlorotUniform(NumPyInitializer):
+    """Uniform distribution within sqrt(6 / (fan-in + fan-out)): layers that no normalization follows.
 
-    def draw(self, generator, shape):
+    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010.
+    """
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Draws values of the given shape, float64."""
         limit = math.sqrt(6 / (math.prod(shape[:-2]) * sum(shape[-2:])))
         return generator.uniform(-limit, limit, shape)
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
-class FanInUniform(_Drawn):
-    """Uniform within 1 / sqrt(fan-in): PyTorch's own choice, where a network's authors left it at that."""
+@register()
+class FanInUniform(NumPyInitializer):
+    """Uniform distribution within 1 / sqrt(fan-in): PyTorch's default for convolutions and linear layers."""
 
-    def draw(self, generator, shape):
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Draws values of the given shape, float64."""
         limit = 1 / math.sqrt(math.prod(shape[:-1]))
         return generator.uniform(-limit, limit, shape)
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
-class Normal(_Drawn):
-    """Normal with a given standard deviation, not truncated: dense layers of PVTv2 (0.02).
+@register()
+class Normal(NumPyInitializer):
+    """Normal distribution, not truncated: dense layers of PVTv2 (0.02).
 
     Args:
         stddev: standard deviation.
-        seed: of the draw; None takes one from Python's `random`, which `keras.utils.set_random_seed` seeds.
+        seed: random seed; None takes one from Python's `random`.
     """
 
-    def __init__(self, *, stddev=0.02, seed=None):
+    def __init__(self, *, stddev: float = 0.02, seed: int | None = None) -> None:
         super().__init__(seed=seed)
         self.stddev = stddev
 
-    def draw(self, generator, shape):
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Draws values of the given shape, float32."""
         return generator.standard_normal(shape, dtype="float32") * self.stddev
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "stddev": self.stddev}

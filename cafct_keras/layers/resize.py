@@ -1,22 +1,27 @@
-"""Bilinear enlargement of feature maps."""
+"""Bilinear upsampling of feature maps."""
 
-import keras
+from typing import Any
+
 from keras import layers, ops
 
-from cafct_keras.layers.initializers import PACKAGE
+from cafct_keras.layers.serialization import register
+from cafct_keras.typing import Shape, Tensor
 
 
-def upsample_bilinear(x, factor, *, align_corners=False):
-    """Enlarges `(batch, H, W, channels)` by a whole factor, bilinearly, in the map's own dtype.
+def upsample_bilinear(x: Tensor, factor: int, *, align_corners: bool = False) -> Tensor:
+    """Upsamples `(batch, H, W, channels)` bilinearly by an integer factor, in the dtype of the map.
 
-    Output `factor * k + phase` lies within a pixel of input k, so each axis is `factor` weighted sums of a map and its
-    two shifted copies, interleaved. H and W may be unknown.
+    Output `factor * k + phase` lies within a pixel of input k, so along each axis the output interleaves `factor`
+    weighted sums of the map and its two shifted copies. H and W may be unknown.
 
     Args:
         x: the map.
-        factor: how many times larger it becomes, at least 1.
-        align_corners: whether the centres of the corner pixels stay in place, as in some reference networks, or their
-            outer edges (half-pixel centres).
+        factor: upsampling factor, at least 1.
+        align_corners: whether the centers of the corner pixels are aligned, as in some reference networks, or their
+            outer edges (half-pixel centers); both as in PyTorch.
+
+    Returns:
+        The map `(batch, factor * H, factor * W, channels)`.
     """
     if factor == 1:
         return x
@@ -25,7 +30,7 @@ def upsample_bilinear(x, factor, *, align_corners=False):
     return x
 
 
-def _upsample_axis(x, factor, axis, align_corners):
+def _upsample_axis(x: Tensor, factor: int, axis: int, align_corners: bool) -> Tensor:
     first, last = (slice(0, 1), slice(-1, None))
     across = (slice(None),) * axis
     before = ops.concatenate([x[(*across, first)], x[(*across, slice(None, -1))]], axis=axis)
@@ -34,7 +39,7 @@ def _upsample_axis(x, factor, axis, align_corners):
     phases = []
     for phase in range(factor):
         if align_corners:
-            # (factor * k + phase) * (size - 1) / (factor * size - 1) - k, another distance at every k.
+            # (factor * k + phase) * (size - 1) / (factor * size - 1) - k, which differs at every k.
             size, k = ops.cast(shape[axis], "float32"), ops.arange(shape[axis], dtype="float32")
             offset = (phase * (size - 1) - k * (factor - 1)) / (factor * size - 1)
             offset = ops.cast(ops.reshape(offset, (-1,) + (1,) * (3 - axis)), x.dtype)
@@ -46,30 +51,28 @@ def _upsample_axis(x, factor, axis, align_corners):
     return ops.reshape(ops.stack(phases, axis=axis + 1), shape)
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
+@register()
 class BilinearUpsampling(layers.Layer):
-    """Enlarges a map by a whole factor, bilinearly.
+    """Bilinear upsampling by an integer factor.
 
     `(batch, H, W, channels)` to `(batch, factor * H, factor * W, channels)`.
 
     Args:
-        factor: how many times larger the map becomes, at least 1.
-        align_corners: False for half-pixel centres, True to keep the corner pixels' centres in place; both as PyTorch
-            means it.
+        factor, align_corners: see `upsample_bilinear`.
     """
 
-    def __init__(self, *, factor=2, align_corners=False, **kwargs):
+    def __init__(self, *, factor: int = 2, align_corners: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.factor = factor
         self.align_corners = align_corners
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return upsample_bilinear(inputs, self.factor, align_corners=self.align_corners)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, channels = input_shape
         height, width = (None if size is None else size * self.factor for size in (height, width))
         return batch, height, width, channels
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "factor": self.factor, "align_corners": self.align_corners}

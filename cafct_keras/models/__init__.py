@@ -1,9 +1,10 @@
-"""Networks, each a functional Keras model assembled from `cafct_keras.layers`."""
+"""Networks: functional Keras models, one folder per architecture."""
 
 import importlib
 import typing
 
 from cafct_keras.models.attention_unet import AttentionUNet
+from cafct_keras.models.backbones import backbone_maps
 from cafct_keras.models.cafct_net import CAFCTNet
 from cafct_keras.models.ctc_net import CTCNet
 from cafct_keras.models.deeplab_v3_plus import DeepLabV3Plus
@@ -20,13 +21,14 @@ from cafct_keras.models.unet_plus_plus import UNetPlusPlus
 
 if typing.TYPE_CHECKING:
     from cafct_keras.runs import load_model
-    from cafct_keras.weights.loading import create_model, load_weights
+    from cafct_keras.weights import create_model, load_weights
 
-# Networks know no files, and what reads files knows networks: these are looked up when they are asked for.
+# Networks know no files, while the packages that read files import networks: imported on first use. This is the only
+# place where `models` refers to packages above it.
 _FROM_FILES = {
-    "create_model": "cafct_keras.weights.loading",
+    "create_model": "cafct_keras.weights",
     "load_model": "cafct_keras.runs",
-    "load_weights": "cafct_keras.weights.loading",
+    "load_weights": "cafct_keras.weights",
 }
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "ResNet",
     "UNet",
     "UNetPlusPlus",
+    "backbone_maps",
     "create_model",
     "list_encoders",
     "list_models",

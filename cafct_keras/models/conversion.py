@@ -1,10 +1,14 @@
-"""Encoders whose weights PyTorch projects publish: what their tensors are called there, and what they become here."""
+"""Conversion of the weights that PyTorch projects publish to the variables of an encoder here."""
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-# Names of a layer's own tensors, once its module's name is rewritten.
+import keras
+import numpy as np
+
+# Rewrites of a tensor's own name, after those of the module it belongs to.
 LEAVES = (
     (r"(norm\d?)/weight$", r"\1/gamma"),
     (r"(norm\d?)/bias$", r"\1/beta"),
@@ -15,40 +19,42 @@ LEAVES = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Family:
-    """A kind of encoder.
+class Conversion:
+    """Conversion of the published weights of one kind of encoder.
 
     Attributes:
-        name: in words.
-        layers: what it is made of here; a network's layers of these classes, of one name before their `part`, are one.
-        part: regular expression of what the encoder's name is followed by in the names of its layers.
-        stem: path of the kernel that sees the image.
-        classifier: beginnings of the names of the classifier's tensors, for which encoders have no place.
-        rewrites: regular expressions of a tensor's name and what takes their place, one after the other; `2+1` in the
-            result counts from 1 what PyTorch counts from 0. Paths leave out the encoder's own name: `"1/norm/gamma"`.
-        traits: from tensors by path to what tells the family's members apart, as their configurations name it.
-        neutral: endings of the paths of variables that published weights lack, and that change nothing as they begin.
+        name: name of the kind of encoder, for messages.
+        layers: layer classes it consists of; layers of a network with these classes and the same name up to `part`
+            form one encoder.
+        part: regular expression of what follows the encoder's name in the names of its layers.
+        stem: path of the kernel that is applied to the image.
+        classifier: prefixes of the names of the classifier's tensors, which encoders leave out.
+        rewrites: regular expressions and replacements, applied in order, from a tensor's name to the path of a variable
+            without the encoder's own name, such as `"1/norm/gamma"`; `2+1` in the result stands for 3, since PyTorch
+            counts from 0.
+        traits: function from tensors by path to the configuration values that identify a variant.
+        optional: suffixes of paths of variables that published weights lack and that have no effect as initialized.
     """
 
     name: str
-    layers: tuple[type, ...]
+    layers: tuple[type[keras.Layer], ...]
     part: str
     stem: str
     classifier: tuple[str, ...]
     rewrites: tuple[tuple[str, str], ...]
-    traits: Callable[[dict], dict]
-    neutral: tuple[str, ...] = ()
+    traits: Callable[[Mapping[str, np.ndarray]], dict[str, Any]]
+    optional: tuple[str, ...] = ()
 
-    def path(self, name):
-        """Path of the variable that a tensor becomes; None for a name of another family."""
+    def path(self, name: str) -> str | None:
+        """Returns the path of the variable that a tensor is converted to, or None for a name of another encoder."""
         for pattern, replacement in (*self.rewrites, *LEAVES):
             name = re.sub(pattern, replacement, name)
         name = re.sub(r"(\d+)\+1", lambda number: str(int(number[1]) + 1), name)
         return name if "/" in name and "." not in name else None
 
 
-def to_keras(value, path):
-    """A tensor in Keras's layout: channels last, for kernels also input before output."""
+def to_keras_layout(value: np.ndarray, path: str) -> np.ndarray:
+    """Transposes a tensor to Keras's layout: channels last, and input channels before output channels."""
     if value.ndim == 2:
         return value.T
     if value.ndim == 4:
@@ -56,19 +62,19 @@ def to_keras(value, path):
     return value
 
 
-def depths(paths, block=r"(\d)/block(\d+)/"):
-    """Blocks a level, as far as the paths name them."""
+def depths(paths: Iterable[str], block: str = r"(\d)/block(\d+)/") -> tuple[int, ...]:
+    """Returns the number of blocks per level that the paths name."""
     blocks = [(int(m[1]), int(m[2])) for m in (re.match(block, path) for path in paths) if m]
     levels = sorted({level for level, _ in blocks})
     return tuple(max(block for other, block in blocks if other == level) for level in levels)
 
 
-def widths(tensors, kernel):
-    """Output channels of one kernel a level."""
+def dims(tensors: Mapping[str, np.ndarray], kernel: str) -> tuple[int, ...]:
+    """Returns the output channels of one kernel per level."""
     found = [path for path in sorted(tensors) if re.fullmatch(rf"\d/{kernel}", path)]
     return tuple(tensors[path].shape[-1] for path in found)
 
 
-def filters(tensors, kernel):
-    """Output channels of a kernel; None where there is none of that path."""
+def filters(tensors: Mapping[str, np.ndarray], kernel: str) -> int | None:
+    """Returns the output channels of a kernel, or None if there is no tensor of that path."""
     return tensors[kernel].shape[-1] if kernel in tensors else None

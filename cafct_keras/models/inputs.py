@@ -1,17 +1,18 @@
-"""What every network of this project takes."""
+"""Input and normalization shared by all networks."""
 
 import keras
 
 from cafct_keras.layers import ImageNetNormalization
+from cafct_keras.typing import Shape, Tensor
 
 STRIDE = 32
 
 
-def image_input(input_shape):
-    """A float32 input of images `(H, W, channels)`, named `"image"`.
+def image_input(input_shape: Shape) -> keras.KerasTensor:
+    """Creates the float32 input of images `(H, W, channels)`, named `"image"`.
 
     Raises:
-        ValueError: where H or W is neither None nor a multiple of 32.
+        ValueError: if H or W is neither None nor a multiple of 32.
     """
     height, width, _ = input_shape
     for side in (height, width):
@@ -20,16 +21,16 @@ def image_input(input_shape):
     return keras.Input(input_shape, name="image", dtype="float32")
 
 
-def normalized(image, normalization):
-    """The image as the first layers want it.
+def normalized(image: Tensor, normalization: str | None) -> Tensor:
+    """Normalizes an image for the first layers of a network.
 
     Args:
-        image: what `image_input` returned.
-        normalization: `"imagenet"` for an encoder that was trained on ImageNet, see `ImageNetNormalization`; None for
-            the image as it is.
+        image: output of `image_input`.
+        normalization: `"imagenet"` for an encoder trained on ImageNet, see `ImageNetNormalization`; None to return the
+            image as it is.
 
     Raises:
-        ValueError: for another normalization.
+        ValueError: if `normalization` is unknown.
     """
     if normalization is None:
         return image

@@ -6,7 +6,7 @@ import keras
 
 import cafct_keras.models  # noqa: F401  (registers the classes that files name)
 from cafct_keras.errors import UserError
-from cafct_keras.layers.initializers import undrawn
+from cafct_keras.layers.initializers import skip_initialization
 from cafct_keras.runs.card import read_run
 from cafct_keras.runs.files import MODEL_FILE, RUN_FILE
 from cafct_keras.runs.validation import check_model_file
@@ -35,7 +35,7 @@ def load_model(path):
         raise UserError(f"{path}: no model here; give a run folder with {MODEL_FILE}, or a .keras file")
     try:
         check_model_file(file)
-        with undrawn():
+        with skip_initialization():
             return keras.saving.load_model(file, compile=False)
     except Exception as error:  # a file that was made to fail fails in any way
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]

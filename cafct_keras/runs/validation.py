@@ -96,10 +96,9 @@ def _check_class(config):
     name, module, registered = (config.get(key) for key in ("class_name", "module", "registered_name"))
     if name == "__keras_tensor__":  # a shape and a dtype
         return
-    if str(registered).startswith(PACKAGE):
-        known = keras.saving.get_registered_object(registered)
-        if known is not None and known.__name__ == name:  # not a "function" under a good name
-            return
+    # By its present or a former name; Keras would make a function of the class name "function".
+    if registered == f"{PACKAGE}{name}" and keras.saving.get_registered_object(registered) is not None:
+        return
     if ALLOWED.fullmatch(f"{module}.{name}") and registered in (None, name):
         return
     raise ValueError(

@@ -6,10 +6,11 @@ import pathlib
 from cafct_keras.errors import UserError
 from cafct_keras.models import list_models, list_presets
 from cafct_keras.models.inputs import STRIDE
-from cafct_keras.models.registry import needs_context, takes
+from cafct_keras.models.registry import needs_context
 from cafct_keras.runtime.precision import PRECISIONS
 from cafct_keras.training.durations import Interval, seconds
 from cafct_keras.training.recipes import RECIPES, defaults
+from cafct_keras.weights.loading import arguments_for
 from pipelines.loading.augmentation import Augmentation
 
 TARGETS = ("lesion", "liver", "both")
@@ -47,8 +48,8 @@ class FitOptions:
         precision: Keras dtype policy.
         seed: of everything random, 0 to 2^32 - 1.
         init: run folder or `.keras` file whose weights training begins with.
-        weights: files that encoders begin with, see `load_weights`. Where the network takes a `normalization` and
-            `model_options` has none, it is `"imagenet"`, which published encoders were trained with.
+        weights: files of initial weights, see `load_weights`; `cafct_keras.weights.loading.arguments_for` says what
+            they add to `model_options`.
         out: run folder to make; None for `runs/` and a name that is free.
         checkpoint_every: steps between checkpoints, or a length of time such as `"5m"`.
         time_limit: length of time after which the run stops by itself, so that it can go on; None for none.
@@ -115,8 +116,7 @@ class FitOptions:
                 known["warmup_epochs"] = 0.0
         if self.prior is None:
             known["prior"] = 0.5 if self.target == "liver" else 0.01
-        if self.weights and self.model in list_models() and takes(self.model, "normalization"):
-            known["model_options"] = {"normalization": "imagenet", **self.model_options}
+        known["model_options"] = {**arguments_for(self.model, self.weights), **self.model_options}
         if self.out is None:
             known["out"] = _free_name(self.data, self.target)
         options = dataclasses.replace(self, **known)

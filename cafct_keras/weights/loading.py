@@ -1,86 +1,115 @@
-"""Networks that begin with weights from a file."""
+"""Initial weights of networks from files."""
 
 import dataclasses
 import json
 import os
 import pathlib
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import keras
+import numpy as np
 
 from cafct_keras.errors import UserError
-from cafct_keras.models.registry import build, list_encoders
-from cafct_keras.weights.matching import encoders, match, whole
+from cafct_keras.models.registry import build, list_conversions, list_encoders, list_models, takes
+from cafct_keras.weights.matching import Part, encoders, match, whole
 from cafct_keras.weights.readers import read_state, sha256
-from cafct_keras.weights.translation import FAMILIES, Tensors, translate
+from cafct_keras.weights.translation import Tensors, translate
 
 SUFFIX = ".weights.h5"
-# Of the JSON files beside weights; one more whenever an older version of this package would misread a new one.
+# Format of the JSON files beside weights; incremented whenever an older version of this package would misread it.
 CARD_FORMAT = 1
 
+File = str | os.PathLike
 
-def create_model(name, *, preset=None, weights=None, **kwargs):
+
+def create_model(
+    name: str,
+    *,
+    preset: str | None = None,
+    weights: File | Iterable[File] | None = None,
+    **kwargs: Any,
+) -> keras.Model:
     """Builds a network by name.
 
     Args:
         name: one of `list_models()`; or an encoder alone, such as `"resnet34"`, `"pvt_v2_b2"` and `"densenet161"`.
         preset: one of `list_presets(name)`; None for the network's default.
-        weights: what the network, or the encoders in it, begin with, see `load_weights`; None begins at random.
-        **kwargs: arguments of the network's builder, such as `input_shape` and `classes`; they win over the preset's.
+        weights: files of initial weights of the network or of its encoders, see `load_weights`; None for random
+            weights. With published weights, a network that has the argument `normalization` is built with
+            `"imagenet"` unless it is given.
+        **kwargs: arguments of the network's builder, such as `input_shape` and `classes`; they override the preset's.
 
     Returns:
-        A functional `keras.Model` from float images in [0, 1], `(batch, H, W, channels)`, to float32 probabilities (an
-        encoder: to its four maps).
+        A functional `keras.Model` from float images in [0, 1], `(batch, H, W, channels)`, to float32 probabilities,
+        `(batch, H, W, classes)` (an encoder: to its maps).
 
     Raises:
-        ValueError: for an unknown name or preset, a size that is no multiple of 32, or weights that do not fit.
+        ValueError: if the name or preset is unknown, H or W is not a multiple of 32, or the weights do not fit.
     """
-    model = build(name, preset=preset, **kwargs)
-    if weights is not None:
-        load_weights(model, weights)
+    files = _as_list(weights)
+    model = build(name, preset=preset, **{**arguments_for(name, files), **kwargs})
+    if files:
+        load_weights(model, files)
     return model
 
 
-def load_weights(model, files):
-    """Fills a network, or the encoders in it, with weights from files.
+def arguments_for(name: str, weights: File | Iterable[File] | None) -> dict[str, Any]:
+    """Returns the arguments that a network is built with by default when it is initialized from files.
 
-    An encoder's weights go into every encoder of its kind that the network has (a PVTv2's into CAFCT-Net's
-    transformer, a ResNet's into its CNN branch; into both branches where both are ResNets). A network that takes an
-    encoder's first levels only leaves the rest of the file out, and DenseUNet's scales, which no file has, stay as they
-    are. First kernels made for three colours are shared out
-    over the network's channels, see `cafct_keras.weights.matching.adapt_stem`. What was trained on ImageNet expects its
-    normalisation: build the network with `normalization="imagenet"`.
+    Published encoders were trained on images normalized by the statistics of ImageNet, so `normalization` is
+    `"imagenet"` wherever a network has it, whether it is built by `create_model`, `fit` or `import_weights`. Weights
+    that a network of this project saved itself (`.weights.h5` without a card) imply nothing.
 
-    Keras's own files of ResNet-50 and -101 are not read: the strides of its first version are on the 1x1 convolutions,
-    which makes another function of the same weights.
+    Args:
+        name: name of the network or encoder.
+        weights: see `load_weights`.
+    """
+    published = [file for file in _as_list(weights) if not _is_own(pathlib.Path(file))]
+    if published and name in list_models() and takes(name, "normalization"):
+        return {"normalization": "imagenet"}
+    return {}
+
+
+def load_weights(model: keras.Model, files: File | Iterable[File]) -> list[dict[str, Any]]:
+    """Loads weights from files into a network, or into the encoders in it.
+
+    The weights of an encoder go into every encoder of that kind that the network has (PVTv2 into the transformer of
+    CAFCT-Net, ResNet into its CNN branch, or into both branches if both are ResNets). If a network has only the first
+    levels of an encoder, the others are left out; the scales of DenseUNet, which no file has, keep their values. First
+    kernels made for three colors are adapted to the network's channels, see `cafct_keras.weights.matching.adapt_stem`.
+    Weights trained on ImageNet need its normalization: build the network with `normalization="imagenet"`.
+
+    Keras's own files of ResNet-50 and -101 are not supported: they have the strides on the 1x1 convolutions, as in the
+    first version of ResNet, which is a different function of the same weights.
 
     Args:
         model: a network of this project, built.
-        files: a file or several: a checkpoint of PyTorch (`.safetensors`, `.pth`, `.pt`, `.bin`) of a PVTv2, by its
-            authors' names or timm's, or of a ResNet-18, -34, -50 or -101 or a DenseNet-161, by torchvision's; or a
-            `.weights.h5` file, or the folder around it, that `cafct-keras import-weights` wrote or the network itself.
+        files: one file or several: a PyTorch checkpoint (`.safetensors`, `.pth`, `.pt`, `.bin`) of a PVTv2, with the
+            names of its authors or timm, or of a ResNet-18, -34, -50 or -101 or a DenseNet-161, with those of
+            torchvision; or a `.weights.h5` file, or the folder around it, written by `cafct-keras import-weights` or by
+            the network itself.
 
     Returns:
-        A list of what was done, a dictionary a file: `file` (its name), `sha256`, `holds`, `filled` (the encoders, or
-        `"all"`), `variables` and `parameters` (how many), `left_out` (names of tensors that the network has no place
-        for: the classifier's, or those of later levels).
+        One dictionary per file: `file` (its name), `sha256`, `holds`, `filled` (the encoders, or `"all"`), `variables`
+        and `parameters` (their numbers), `left_out` (names of tensors without a place in the network: those of the
+        classifier or of later levels).
 
     Raises:
-        UserError: for a file that cannot be read, that does not fit, or that fills what another one filled; the network
-            is left as it was.
+        UserError: if a file cannot be read, does not fit, or fills what another one filled; the network is unchanged.
     """
-    files = [files] if isinstance(files, str | os.PathLike) else list(files)
-    return fill(model, [read_weights(file, like=model) for file in files])
+    return fill(model, [read_weights(file, like=model) for file in _as_list(files)])
 
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
-    """A file's weights.
+    """The weights in a file.
 
     Attributes:
-        file: its path.
-        sha256: of its bytes.
-        holds: name of the network or encoder that they are of.
-        tensors: themselves.
+        file: path of the file.
+        sha256: hash of the file.
+        holds: name of the network or encoder that the weights are of.
+        tensors: the weights.
     """
 
     file: pathlib.Path
@@ -89,7 +118,7 @@ class Weights:
     tensors: Tensors
 
 
-def read_weights(file, *, like=None):
+def read_weights(file: File, *, like: keras.Model | None = None) -> Weights:
     """Reads one file for `fill`.
 
     Args:
@@ -97,44 +126,54 @@ def read_weights(file, *, like=None):
         like: the network that a `.weights.h5` file without a card beside it must be of.
 
     Raises:
-        UserError: for a file that cannot be read.
+        UserError: if the file cannot be read.
     """
     file = pathlib.Path(file)
     if file.is_dir():
         found = sorted(file.glob(f"*{SUFFIX}"))
         if len(found) != 1:
-            raise UserError(f"{file}: no folder that import-weights wrote; give a file of weights")
+            raise UserError(f"{file}: not a folder written by import-weights; give a file of weights")
         file = found[0]
     if not file.is_file():
         raise UserError(f"{file}: no such file")
     digest = sha256(file)
     if file.name.endswith(SUFFIX):
-        return _read_own(file, digest, like)
+        return _read_keras(file, digest, like)
     tensors = translate(read_state(file))
-    if tensors is None:
-        known = ", ".join(family.name for family in FAMILIES)
-        raise UserError(f"{file}: holds none of the encoders that are known ({known}); give the file of one")
-    return Weights(file, digest, _identify(tensors) or f"a {tensors.family.name} of a size of its own", tensors)
+    if tensors is None or tensors.conversion is None:
+        known = ", ".join(conversion.name for conversion in list_conversions())
+        raise UserError(f"{file}: holds none of the known encoders ({known}); give the file of one of them")
+    return Weights(file, digest, _identify(tensors) or f"a {tensors.conversion.name} of unknown size", tensors)
 
 
-def _identify(tensors):
-    """Name of the encoder whose configuration has a file's traits; None for one that is not known."""
-    traits = tensors.family.traits(tensors.values).items()
+def _identify(tensors: Tensors) -> str | None:
+    """Returns the name of the encoder whose configuration has the traits of a file; None if there is none."""
+    assert tensors.conversion is not None
+    traits = tensors.conversion.traits(tensors.values).items()
     for name, config in list_encoders().items():
         if all(getattr(config, trait, None) == value for trait, value in traits):
             return name
     return None
 
 
-def _read_own(file, digest, like):
-    """A `.weights.h5` file, read by Keras into a network like the one that wrote it."""
-    card_file = file.with_name(file.name.removesuffix(SUFFIX) + ".json")
+def _card_of(file: pathlib.Path) -> pathlib.Path:
+    return file.with_name(file.name.removesuffix(SUFFIX) + ".json")
+
+
+def _is_own(file: pathlib.Path) -> bool:
+    """Returns whether a network of this project saved the file itself."""
+    return file.name.endswith(SUFFIX) and not _card_of(file).is_file()
+
+
+def _read_keras(file: pathlib.Path, digest: str, like: keras.Model | None) -> Weights:
+    """Reads a `.weights.h5` file by loading it into a network like the one that wrote it."""
+    card_file = _card_of(file)
     if card_file.is_file():
         name, source = _build_from_card(card_file, digest)
     elif like is not None:
         name, source = like.name, keras.models.clone_model(like)
     else:
-        raise UserError(f"{file}: {card_file.name} is not beside it, which says what it is of; put it there")
+        raise UserError(f"{file}: {card_file.name}, which describes it, is not beside it; put it there")
     try:
         source.load_weights(file)
     except (ValueError, OSError, KeyError) as error:
@@ -142,10 +181,10 @@ def _read_own(file, digest, like):
         raise UserError(f"{file}: not weights of {name} ({reason})") from error
     part = encoders(source)[0] if name in list_encoders() else whole(source)
     values = {path: keras.ops.convert_to_numpy(variable) for path, variable in part.variables.items()}
-    return Weights(file, digest, name, Tensors(part.family, values, {path: path for path in values}))
+    return Weights(file, digest, name, Tensors(part.conversion, values, {path: path for path in values}))
 
 
-def _build_from_card(file, digest):
+def _build_from_card(file: pathlib.Path, digest: str) -> tuple[str, keras.Model]:
     try:
         card = json.loads(file.read_text())
         if card["format"] != CARD_FORMAT:
@@ -157,16 +196,19 @@ def _build_from_card(file, digest):
         raise UserError(f"{file}: not the card of the weights beside it ({error}); import them again") from error
 
 
-def fill(model, sources):
-    """Puts what `read_weights` read into a network; see `load_weights`, whose report it returns."""
-    report, values, origin = [], {}, {}
+def fill(model: keras.Model, sources: Sequence[Weights]) -> list[dict[str, Any]]:
+    """Assigns weights to a network; see `load_weights`, whose report it returns."""
+    report: list[dict[str, Any]] = []
+    values: dict[str, np.ndarray] = {}
+    origin: dict[str, pathlib.Path] = {}
     for source in sources:
         parts = _parts(model, source)
-        new, left_out = {}, []
+        new: dict[str, np.ndarray] = {}
+        left_out: list[str] = []
         for part in parts:
             where = f"{model.name} ({part.name})" if part.name else model.name
-            complaint = f"{source.file}: holds {source.holds}, which does not fit {where}"
-            pairs, left_out = match(part, source.tensors, complaint=complaint)
+            prefix = f"{source.file}: holds {source.holds}, which does not fit {where}"
+            pairs, left_out = match(part, source.tensors, prefix=prefix)
             new |= {variable.path: value for variable, value in pairs}
         for path in new.keys() & values.keys():
             raise UserError(f"{source.file}: fills {path}, as {origin[path]} does; give one of them")
@@ -177,7 +219,7 @@ def fill(model, sources):
                 "file": source.file.name,
                 "sha256": source.sha256,
                 "holds": source.holds,
-                "filled": [part.name or (part.family.name if part.family else "all") for part in parts],
+                "filled": [part.name or (part.conversion.name if part.conversion else "all") for part in parts],
                 "variables": len(new),
                 "parameters": sum(value.size for value in new.values()),
                 "left_out": left_out,
@@ -189,12 +231,18 @@ def fill(model, sources):
     return report
 
 
-def _parts(model, source):
-    """What a file fills of a network: each encoder of its family, or all of it."""
-    family = source.tensors.family
-    if family is None:
+def _parts(model: keras.Model, source: Weights) -> list[Part]:
+    """Returns what a file fills of a network: each encoder of its kind, or all of it."""
+    conversion = source.tensors.conversion
+    if conversion is None:
         return [whole(model)]
-    parts = [part for part in encoders(model) if part.family is family]
+    parts = [part for part in encoders(model) if part.conversion is conversion]
     if not parts:
-        raise UserError(f"{source.file}: holds {source.holds}, and {model.name} has no {family.name} in it")
+        raise UserError(f"{source.file}: holds {source.holds}, and {model.name} has no {conversion.name} in it")
     return parts
+
+
+def _as_list(files: File | Iterable[File] | None) -> list[File]:
+    if files is None:
+        return []
+    return [files] if isinstance(files, str | os.PathLike) else list(files)

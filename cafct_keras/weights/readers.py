@@ -1,6 +1,7 @@
-"""Checkpoints that PyTorch projects publish, as NumPy arrays by name."""
+"""Reading PyTorch checkpoints as NumPy arrays by name."""
 
 import hashlib
+import os
 import pathlib
 import pickle
 import warnings
@@ -9,26 +10,26 @@ import numpy as np
 
 from cafct_keras.errors import UserError
 
-# Where training programs put a network's state, beside that of their optimiser.
+# Keys under which training programs store the state of a network, beside that of the optimizer.
 CONTAINERS = ("state_dict", "model", "model_state_dict")
 PARALLEL_PREFIX = "module."
-# Batches that a normalisation has seen: bookkeeping, no weight.
+# Number of batches that a normalization has seen, which is not a weight.
 COUNTER = "num_batches_tracked"
 
 
-def read_state(file):
+def read_state(file: str | os.PathLike) -> dict[str, np.ndarray]:
     """Reads the tensors of a checkpoint.
 
     Args:
-        file: `.safetensors`, read without PyTorch; or `.pth`, `.pt` or `.bin`, read by PyTorch, which is told to run no
-            code that is in it.
+        file: `.safetensors`, read without PyTorch; or `.pth`, `.pt` or `.bin`, read by PyTorch without running code
+            that the file contains.
 
     Returns:
-        Name to float32 array, in PyTorch's layout. The state is taken out of what training programs wrap it in (a
-        dictionary's `"state_dict"` or `"model"`, the prefix `"module."`); counters of batches are left out.
+        Name to float32 array, in PyTorch's layout. The state is taken out of the containers of training programs (a
+        dictionary's `"state_dict"` or `"model"`, the prefix `"module."`); batch counters are left out.
 
     Raises:
-        UserError: where the file is damaged, of another kind, holds code or no tensors, or PyTorch is missing.
+        UserError: if the file is damaged, of another kind, or contains code or no tensors, or if PyTorch is missing.
     """
     file = pathlib.Path(file)
     if file.suffix not in READERS:
@@ -38,44 +39,44 @@ def read_state(file):
         state = {name.removeprefix(PARALLEL_PREFIX): value for name, value in state.items()}
     state = {name: value for name, value in state.items() if not name.endswith(COUNTER)}
     if not state:
-        raise UserError(f"{file}: no tensors in it; give the file of a network's state_dict")
+        raise UserError(f"{file}: contains no tensors; give the file of a network's state_dict")
     return state
 
 
-def sha256(file):
-    """SHA-256 of a file's bytes, in hexadecimal."""
+def sha256(file: str | os.PathLike) -> str:
+    """Returns the SHA-256 of a file, in hexadecimal."""
     with pathlib.Path(file).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _read_safetensors(file):
-    import ml_dtypes  # noqa: F401 (with it NumPy knows bfloat16; Keras brings it along)
+def _read_safetensors(file: pathlib.Path) -> dict[str, np.ndarray]:
+    import ml_dtypes  # noqa: F401 (teaches NumPy bfloat16)
     import safetensors.numpy
 
     try:
         state = safetensors.numpy.load_file(file)
     except safetensors.SafetensorError as error:
-        raise UserError(f"{file}: damaged, or no safetensors file ({error}); fetch it again") from error
+        raise UserError(f"{file}: damaged, or not a safetensors file ({error}); download it again") from error
     return {name: value.astype(np.float32) for name, value in state.items()}
 
 
-def _read_torch(file):
+def _read_torch(file: pathlib.Path) -> dict[str, np.ndarray]:
     try:
         import torch
     except ImportError:
         raise UserError(
-            f"{file}: needs PyTorch to be read; install it (extra: torch), or turn the file into .safetensors elsewhere"
+            f"{file}: reading it needs PyTorch; pip install 'cafct-keras[torch]', or convert the file to .safetensors"
         ) from None
     try:
-        with warnings.catch_warnings(action="ignore"):  # about pickles in unusual forms, which are refused below
+        with warnings.catch_warnings(action="ignore"):  # about unusual pickles, which are refused below
             content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
-            f"{file}: damaged, or it holds Python objects besides tensors, which are never loaded, for that could run "
-            "any code; save the network's state_dict alone"
+            f"{file}: damaged, or it contains Python objects besides tensors, which are never loaded because they may "
+            "run code; save the network's state_dict alone"
         ) from error
     except (RuntimeError, OSError, EOFError, ValueError) as error:
-        raise UserError(f"{file}: damaged, or no PyTorch file; fetch it again") from error
+        raise UserError(f"{file}: damaged, or not a PyTorch file; download it again") from error
     if not isinstance(content, dict):
         return {}
     for key in CONTAINERS:

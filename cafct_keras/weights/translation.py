@@ -1,56 +1,55 @@
-"""Naming the tensors of a published checkpoint as the variables here are named."""
+"""Translation of the tensors of a published checkpoint to variable paths."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
-from cafct_keras.models.conversion import Family, to_keras
-from cafct_keras.models.densenet.conversion import DENSENET
-from cafct_keras.models.pvt_v2.conversion import PVT_V2
-from cafct_keras.models.resnet.conversion import RESNET
-
-FAMILIES = (PVT_V2, RESNET, DENSENET)
+from cafct_keras.models.conversion import Conversion, to_keras_layout
+from cafct_keras.models.registry import list_conversions
 
 
 @dataclasses.dataclass(frozen=True)
 class Tensors:
-    """What a checkpoint holds, by the paths of variables here.
+    """Contents of a checkpoint by variable path.
 
     Attributes:
-        family: of the encoder; None for a whole network.
+        conversion: of the encoder; None for a whole network.
         values: path to array, in Keras's layout.
         names: path to the tensor's name in the file.
-        unknown: names that the family does not have.
+        unknown: names that the encoder does not have.
         left_out: names of the classifier's tensors.
     """
 
-    family: Family | None
+    conversion: Conversion | None
     values: dict[str, np.ndarray]
     names: dict[str, str]
     unknown: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
 
-def translate(state):
-    """Names the tensors of a PyTorch state as the family calls them here that knows most of them.
+def translate(state: Mapping[str, np.ndarray]) -> Tensors | None:
+    """Translates a PyTorch state by the conversion that knows most of its tensors.
 
     Args:
         state: name to array, see `read_state`.
 
     Returns:
-        The `Tensors`, every name of the state in one of its fields; None where no family knows half of them.
+        The `Tensors`, with every name of the state in one of its fields; None if no conversion knows half of them.
     """
-    family = max(FAMILIES, key=lambda one: sum(one.path(name) is not None for name in state))
-    left_out = tuple(name for name in state if name.startswith(family.classifier))
-    values, names, unknown = {}, {}, []
+    conversion = max(list_conversions(), key=lambda one: sum(one.path(name) is not None for name in state))
+    left_out = tuple(name for name in state if name.startswith(conversion.classifier))
+    values: dict[str, np.ndarray] = {}
+    names: dict[str, str] = {}
+    unknown = []
     for name, value in state.items():
-        path = family.path(name)
+        path = conversion.path(name)
         if name in left_out:
             continue
         if path is None or path in names:
             unknown.append(name)
         else:
-            names[path], values[path] = name, to_keras(value, path)
+            names[path], values[path] = name, to_keras_layout(value, path)
     if len(names) <= len(unknown):
         return None
-    return Tensors(family, values, names, tuple(unknown), left_out)
+    return Tensors(conversion, values, names, tuple(unknown), left_out)

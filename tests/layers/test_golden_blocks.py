@@ -32,7 +32,7 @@ def check(layer, arrays, prefix, rules):
 
 def test_squeeze_excitation(arrays):
     rules = [("squeeze", "fc1"), ("excite", "fc2")]
-    check(layers.SqueezeExcitation(ratio=16), arrays, "se_timm_32_r16", rules)
+    check(layers.SqueezeExcitation(reduction_ratio=16), arrays, "se_timm_32_r16", rules)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def attention(state, shape, suffix=""):
         for part, position in (("squeeze", first), ("excite", first + 3)):
             rules += [(f"{name}_{part}/conv", f"{name}_att{suffix}.{position}")]
             rules += [(f"{name}_{part}/norm", f"{name}_att{suffix}.{position + 1}")]
-    layer = layers.MultiScaleChannelAttention(ratio=4)
+    layer = layers.MultiScaleChannelAttention(reduction_ratio=4)
     layer.build(shape)
     names = {f"local_att{suffix}", f"global_att{suffix}"}
     golden.assign(layer, {name: value for name, value in state.items() if name.split(".")[0] in names}, rules)

@@ -78,7 +78,7 @@ def test_stochastic_depth_leaves_out_whole_samples_and_keeps_the_mean():
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_half_precision_stays_close(policy):
     """Softmax, statistics and gates in float32: half-precision maps of a block differ by rounding, not by overflow."""
-    arguments = {"filters": 16, "num_heads": 2, "drop_path_rates": (0.0, 0.0), "reduction": 2}
+    arguments = {"filters": 16, "num_heads": 2, "stochastic_depth_rates": (0.0, 0.0), "sr_ratio": 2}
     exact = layers.TransformerStage(**arguments)
     half = layers.TransformerStage(**arguments, dtype=policy)
     x = np.random.default_rng(0).normal(size=(2, 16, 24, 8)).astype("float32") * 100

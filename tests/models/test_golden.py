@@ -32,7 +32,7 @@ def test_pvt_stages(shared, file, variant, tolerance):
 @pytest.fixture(scope="module")
 def tiny(shared):
     state, arrays, _ = golden.load(shared / "golden" / "cafct_tiny.npz")
-    model = create_model("cafct_net", preset="tiny", input_shape=(None, None, 3), drop_path_rate=0.0)
+    model = create_model("cafct_net", preset="tiny", input_shape=(None, None, 3), stochastic_depth_rate=0.0)
     golden.assign(model, state, golden.CAFCT)
     return model, arrays
 

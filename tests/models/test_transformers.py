@@ -60,8 +60,8 @@ def test_presets_grow(name):
 
 
 def test_impossible_networks_are_refused():
-    with pytest.raises(ValueError, match="unknown PVTv2 'b9'; known are tiny"):
-        PVTFormer(variant="b9")
+    with pytest.raises(ValueError, match="unknown PVTv2 'b9'; known are pvt_v2_tiny"):
+        PVTFormer(transformer="b9")
     with pytest.raises(ValueError, match="unknown ResNet 'resnet9'; known are resnet_tiny"):
         CTCNet(cnn="resnet9")
     with pytest.raises(ValueError, match="num_heads must divide the channels: 5 heads, 8 channels"):

@@ -7,6 +7,7 @@ from cafct_keras.layers import Dropout, StochasticDepth
 from cafct_keras.models.registry import register
 
 
+@register("micro", presets={"only": {}}, default="only")
 def micro(*, input_shape, classes, prior, width=8, name="micro"):
     """A residual block with stochastic depth and dropout.
 
@@ -20,6 +21,3 @@ def micro(*, input_shape, classes, prior, width=8, name="micro"):
     x = Dropout(rate=0.2, name="dropout")(layers.ReLU(name="relu")(x))
     logits = layers.Conv2D(classes, 1, bias_initializer=keras.initializers.Constant(prior), name="logits")(x)
     return keras.Model(image, layers.Activation("sigmoid", dtype="float32", name="probability")(logits), name=name)
-
-
-register("micro", micro, presets={"only": {}}, default="only")

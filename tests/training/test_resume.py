@@ -222,8 +222,8 @@ def test_another_network_is_refused(whole, tmp_path, known):
         card = json.loads((copy / "run.json").read_text())
         card["versions"]["keras"] = "2.0"
         (copy / "run.json").write_text(json.dumps(card))
-    with mock.patch.dict(registry._ENTRIES):
-        registry.register("micro", micro.micro, presets={"only": {"width": 4}}, default="only")
+    with mock.patch.dict(registry._NETWORKS):
+        registry.register("micro", presets={"only": {"width": 4}}, default="only")(micro.micro)
         message = fails("fit", "--resume", "--out", copy)
     assert ("the network is not the one" if known else "the checkpoint is of another network") in message
 

@@ -1,32 +1,35 @@
-"""Fusion of the two branches of CTC-Net: the feature complementary module."""
+"""Feature complementary module of CTC-Net."""
 
-import keras
+from collections.abc import Sequence
+from typing import Any
+
 from keras import layers, ops
 
 from cafct_keras.layers.conv import ConvBNReLU, build_chain, make_batch_norm, make_conv
 from cafct_keras.layers.fusion import SqueezeExcitation
-from cafct_keras.layers.initializers import PACKAGE
+from cafct_keras.layers.serialization import register
 from cafct_keras.models.swin.layers import SwinBlock
+from cafct_keras.typing import Shape, Tensor
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
+@register()
 class PreActivationBottleneck(layers.Layer):
-    """Pre-activated residual bottleneck: normalisation and ReLU before each of 1x1, 3x3 and 1x1 convolutions.
+    """Pre-activation residual bottleneck: normalization and ReLU before each of 1x1, 3x3 and 1x1 convolutions.
 
     `(batch, H, W, channels)` to `(batch, H, W, filters)`. He et al., "Identity mappings in deep residual networks",
-    ECCV 2016, as TransFuse (Zhang et al., MICCAI 2021) has it: convolutions with bias, half of `filters` inside, a 1x1
-    convolution as the shortcut where the channels change.
+    ECCV 2016, as in TransFuse (Zhang et al., MICCAI 2021): convolutions with bias, half of `filters` inside, a 1x1
+    convolution as the shortcut if the channels change.
 
     Args:
         filters: output channels.
     """
 
-    def __init__(self, *, filters, **kwargs):
+    def __init__(self, *, filters: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = filters
 
-    def build(self, input_shape):
-        def conv(name, filters, kernel_size=1):
+    def build(self, input_shape: Shape) -> None:
+        def conv(name: str, filters: int, kernel_size: int = 1) -> layers.Layer:
             return make_conv(self, filters, kernel_size, padding="same", use_bias=True, name=name)
 
         inner = self.filters // 2
@@ -36,66 +39,66 @@ class PreActivationBottleneck(layers.Layer):
         build_chain(input_shape, *(layer for pair in zip(self.norms, self.convs, strict=True) for layer in pair))
         build_chain(input_shape, *filter(None, [self.shortcut]))
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         x = inputs
         for norm, conv in zip(self.norms, self.convs, strict=True):
             x = conv(ops.relu(norm(x, training=training)))
         return x + (inputs if self.shortcut is None else self.shortcut(inputs))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "filters": self.filters}
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
+@register(renamed={"ratio": "reduction_ratio"})
 class ComplementaryFusion(layers.Layer):
-    """Feature complementary module: fuses a map of a CNN with one of a transformer, both of the same shape.
+    """Feature complementary module: fuses maps of a CNN and a transformer that have the same shape.
 
     `[CNN (batch, H, W, C), transformer (batch, H, W, C)]` to `(batch, H, W, C)`. Yuan et al., "An effective CNN and
-    Transformer complementary network for medical image segmentation", Pattern Recognition 136, 2023. A bottleneck joins
-    three things:
+    Transformer complementary network for medical image segmentation", Pattern Recognition 136, 2023. A bottleneck
+    combines three maps:
 
-    * cross-domain fusion: one transformer block, the same for both, sees each map together with the other one's
-      average; its two outputs are concatenated and projected;
-    * correlation: the maps' product, convolved;
+    * cross-domain fusion: one transformer block, shared by both maps, attends to each map and the average of the other;
+      its two outputs are concatenated and projected;
+    * correlation: the product of the maps, convolved;
     * channel attention: squeeze-and-excitation of the transformer's map.
 
-    The released code concatenates each map with the other's average and cuts that off again before the block, so there
-    the block sees one map alone. Here every window does see the average, as the paper's words have it; that takes no
-    further weights. Of the release's weights those that its output does not depend on are left out.
+    The released code concatenates each map with the average of the other and removes it again before the block, so
+    there the block sees one map only. Here every window attends to the average, as the paper describes; that needs no
+    further weights. Weights of the release on which its output does not depend are left out.
 
     Args:
-        num_heads, window_size: of the transformer block, see `WindowAttention`.
-        ratio: channels over hidden units of the channel attention.
+        num_heads, window_size: see `WindowAttention`; for the transformer block.
+        reduction_ratio: ratio of channels to hidden units of the channel attention.
     """
 
-    def __init__(self, *, num_heads, window_size, ratio=1, **kwargs):
+    def __init__(self, *, num_heads: int, window_size: int, reduction_ratio: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.num_heads = num_heads
         self.window_size = window_size
-        self.ratio = ratio
+        self.reduction_ratio = reduction_ratio
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         shape, policy = input_shape[0], self.dtype_policy
         channels = shape[-1]
 
-        def conv(name, kernel_size):
+        def conv(name: str, kernel_size: int) -> ConvBNReLU:
             return ConvBNReLU(filters=channels, kernel_size=kernel_size, use_bias=True, dtype=policy, name=name)
 
         self.block = SwinBlock(num_heads=self.num_heads, window_size=self.window_size, dtype=policy, name="block")
         self.mix = conv("mix", 1)
         self.correlate = conv("correlate", 3)
-        self.attention = SqueezeExcitation(ratio=self.ratio, dtype=policy, name="attention")
+        self.attention = SqueezeExcitation(reduction_ratio=self.reduction_ratio, dtype=policy, name="attention")
         self.join = PreActivationBottleneck(filters=channels, dtype=policy, name="join")
         for layer, factor in ((self.block, 1), (self.mix, 2), (self.correlate, 1), (self.attention, 1), (self.join, 3)):
             layer.build((*shape[:-1], factor * channels))
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Sequence[Tensor], training: bool | None = None) -> Tensor:
         cnn, transformer = inputs
 
-        def cross(x, other):
+        def cross(x: Tensor, other: Tensor) -> Tensor:
             average = ops.mean(other, axis=(1, 2))[:, None]
             return self.block(x, context=average, training=training)
 
@@ -107,13 +110,13 @@ class ComplementaryFusion(layers.Layer):
         ]
         return self.join(ops.concatenate(parts, axis=-1), training=training)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return input_shape[0]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_heads": self.num_heads,
             "window_size": self.window_size,
-            "ratio": self.ratio,
+            "reduction_ratio": self.reduction_ratio,
         }

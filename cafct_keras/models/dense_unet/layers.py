@@ -3,34 +3,37 @@
 Li et al., "H-DenseUNet: hybrid densely connected UNet for liver and tumor segmentation from CT volumes", IEEE TMI 2018.
 """
 
-import keras
+from collections.abc import Sequence
+from typing import Any
+
 from keras import layers, ops
 
 from cafct_keras.layers.conv import build_chain, make_batch_norm, make_conv
 from cafct_keras.layers.dropout import Dropout
-from cafct_keras.layers.initializers import PACKAGE
+from cafct_keras.layers.serialization import register
+from cafct_keras.typing import Shape, Tensor
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
+@register()
 class DenseDecoderBlock(layers.Layer):
-    """One step up: enlarges by nearest neighbours, adds the skip connection, 3x3 convolution, normalisation, ReLU.
+    """Decoder step: nearest-neighbor upsampling, addition of the skip connection, 3x3 convolution, normalization, ReLU.
 
     `(batch, H, W, channels)` or `[skip (batch, factor * H, factor * W, C), (batch, H, W, channels)]` to
-    `(batch, factor * H, factor * W, filters)`. A skip connection of other than `channels` is projected first.
+    `(batch, factor * H, factor * W, filters)`. The skip connection is projected first if it does not have `channels`.
 
     Args:
         filters: output channels.
-        factors: enlargement along each axis, two for slices and three for volumes.
-        dropout: chance that a value is dropped before the normalisation in training.
+        factors: upsampling factor of each axis, two for slices and three for volumes.
+        dropout: dropout rate before the normalization.
     """
 
-    def __init__(self, *, filters, factors=(2, 2), dropout=0.0, **kwargs):
+    def __init__(self, *, filters: int, factors: Sequence[int] = (2, 2), dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.factors = tuple(factors)
         self.dropout = dropout
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         skip_shape, coarse_shape = input_shape if isinstance(input_shape[0], (list, tuple)) else (None, input_shape)
         rank, options = len(self.factors), {"use_bias": True, "padding": "same"}
         self.project = None
@@ -42,7 +45,7 @@ class DenseDecoderBlock(layers.Layer):
         self.norm = make_batch_norm(self, "norm")
         build_chain(coarse_shape, self.conv, self.drop, self.norm)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         skip, x = inputs if isinstance(inputs, (list, tuple)) else (None, inputs)
         for axis, factor in enumerate(self.factors, start=1):
             x = ops.repeat(x, factor, axis=axis)
@@ -51,12 +54,12 @@ class DenseDecoderBlock(layers.Layer):
         x = self.drop(self.conv(x), training=training)
         return ops.relu(self.norm(x, training=training))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, *sides, _ = input_shape[-1] if isinstance(input_shape[0], (list, tuple)) else input_shape
         sides = (None if side is None else side * factor for side, factor in zip(sides, self.factors, strict=True))
         return batch, *sides, self.filters
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "filters": self.filters,

@@ -1,25 +1,34 @@
-"""DenseNet: the encoder of DenseUNet.
+"""DenseNet without its classifier: the encoder of DenseUNet.
 
-Huang et al., "Densely connected convolutional networks", CVPR 2017, in torchvision's form.
+Huang et al., "Densely connected convolutional networks", CVPR 2017, as implemented by torchvision.
 """
 
 import dataclasses
-import functools
+import os
+from collections.abc import Iterable
 
 import keras
 
-from cafct_keras import models
 from cafct_keras.layers import MaxPooling
+from cafct_keras.models.backbones import backbone_model, name_maps
+from cafct_keras.models.densenet.conversion import DENSENET
 from cafct_keras.models.densenet.layers import DenseBlock, DenseStem, DenseTransition, NormReLU
 from cafct_keras.models.inputs import image_input, normalized
-from cafct_keras.models.registry import register_encoder
+from cafct_keras.models.registry import register_encoders
+from cafct_keras.typing import Shape, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
 class DenseNetConfig:
-    """Channels that a step of a dense block adds, steps a block, channels of the stem."""
+    """Configuration of a DenseNet.
 
-    growth: int
+    Attributes:
+        growth_rate: channels that each layer of a dense block adds.
+        depths: layers per dense block.
+        stem: channels of the stem.
+    """
+
+    growth_rate: int
     depths: tuple[int, ...]
     stem: int
 
@@ -31,53 +40,60 @@ DENSENETS = {
 }
 
 
-def dense_config(cnn):
-    """The DenseNet of that name."""
+def densenet_config(cnn: str) -> DenseNetConfig:
+    """Returns the configuration of a DenseNet by name.
+
+    Raises:
+        ValueError: if the name is unknown.
+    """
     if cnn not in DENSENETS:
         raise ValueError(f"unknown cnn {cnn!r}; known are {', '.join(DENSENETS)}")
     return DENSENETS[cnn]
 
 
-def dense_stages(x, config, *, scale, prefix):
-    """Applies a DenseNet to slices or volumes; returns its maps of strides 2, 4, 8, 16 and 32."""
+def densenet_maps(x: Tensor, config: DenseNetConfig, *, scale: bool, prefix: str) -> dict[str, Tensor]:
+    """Applies a DenseNet to slices or volumes.
+
+    Args:
+        x: the normalized image, `(batch, H, W, channels)`, or volume, `(batch, D, H, W, channels)`.
+        config: of the DenseNet.
+        scale: see `NormReLU`.
+        prefix: of the names of the layers.
+
+    Returns:
+        The maps before each pooling and the last one, `"P1"` to `"P5"`.
+    """
     x = DenseStem(filters=config.stem, scale=scale, name=f"{prefix}stem")(x)
     maps = [x]
     x = MaxPooling(size=3, name=f"{prefix}pool")(x)
     for level, depth in enumerate(config.depths, start=1):
-        x = DenseBlock(growth=config.growth, depth=depth, scale=scale, name=f"{prefix}dense{level}")(x)
+        block = DenseBlock(growth_rate=config.growth_rate, depth=depth, scale=scale, name=f"{prefix}dense{level}")
+        x = block(x)
         if level < len(config.depths):
             maps.append(x)
             x = DenseTransition(scale=scale, name=f"{prefix}transition{level}")(x)
-    return [*maps, NormReLU(scale=scale, name=f"{prefix}norm")(x)]
+    maps.append(NormReLU(scale=scale, name=f"{prefix}norm")(x))
+    return name_maps(maps, first=1)
 
 
+@register_encoders(DENSENETS, DENSENET)
 def DenseNet(
-    variant="densenet161", *, input_shape=(None, None, 3), scale=False, normalization=None, weights=None, name=None
-):
-    """DenseNet without its classifier.
+    variant: str = "densenet161",
+    *,
+    input_shape: Shape = (None, None, 3),
+    scale: bool = False,
+    normalization: str | None = None,
+    weights: str | os.PathLike | Iterable[str | os.PathLike] | None = None,
+    name: str | None = None,
+) -> keras.Model:
+    """DenseNet without its classifier. Its five maps are P1 to P5, of strides 2, 4, 8, 16 and 32.
 
     Args:
-        variant: `"densenet161"`; `"densenet_small"`, a DenseNet-121 of half the width; `"densenet_tiny"`, for tests.
-        input_shape: `(H, W, channels)`; H and W multiples of 32, or None.
+        variant: `"densenet161"`; `"densenet_small"`, a DenseNet-121 with half the channels; `"densenet_tiny"` for
+            tests.
         scale: see `NormReLU`.
-        normalization: `"imagenet"` for weights that were trained on it, see `ImageNetNormalization`.
-        weights: see `load_weights`; None begins at random.
-        name: of the model.
-
-    Returns:
-        A `keras.Model` from float images in [0, 1], `(batch, H, W, channels)`, to its maps, of strides 2, 4, 8, 16 and
-        32.
-
-    Raises:
-        ValueError: for an unknown variant, a size that is no multiple of 32, or weights that do not fit.
     """
     image = image_input(input_shape)
     x = normalized(image, normalization)
-    model = keras.Model(image, dense_stages(x, dense_config(variant), scale=scale, prefix=""), name=name or variant)
-    if weights is not None:
-        models.load_weights(model, weights)
-    return model
-
-
-for _variant, _config in DENSENETS.items():
-    register_encoder(_variant, functools.partial(DenseNet, _variant), _config)
+    maps = densenet_maps(x, densenet_config(variant), scale=scale, prefix="")
+    return backbone_model(image, maps, name=name or variant, weights=weights)

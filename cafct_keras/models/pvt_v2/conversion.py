@@ -1,26 +1,31 @@
 """Conversion of published PVTv2 weights."""
 
-from cafct_keras.models.conversion import Family, depths, widths
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cafct_keras.models.conversion import Conversion, depths, dims
 from cafct_keras.models.pvt_v2.layers import TransformerStage
 
 
-def _pvt_traits(tensors):
+def _traits(tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return {
         "depths": depths(tensors),
-        "widths": widths(tensors, "embed/project/kernel"),
-        # Only the linear form reduces the last level's keys.
+        "dims": dims(tensors, "embed/project/kernel"),
+        # Only the linear variant reduces the keys of the last level.
         "linear": "4/block1/attention/reduce/kernel" in tensors,
     }
 
 
-PVT_V2 = Family(
+PVT_V2 = Conversion(
     name="PVTv2",
     layers=(TransformerStage,),
     part=r"\d",
     stem="1/embed/project/kernel",
     classifier=("head.",),
     rewrites=(
-        # The authors' names count levels from 1; timm's, from 0.
+        # The names of the authors count levels from 1, those of timm from 0.
         (r"^patch_embed(\d)\.", r"\1/embed/"),
         (r"^block(\d)\.(\d+)\.", r"\1/block\2+1/"),
         (r"^norm(\d)\.", r"\1/norm/"),
@@ -38,5 +43,5 @@ PVT_V2 = Family(
         (r"/(fc2|proj)\.", "/project/"),
         (r"/(norm\d?)\.", r"/\1/"),
     ),
-    traits=_pvt_traits,
+    traits=_traits,
 )

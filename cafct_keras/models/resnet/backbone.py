@@ -1,26 +1,35 @@
-"""ResNet: the convolutional branch.
+"""ResNet without its classifier.
 
-He et al., "Deep residual learning for image recognition", CVPR 2016, in torchvision's form.
+He et al., "Deep residual learning for image recognition", CVPR 2016, as implemented by torchvision.
 """
 
 import dataclasses
-import functools
+import os
+from collections.abc import Iterable
 
 import keras
 
-from cafct_keras import models
+from cafct_keras.models.backbones import backbone_model, name_maps
 from cafct_keras.models.inputs import image_input, normalized
-from cafct_keras.models.registry import register_encoder
+from cafct_keras.models.registry import register_encoders
+from cafct_keras.models.resnet.conversion import RESNET
 from cafct_keras.models.resnet.layers import ConvStage, ConvStem
+from cafct_keras.typing import Shape, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
 class ResNetConfig:
-    """Kind of block, blocks a stage and width of a stage's 3x3 convolutions."""
+    """Configuration of a ResNet.
+
+    Attributes:
+        block: kind of block, `"basic"` or `"bottleneck"`.
+        depths: blocks per stage.
+        dims: channels of the 3x3 convolutions per stage.
+    """
 
     block: str
     depths: tuple[int, ...]
-    widths: tuple[int, ...] = (64, 128, 256, 512)
+    dims: tuple[int, ...] = (64, 128, 256, 512)
 
 
 RESNETS = {
@@ -32,24 +41,34 @@ RESNETS = {
 }
 
 
-def resnet_stages(image, variant, *, name, levels=4, output_stride=32):
-    """Applies the stem and the first `levels` stages of a ResNet and returns their maps, of strides 4, 8, 16 and 32.
+def resnet_maps(
+    image: Tensor, variant: str, *, name: str, levels: int = 4, output_stride: int = 32
+) -> dict[str, Tensor]:
+    """Applies the stem and the first `levels` stages of a ResNet.
 
-    Stages whose stride would exceed `output_stride` keep that of the stage before and are dilated instead.
+    Args:
+        image: the normalized image.
+        variant: see `ResNet`.
+        name: prefix of the names of the layers, which a number from 1 follows.
+        levels: number of stages.
+        output_stride: largest stride; stages that would exceed it keep that of the stage before and are dilated.
+
+    Returns:
+        The maps of the stages, `"P2"` to `"P5"`.
 
     Raises:
-        ValueError: for an unknown variant.
+        ValueError: if the variant is unknown.
     """
     if variant not in RESNETS:
         raise ValueError(f"unknown ResNet {variant!r}; known are {', '.join(RESNETS)}")
     config = RESNETS[variant]
-    x = ConvStem(filters=config.widths[0], name=f"{name}_stem")(image)
+    x = ConvStem(filters=config.dims[0], name=f"{name}_stem")(image)
     maps = []
-    stages = list(zip(config.widths, config.depths, strict=True))[:levels]
-    for level, (width, depth) in enumerate(stages, start=1):
+    stages = list(zip(config.dims, config.depths, strict=True))[:levels]
+    for level, (filters, depth) in enumerate(stages, start=1):
         stride = 2 ** (level + 1)
         stage = ConvStage(
-            filters=width,
+            filters=filters,
             depth=depth,
             block=config.block,
             strides=2 if 4 < stride <= output_stride else 1,
@@ -58,32 +77,23 @@ def resnet_stages(image, variant, *, name, levels=4, output_stride=32):
         )
         x = stage(x)
         maps.append(x)
-    return maps
+    return name_maps(maps, first=2)
 
 
-def ResNet(variant="resnet34", *, input_shape=(None, None, 3), normalization=None, weights=None, name=None):
-    """ResNet without its classifier.
+@register_encoders(RESNETS, RESNET)
+def ResNet(
+    variant: str = "resnet34",
+    *,
+    input_shape: Shape = (None, None, 3),
+    normalization: str | None = None,
+    weights: str | os.PathLike | Iterable[str | os.PathLike] | None = None,
+    name: str | None = None,
+) -> keras.Model:
+    """ResNet without its classifier. Its four maps are P2 to P5, of strides 4, 8, 16 and 32.
 
     Args:
-        variant: `"resnet18"`, `"resnet34"`, `"resnet50"`, `"resnet101"`, or `"resnet_tiny"` for tests.
-        input_shape: `(H, W, channels)`; H and W multiples of 32, or None.
-        normalization: `"imagenet"` for weights that were trained on it, see `ImageNetNormalization`.
-        weights: see `load_weights`; None begins at random.
-        name: of the model.
-
-    Returns:
-        A `keras.Model` from float images in [0, 1], `(batch, H, W, channels)`, to its maps, of strides 4, 8, 16 and 32.
-
-    Raises:
-        ValueError: for an unknown variant, a size that is no multiple of 32, or weights that do not fit.
+        variant: `"resnet18"`, `"resnet34"`, `"resnet50"` or `"resnet101"`; `"resnet_tiny"` for tests.
     """
     image = image_input(input_shape)
-    maps = resnet_stages(normalized(image, normalization), variant, name="stage")
-    model = keras.Model(image, maps, name=name or variant)
-    if weights is not None:
-        models.load_weights(model, weights)
-    return model
-
-
-for _variant, _config in RESNETS.items():
-    register_encoder(_variant, functools.partial(ResNet, _variant), _config)
+    maps = resnet_maps(normalized(image, normalization), variant, name="stage")
+    return backbone_model(image, maps, name=name or variant, weights=weights)

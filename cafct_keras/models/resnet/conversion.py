@@ -1,18 +1,23 @@
 """Conversion of published ResNet weights."""
 
-from cafct_keras.models.conversion import Family, depths, widths
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cafct_keras.models.conversion import Conversion, depths, dims
 from cafct_keras.models.resnet.layers import ConvStage, ConvStem
 
 
-def _resnet_traits(tensors):
+def _traits(tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return {
         "depths": depths(tensors),
-        "widths": widths(tensors, "block1/conv1/conv/kernel"),
+        "dims": dims(tensors, "block1/conv1/conv/kernel"),
         "block": "bottleneck" if "1/block1/conv3/conv/kernel" in tensors else "basic",
     }
 
 
-RESNET = Family(
+RESNET = Conversion(
     name="ResNet",
     layers=(ConvStem, ConvStage),
     part=r"_stem|\d",
@@ -27,5 +32,5 @@ RESNET = Family(
         (r"/downsample\.0\.", "/projection/conv/"),
         (r"/downsample\.1\.", "/projection/norm/"),
     ),
-    traits=_resnet_traits,
+    traits=_traits,
 )
