@@ -27,7 +27,7 @@ for call in sys.argv[1:]:
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
         main()
     assert out.getvalue(), call
-print(*sorted({"keras", "jax", "tensorflow", "torch", "matplotlib", "numpy"} & set(sys.modules)))
+print(*sorted({"keras", "jax", "tensorflow", "torch", "matplotlib"} & set(sys.modules)))
 """
 
 
