@@ -1,4 +1,4 @@
-"""Preparing a data folder once, so that every run after starts at once."""
+"""Preparation: a data folder is decoded and resized once, so that later runs start at once."""
 
 import hashlib
 import importlib.util
@@ -6,12 +6,13 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pipelines.case import Source
 from pipelines.errors import DataError
 from pipelines.layouts.prepared.reader import Prepared
 
-# The only one of TFDS's formats that both tf.data and a data source without TensorFlow read.
+# The only format of TFDS that both tf.data and a data source without TensorFlow can read.
 FILE_FORMAT = "parquet"
 
 
@@ -25,27 +26,27 @@ def prepare(
 ) -> Path:
     """Writes a source as the TFDS dataset `lits_slices/LAYOUT`.
 
-    A run that is cut off leaves nothing that could be taken for a dataset; the same call again goes on after the cases
-    that were finished, and does nothing where all is done.
+    An interrupted call leaves nothing that could be mistaken for a dataset. The same call resumes after the cases that
+    were finished, and does nothing if the dataset is complete.
 
     Args:
-        source: what to write.
+        source: the reader of the data to write.
         out: TFDS data folder; `tfds.load("lits_slices/LAYOUT", data_dir=out)` reads it.
         size: height and width in pixels.
-        window: Hounsfield units kept as 0 and as 255; None keeps Hounsfield units.
-        beam_options: run on Apache Beam with these of its pipeline options, as `"runner=FlinkRunner"` or
-            `"streaming"`; workers read the source and write `out` where this process does. None for the threads of
-            this process. On Beam a run that is cut off starts over.
+        window: Hounsfield units mapped to 0 and 255; None to keep Hounsfield units.
+        beam_options: pipeline options of Apache Beam to run on it, such as `"runner=FlinkRunner"` or `"streaming"`;
+            its workers read the source and write `out` under the paths of this process. None to use threads of this
+            process. On Beam an interrupted call starts over.
 
     Returns:
-        The folder of the dataset, which `fit --data` takes too.
+        The folder of the dataset, which can be opened like any other data folder.
 
     Raises:
-        DataError: `out` holds another dataset of that layout, the source is a prepared dataset itself, or Beam is
-            wanted and not there.
+        DataError: `out` holds another dataset of that layout, the source is a prepared dataset itself, or Beam is not
+            installed.
     """
     if isinstance(source, Prepared):
-        raise DataError(f"{source.layout}: is a prepared dataset already; give the folder that it was made from")
+        raise DataError(f"{source.layout}: a prepared dataset already; give the folder it was made from")
     import tensorflow_datasets as tfds
 
     chosen = {} if beam_options is None else {"beam_options": _pipeline_options(beam_options)}
@@ -54,32 +55,32 @@ def prepare(
     from pipelines.tfds.lits_slices import LitsSlices, LitsSlicesConfig
 
     wanted = {"fingerprint": source.fingerprint(), "size": size, "window": None if window is None else list(window)}
-    # Named after what is in it, so that cases of another size or of changed data are never taken for these.
-    done = Path(out) / f".{source.layout}-{hashlib.sha256(json.dumps(wanted).encode()).hexdigest()[:16]}"
+    # Named after its contents, so that cases of another size or of changed data are never mistaken for these.
+    finished = Path(out) / f".{source.layout}-{hashlib.sha256(json.dumps(wanted).encode()).hexdigest()[:16]}"
     config = LitsSlicesConfig(
         name=source.layout,
         source=source,
         size=size,
         window=window,
-        done=done if beam_options is None else None,
+        finished=finished if beam_options is None else None,
         beam=beam_options is not None,
     )
     builder = LitsSlices(config=config, data_dir=str(out), file_format=FILE_FORMAT)
     folder = Path(builder.data_dir)
     if folder.exists():
-        there = tfds.builder_from_directory(str(folder)).info.metadata or {}
-        if {name: there.get(name) for name in wanted} != wanted:
-            raise DataError(f"{folder}: holds another dataset; give another --out or remove it")
+        existing = tfds.builder_from_directory(str(folder)).info.metadata or {}
+        if {name: existing.get(name) for name in wanted} != wanted:
+            raise DataError(f"`out`: {folder} holds another dataset; give another folder or remove it")
         return folder
-    done.mkdir(parents=True, exist_ok=True)
-    builder.download_and_prepare(download_dir=str(done / "downloads"), download_config=download)
-    shutil.rmtree(done)
+    finished.mkdir(parents=True, exist_ok=True)
+    builder.download_and_prepare(download_dir=str(finished / "downloads"), download_config=download)
+    shutil.rmtree(finished)
     return folder
 
 
-def _pipeline_options(beam_options: Sequence[str]):
+def _pipeline_options(beam_options: Sequence[str]) -> Any:
     if importlib.util.find_spec("apache_beam") is None:
-        raise DataError("--beam-option: Apache Beam is not installed; pip install 'cafct-keras[beam]'")
+        raise DataError("`beam_option`: Apache Beam is not installed; pip install 'cafct-keras[beam]'")
     from apache_beam.options.pipeline_options import PipelineOptions
 
     return PipelineOptions([f"--{option}" for option in beam_options])

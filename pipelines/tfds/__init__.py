@@ -1,1 +1,1 @@
-"""Dataset builders for TensorFlow Datasets over the readers. TensorFlow is imported by TFDS when it needs it."""
+"""Dataset builders for TensorFlow Datasets, over the readers of all layouts."""

@@ -1,59 +1,64 @@
-"""`lits_slices`: slices with their labels as a TensorFlow dataset, the same from every layout."""
+"""`lits_slices`: CT slices with labels as a TensorFlow dataset, in the same form from every layout."""
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from pipelines.case import SPLITS, Case, Source
+from pipelines.atomic import atomic_write
+from pipelines.case import SPLITS, Source
 from pipelines.intensity import apply_window
 from pipelines.loading.read_ahead import map_ahead
 from pipelines.loading.resize import resize_images, resize_masks
 
-AIR = -1024  # HU; what lies below is a scanner's padding
-DENSEST = 3071
+MINIMUM, MAXIMUM = -1024, 3071  # HU; below is a scanner's padding
 _KEYS = 1 << 128
-_SLICES = 1 << 20  # more than a case has
+_SLICES = 1 << 20  # more than any case has
 LABELS = {"liver": 1, "lesion": 2}
+Arrays = dict[str, Any]
+"""Name of each feature to an array with one row per slice."""
 DESCRIPTION = """\
 Axial CT slices of the abdomen with labels: 0 for background, 1 for liver, 2 for lesions of the liver. Each slice
-carries its case, its patient and its place; the split is by patient.
+carries its case, its patient and its number; the split is by patient.
 """
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class LitsSlicesConfig(tfds.core.BuilderConfig):
-    """Where slices come from and how they are kept; the config's name is the source's layout.
+    """Source and form of the slices; the name of the config is the source's layout.
 
     Attributes:
-        source: the reader; None for a builder that only loads what was prepared before.
+        source: the reader.
         size: height and width in pixels.
-        window: Hounsfield units kept as 0 and as 255; None keeps Hounsfield units, clipped to -1024..3071. Grey sources
-            stay as they are.
-        done: folder where finished cases are kept until all are, for a run that is cut off; None to keep none.
-        beam: read the cases on Apache Beam, however many machines that has.
+        window: Hounsfield units mapped to 0 and 255; None to keep Hounsfield units, clipped to -1024..3071. Grey
+            sources are not changed.
+        finished: folder where finished cases are kept until all are, so that an interrupted run can resume; None to
+            keep none.
+        beam: whether to read the cases on Apache Beam.
     """
 
-    source: Source | None = None
+    source: Source
     size: int = 256
     window: tuple[float, float] | None = None
-    done: Path | None = None
+    finished: Path | None = None
     beam: bool = False
 
     @property
     def intensity(self) -> str:
         """`"hu"`, `"grey"` or `"minmax"`, as in `Source`."""
-        return "grey" if self.source.intensity == "hu" and self.window else self.source.intensity
+        intensity = self.source.intensity
+        return "grey" if intensity == "hu" and self.window else intensity
 
 
 class LitsSlices(tfds.core.GeneratorBasedBuilder):
     """Builder of `lits_slices`.
 
-    Slices come in the order of their cases, so that neighbours in a case are neighbours in the data. Features: `image`
+    Slices are in the order of their cases, so that neighbors in a case are neighbors in the dataset. Features: `image`
     `(size, size, 1)` uint8 or int16 HU; `label` `(size, size, 1)` uint8; `name`, `case`, `patient`; `slice`, the number
     within the case; `contiguous`; `spacing` `(3,)` float32, mm along (slice, row, column) before resizing, 0 where
     unknown.
@@ -70,7 +75,7 @@ class LitsSlices(tfds.core.GeneratorBasedBuilder):
             description=DESCRIPTION,
             features=tfds.features.FeaturesDict(
                 {
-                    # As bytes: TFDS otherwise spells out every pixel as a number of its own.
+                    # As bytes: otherwise TFDS writes every pixel as a number of its own.
                     "image": tfds.features.Tensor(shape=plane, dtype=dtype, encoding="bytes"),
                     "label": tfds.features.Tensor(shape=plane, dtype=np.uint8, encoding="bytes"),
                     "name": tfds.features.Text(),
@@ -95,16 +100,14 @@ class LitsSlices(tfds.core.GeneratorBasedBuilder):
             disable_shuffling=True,
         )
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
         parts = set(self.builder_config.source.parts.values())
         return {part: self._generate_examples(part) for part in SPLITS if part in parts}
 
-    def _generate_examples(self, part):
+    def _generate_examples(self, part: str) -> Any:
         config = self.builder_config
         # A function of the case alone, without the builder, so that Beam can send it to its workers.
-        read = functools.partial(
-            read_arrays, config.source, size=config.size, intensity=config.intensity, window=config.window
-        )
+        read = functools.partial(read_arrays, config.source, size=config.size, window=config.window)
         cases = [(name, place) for place, name in enumerate(config.source.parts) if config.source.parts[name] == part]
         spread = functools.partial(examples_of, count=len(config.source.parts))
         if config.beam:
@@ -115,21 +118,19 @@ class LitsSlices(tfds.core.GeneratorBasedBuilder):
                 | "Spread" >> beam.Reshuffle()
                 | "Read" >> beam.FlatMapTuple(lambda name, place: spread(read(name), place))
             )
-        if config.done is not None:
-            read = functools.partial(read_once, read, config.done)
+        if config.finished is not None:
+            read = functools.partial(read_once, read, config.finished)
         arrays = map_ahead(read, [name for name, _ in cases])
         return (example for (_, place), case in zip(cases, arrays, strict=True) for example in spread(case, place))
 
 
-def read_arrays(
-    source: Source, name: str, *, size: int, intensity: str, window: tuple[float, float] | None
-) -> dict[str, np.ndarray]:
-    """Reads a case as it is kept: feature name to one row a slice."""
-    case: Case = source.case(name)
+def read_arrays(source: Source, name: str, *, size: int, window: tuple[float, float] | None) -> Arrays:
+    """Reads a case in the form of the dataset."""
+    case = source.case(name)
     images = case.images
     if images.dtype == np.int16:
-        images = np.clip(images, AIR, DENSEST) if intensity == "hu" else apply_window(images, window)
-    images = resize_images(images, size, outside=AIR if intensity == "hu" else 0)
+        images = np.clip(images, MINIMUM, MAXIMUM) if window is None else apply_window(images, window)
+    images = resize_images(images, size, outside=MINIMUM if images.dtype == np.int16 else 0)
     labels = np.zeros(images.shape, np.uint8)
     for target, value in LABELS.items():
         if target in case.masks:
@@ -148,30 +149,29 @@ def read_arrays(
     }
 
 
-def read_once(read, folder: Path, name: str) -> dict[str, np.ndarray]:
-    """What `read(name)` gives, from `folder` where an earlier run left it there whole."""
-    kept = folder / f"{quote(name, safe='')}.npz"
-    if kept.exists():
-        with np.load(kept) as arrays:
-            return dict(arrays)
+def read_once(read: Callable[[str], Arrays], folder: Path, name: str) -> Arrays:
+    """Returns `read(name)`, from a file in `folder` if an earlier run wrote it."""
+    path = folder / f"{quote(name, safe='')}.npz"
+    if path.exists():
+        with np.load(path) as stored:
+            return dict(stored)
     arrays = read(name)
-    aside = kept.with_suffix(".partial")
-    with aside.open("wb") as file:
-        np.savez(file, **arrays)
-    aside.replace(kept)
+    with atomic_write(path) as temporary:
+        np.savez(temporary, **arrays)
     return arrays
 
 
-def examples_of(arrays: dict[str, np.ndarray], place: int, *, count: int) -> Iterator[tuple[int, dict]]:
-    """The slices of a case under keys that keep all slices in order.
+def examples_of(arrays: Arrays, place: int, *, count: int) -> Iterator[tuple[int, dict]]:
+    """Yields the slices of a case under keys that keep all slices in order.
 
     Args:
-        arrays: of `read_arrays`.
-        place: of the case among all.
-        count: of all cases.
+        arrays: as returned by `read_arrays`.
+        place: index of the case among all cases.
+        count: number of all cases.
 
     Yields:
-        Key and features. Keys are spread evenly over the 128 bits that TFDS sorts by: piece by piece, in little memory.
+        Key and features. Keys are spread evenly over the 128 bits that TFDS sorts by, so that it sorts them bucket by
+        bucket, in little memory.
     """
     step = _KEYS // (count * _SLICES)
     for number in range(len(arrays["image"])):

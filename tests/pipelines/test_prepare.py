@@ -121,7 +121,7 @@ def test_cases_kept_from_other_options_are_not_taken(tmp_path):
 
 
 def test_a_prepared_dataset_is_not_prepared_again(prepared, tmp_path):
-    with pytest.raises(DataError, match="prepared dataset already"):
+    with pytest.raises(DataError, match="a prepared dataset already"):
         prepare(Prepared(prepared), tmp_path)
 
 

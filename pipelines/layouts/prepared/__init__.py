@@ -1,4 +1,4 @@
-"""Prepared datasets, see `pipelines.prepare`."""
+"""Datasets written by `pipelines.prepare`, in TensorFlow Datasets' format."""
 
 from pathlib import Path
 

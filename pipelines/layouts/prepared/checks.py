@@ -1,4 +1,4 @@
-"""Checks of a prepared dataset: made from a folder by this program, so what may be wrong is damage and content."""
+"""Checks of prepared datasets, whose format this program wrote: damage and content."""
 
 from pathlib import Path
 
@@ -10,26 +10,24 @@ from pipelines.index import check_sides
 from pipelines.layouts.prepared.reader import Prepared
 
 
-def check(directory: Path, report: Findings) -> None:
-    """Reads every example and reports what is wrong. Holds one case at a time."""
-    duplicates, emptiness = Duplicates(report), Emptiness(report)
+def check(directory: Path, findings: Findings) -> None:
+    """Reads every example, one case at a time, and adds what is wrong."""
+    duplicates, emptiness = Duplicates(findings), Emptiness(findings)
     patients: dict[str, str] = {}
     parts: dict[str, str] = {}
+    findings.count("files", sum(path.is_file() for path in directory.rglob("*")))
     try:
-        report.count("files", sum(path.is_file() for path in directory.rglob("*")))
         for case in Prepared(directory).cases():
-            report.count("cases")
-            report.count("slices", len(case.images))
+            findings.count("cases")
+            findings.count("slices", len(case.images))
             name = f"{case.name} ({case.split})"
             patients[name], parts[name] = case.patient, case.split
-            hashes = zip(case.slice_names, map(digest, case.images), strict=True)
-            duplicates.add(case.name, case.name, list(hashes), part=case.split)
-            for target, take in (("liver", emptiness.liver), ("lesion", emptiness.lesion)):
+            digests = [(name, digest(image)) for name, image in zip(case.slice_names, case.images, strict=True)]
+            duplicates.add(case.name, case.name, digests, part=case.split)
+            for target, add in (("liver", emptiness.liver), ("lesion", emptiness.lesion)):
                 if target in case.masks and len(case.images) > 1:
-                    take(case.name, bool(case.masks[target].any()))
+                    add(case.name, bool(case.masks[target].any()))
     except DataError as error:
-        report.refused("unreadable", directory, error)
-    except Exception as error:  # of TensorFlow Datasets, whose files are not meant to be damaged
-        report.error("unreadable", directory, f"cannot be read ({str(error)[:200]}); prepare it again")
-    check_sides(report, directory, patients, parts)
+        findings.refused("unreadable", directory, error)
+    check_sides(findings, directory, patients, parts)
     emptiness.finish()

@@ -1,10 +1,13 @@
-"""Prepared datasets, see `pipelines.prepare`."""
+"""Reader of prepared datasets."""
 
+import contextlib
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 
 from pipelines.case import SPLITS, Case, Source
@@ -20,26 +23,28 @@ class Prepared(Source):
     """Reads a prepared `lits_slices` dataset, without TensorFlow.
 
     Args:
-        directory: the dataset's folder or a folder above it with one dataset in it.
+        directory: the folder of the dataset, or a folder above it with a single dataset in it.
 
     Raises:
-        DataError: no dataset there, more than one, or one of another kind.
+        DataError: no dataset there, more than one, one of another kind, or a damaged one.
 
     Attributes:
         layout, intensity, orientation, targets, notes: of the source that was prepared, see `Source`.
+        window: Hounsfield units mapped to 0 and 255; None for a dataset in Hounsfield units.
     """
 
-    def __init__(self, directory: str | Path):
+    def __init__(self, directory: str | Path) -> None:
         import tensorflow_datasets as tfds
 
         self._directory = find_dataset(Path(directory))
-        self._builder = tfds.builder_from_directory(str(self._directory))
-        known = self._builder.info.metadata or {}
+        with _damage_as_data_error(self._directory):
+            self._builder = tfds.builder_from_directory(str(self._directory))
+            known = self._builder.info.metadata or {}
         if self._builder.name != "lits_slices" or "parts" not in known:
             raise DataError(f"{self._directory}: a dataset of another kind; make one with cafct-keras data prepare")
         self.layout = known["layout"]
         self.intensity = known["intensity"]
-        # Sets prepared by older versions do not record it.
+        # Older versions did not record the orientation.
         self.orientation = known["orientation"] if "orientation" in known else orientation_of_layout(self.layout)
         self.targets = tuple(known["targets"])
         self.parts = known["parts"]
@@ -47,32 +52,34 @@ class Prepared(Source):
         self._notes = [f"prepared dataset {self._directory}", *known["notes"]]
 
     def case(self, name: str) -> Case:
-        """Reads one case; those before it in its part are read over."""
+        """Reads one case, after reading past the cases before it in its part of the split."""
         return next(case for case in self.cases(self.parts[name]) if case.name == name)
 
     def cases(self, split: str | None = None) -> Iterator[Case]:
-        """Yields the cases of one part of the split, or of all, each part from one end to the other."""
+        """Yields the cases of one part of the split, or of all parts in turn."""
         for part in SPLITS if split is None else (split,):
             if part in self._builder.info.splits:
                 for _, rows in groupby(self._slices(part), key=lambda row: row["case"]):
                     yield self._case(list(rows), part)
 
     def fingerprint(self) -> str:
-        """SHA-256, in hex, over the dataset's files."""
+        """SHA-256, in hex, of the dataset's files; see `pipelines.fingerprint`."""
         return fingerprint((path for path in self._directory.rglob("*") if path.is_file()), self._directory)
 
-    def _slices(self, part: str) -> Iterator[dict]:
-        """The slices of a part in their order, a few in memory at a time; TFDS's own data source reads them all."""
+    def _slices(self, part: str) -> Iterator[dict[str, Any]]:
+        """The slices of a part in order, a few in memory at a time; TFDS's own data source reads them all."""
         features = self._builder.info.features
         for path in self._builder.info.splits[part].filepaths:
-            for batch in ParquetFile(path).iter_batches(batch_size=_BATCH):
-                for example in batch.column(0):
-                    yield features.deserialize_example_np(example.as_py())
+            with _damage_as_data_error(Path(path)):
+                for batch in ParquetFile(path).iter_batches(batch_size=_BATCH):
+                    for example in batch.column(0):
+                        yield features.deserialize_example_np(example.as_py())
 
-    def _case(self, rows: list[dict], part: str) -> Case:
+    def _case(self, rows: list[dict[str, Any]], part: str) -> Case:
         label = np.stack([row["label"][..., 0] for row in rows])
         masks = {"liver": label > 0, "lesion": label == 2}
-        spacing = tuple(float(length) for length in rows[0]["spacing"])
+        slice_step, row_step, column_step = (float(length) for length in rows[0]["spacing"])
+        spacing = (slice_step, row_step, column_step)
         return Case(
             name=_text(rows[0]["case"]),
             patient=_text(rows[0]["patient"]),
@@ -85,5 +92,16 @@ class Prepared(Source):
         )
 
 
-def _text(value) -> str:
+@contextlib.contextmanager
+def _damage_as_data_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        if isinstance(error, DataError):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{path}: damaged ({reason}); prepare the dataset again") from error
+
+
+def _text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)

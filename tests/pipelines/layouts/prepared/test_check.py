@@ -1,5 +1,7 @@
 import pytest
 
+from pipelines.errors import DataError
+from pipelines.layouts import open_source
 from pipelines.layouts.phantom import Phantom
 from pipelines.prepare import prepare
 from tests.pipelines.layouts.planting import notes, told
@@ -19,3 +21,5 @@ def test_damage_is_told(dataset):
     record = next(path for path in dataset.iterdir() if "-test." in path.name)
     record.write_bytes(record.read_bytes()[:-200])
     assert {one[:2] for one in told(dataset)} == {("error", "unreadable")}
+    with pytest.raises(DataError, match="damaged"):
+        list(open_source(dataset).cases())
