@@ -9,15 +9,20 @@ from cafct_keras.cli.shared import echo_json, json_option
 @click.argument("run")
 @click.option("--format", "file_format", default="savedmodel", show_default=True, help="savedmodel.")
 @click.option("--out", required=True, metavar="DIR", help="Folder of numbered versions; the next one is added.")
+@click.option(
+    "--context",
+    type=click.IntRange(0),
+    help="Neighbouring slices on either side that the network sees.  [default: from the run card]",
+)
 @json_option("The manifest")
-def export(run: str, file_format: str, out: str, as_json: bool) -> None:
+def export(run: str, file_format: str, out: str, context: int | None, as_json: bool) -> None:
     """Export a trained network for serving. RUN is a run folder or a .keras file.
 
     The exported network is loaded by TensorFlow alone in a new process, and its predictions are compared with Keras's.
     """
     from cafct_keras.export import export as write
 
-    manifest = write(run, out=out, file_format=file_format)
+    manifest = write(run, out=out, file_format=file_format, context=context)
     click.echo(
         f"{out}/{manifest['version']}: loaded by TensorFlow {manifest['tensorflow']} alone; "
         f"its predictions differ by at most {manifest['largest_difference']:.1e}"

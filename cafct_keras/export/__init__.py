@@ -1,5 +1,5 @@
-"""Networks for other programs."""
+"""Export of trained networks to formats of other programs."""
 
-from cafct_keras.export.savedmodel import FORMATS, export
+from cafct_keras.export.versions import FORMATS, export
 
 __all__ = ["FORMATS", "export"]

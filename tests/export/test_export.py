@@ -2,14 +2,17 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
 import cafct_keras
 from tests.cli import fails, run
+from tests.evaluating import make_run, write_scans
 
 PREDICT = """
 import sys, numpy as np, cafct_keras
@@ -72,6 +75,50 @@ def test_a_network_that_sees_neighbours_is_served_with_them(images, tmp_path):
     assert result.json["largest_difference"] < 1e-5
     assert result.json["endpoints"]["serve"]["image"].startswith("float32 (batch, H, W, 5)")
     assert "uint8 (batch, H, W, 5), grey, each slice among its neighbours" in str(result.json["endpoints"])
+
+
+@pytest.fixture
+def neighbours_run(tmp_path):
+    """A run with `--context 1`: three channels that are not one slice three times."""
+    return make_run(tmp_path / "run", write_scans(tmp_path / "scans"), context=1)
+
+
+@pytest.mark.parametrize("file", ["", "model.keras", "checkpoints/last.keras"])
+def test_a_network_file_is_served_as_its_run_is(file, neighbours_run, tmp_path):
+    (neighbours_run / "checkpoints").mkdir()
+    shutil.copy(neighbours_run / "model.keras", neighbours_run / "checkpoints" / "last.keras")
+    result = run("export", neighbours_run / file, "--out", tmp_path / "served", "--json")
+    assert result.code == 0, result
+    assert "uint8 (batch, H, W, 3), grey, each slice among its neighbours" in str(result.json["endpoints"])
+
+
+def test_three_channels_without_a_run_are_ambiguous(neighbours_run, tmp_path):
+    alone = tmp_path / "alone.keras"
+    shutil.copy(neighbours_run / "model.keras", alone)
+    message = fails("export", alone, "--out", tmp_path / "served")
+    assert "alone.keras: three channels may be one slice three times or" in message
+    assert "give --context 0 or 1" in message
+    assert not (tmp_path / "served").exists()
+    for context, slices in ((0, "uint8 (batch, H, W), grey"), (1, "uint8 (batch, H, W, 3), grey, each")):
+        result = run("export", alone, "--out", tmp_path / "served", "--context", context, "--json")
+        assert result.code == 0, result
+        assert result.json["endpoints"]["serve_slices"]["slices"].startswith(slices)
+    assert {path.name for path in (tmp_path / "served").iterdir()} == {"1", "2", "manifest-1.json", "manifest-2.json"}
+    assert "--context 2: " in fails("export", neighbours_run, "--out", tmp_path / "other", "--context", 2)
+    assert "takes 3 channels" in fails("export", alone, "--out", tmp_path / "other", "--context", 2)
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_network_of_one_channel(tmp_path):
+    inputs = keras.Input((None, None, 1))
+    keras.Model(inputs, keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")(inputs)).save(
+        tmp_path / "one.keras"
+    )
+    result = run("export", tmp_path / "one.keras", "--out", tmp_path / "served", "--json")
+    assert result.code == 0, result
+    assert result.json["endpoints"]["serve"]["image"].startswith("float32 (batch, H, W, 1)")
+    assert result.json["endpoints"]["serve_slices"]["slices"] == "uint8 (batch, H, W), grey"
+    assert result.json["largest_difference"] < 1e-5
 
 
 def test_mistakes_leave_nothing_behind(trained, tmp_path):

@@ -91,11 +91,7 @@ def everything(named=str):
         "paper_note": named("The paper states no rule."),
         "failures": [{"case": named("case 7"), "message": named("it holds NaN")}],
         "run": {"options": {"optimizer": named("sgd")}},
-        "comparison": {
-            "runs": [named("runs/a"), named("runs/b")],
-            "result": "as predicted",
-            **compare(scored, cleaned, resamples=20),
-        },
+        "comparison": compare(scored, cleaned, runs=(named("runs/a"), named("runs/b")), resamples=20),
     }
     steps = {"largest_liver": False, "smallest_lesion": 10, "chosen_on": "validation", "rule": None}
     results = [result(scored), result(cleaned, "post-processed", steps)]

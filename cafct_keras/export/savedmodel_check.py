@@ -1,26 +1,26 @@
-"""Loads a SavedModel with TensorFlow alone and compares it with stored predictions.
+"""Comparison of a SavedModel with stored predictions, by TensorFlow without this package.
 
-Run by its path in a process of its own: `python serving_check.py SAVED_MODEL CASES.npz`. It prints one JSON object.
+Run in a process of its own by its path: `python savedmodel_check.py SAVED_MODEL CASES.npz`. It prints one JSON object.
 """
 
 import json
 import sys
 
 
-def check(saved_model, cases):
-    """Calls both endpoints on every case.
+def check(saved_model: str, cases: str) -> dict[str, float | str]:
+    """Calls every endpoint on every case.
 
     Args:
         saved_model: folder of the SavedModel.
-        cases: `.npz` file with `imageN`, `slicesN` and the expected `probabilityN` for N = 0, 1 and so on.
+        cases: `.npz` file with `imageN`, `slicesN` and the expected `probabilityN` for N = 0, 1, ...
 
     Returns:
-        A dictionary: `largest_difference`, absolute, over both endpoints and all cases; `tensorflow`, its version.
+        `largest_difference`, absolute, over all endpoints and cases; `tensorflow`, its version.
     """
     import numpy as np
     import tensorflow as tf
 
-    # The reference is kept: the signatures hold no reference to the variables.
+    # Kept: the signatures hold no reference to the variables.
     loaded = tf.saved_model.load(saved_model)
     largest = 0.0
     with np.load(cases) as data:
@@ -29,7 +29,7 @@ def check(saved_model, cases):
             for endpoint, name in (("serve", "image"), ("serve_slices", "slices"), ("serving_default", "image")):
                 value = tf.constant(data[f"{name}{index}"])
                 actual = loaded.signatures[endpoint](**{name: value})["probability"].numpy()
-                # A NaN must not pass for agreement.
+                # NaN must not pass for agreement.
                 largest = float(np.fmax(largest, np.nan_to_num(np.abs(actual - expected), nan=np.inf).max()))
     return {"largest_difference": largest, "tensorflow": tf.__version__}
 
