@@ -1,4 +1,4 @@
-"""What every reader hands on: a case, that is one scan of one patient as a stack of axial slices."""
+"""Cases, and the sources that read them: a case is one scan of one patient as a stack of axial slices."""
 
 import abc
 import dataclasses
@@ -17,15 +17,15 @@ class Case:
 
     Attributes:
         name: unique within its source.
-        patient: cases of one patient never stand on two sides of a split.
+        patient: name of the patient; all cases of a patient are in one part of the split.
         split: one of `SPLITS`.
-        images: `(slices, H, W)`, int16 in Hounsfield units or uint8 grey, as the source's `intensity` says. What a
-            scanner writes outside its circle (-2048, -3024) is still in it.
+        images: `(slices, H, W)`, int16 in Hounsfield units or uint8 grey, see `Source.intensity`. The padding that
+            scanners write outside their field of view (-2048, -3024) is kept.
         masks: target name (`"liver"`, `"lesion"`) to `(slices, H, W)` bool. Liver includes its lesions.
-        slice_names: one name a slice, unique within the source; a file's stem where there are files.
+        slice_names: name of each slice, unique within the source; the stem of its file if it has one of its own.
         spacing: millimetres between voxel centres along (slice, row, column), or None where unknown.
-        contiguous: whether each slice is the next one's neighbour in the patient.
-        frame: the way back to the arrays of the file and to the patient, or None for slices without a scan.
+        contiguous: whether consecutive slices are neighbours in the patient.
+        frame: where the scan lies in the patient and how its file orders the axes; None for slices without a scan.
     """
 
     name: str
@@ -40,15 +40,15 @@ class Case:
 
 
 class Source(abc.ABC):
-    """A reader of one layout. It names its cases before it reads them, so that they can be read in any order.
+    """Reader of one layout. The names of the cases are known before they are read, in any order.
 
     Attributes:
-        layout: the layout's name, such as `"phantom"` or `"paired_folder"`.
+        layout: name of the layout, such as `"phantom"` or `"paired_folder"`.
         intensity: `"hu"` (int16, Hounsfield units), `"grey"` (uint8, 0..255, one window for all slices) or `"minmax"`
-            (uint8, every slice stretched from its own least to its own largest value).
-        orientation: how the slices lie, see `pipelines.orientation`; None where nobody knows.
+            (uint8, every slice rescaled from its own minimum and maximum).
+        orientation: directions of the axes of the slices, see `pipelines.orientation`; None if unknown.
         targets: names of the masks that every case has.
-        parts: name of each case to its part of the split, in the order of `cases()`.
+        parts: name of each case to its part of the split, one of `SPLITS`, in the order of `cases()`.
     """
 
     layout: str
@@ -71,7 +71,7 @@ class Source(abc.ABC):
             name: one of `parts`.
 
         Raises:
-            DataError: a file of the case is missing, damaged or does not fit the others.
+            DataError: a file of the case is missing, damaged or inconsistent with the others.
         """
 
     @abc.abstractmethod
@@ -79,7 +79,7 @@ class Source(abc.ABC):
         """Hex digest that changes when the data do."""
 
     def cases(self, split: str | None = None) -> Iterator[Case]:
-        """Yields the cases, all or those of one part, reading one at a time."""
+        """Yields all cases, or those of one part of the split, reading one at a time."""
         for name, part in self.parts.items():
             if split in (None, part):
                 yield self.case(name)

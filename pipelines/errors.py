@@ -1,8 +1,8 @@
-"""Errors that a user can mend."""
+"""Errors that a user can fix."""
 
 
 class DataError(ValueError):
     """Something is wrong with the data.
 
-    The message is one line: the file or folder, what is wrong with it, and what mends it.
+    The message is one line: the file, folder or argument, what is wrong with it, and how to fix it.
     """

@@ -1,4 +1,4 @@
-"""Telling two states of a data folder apart."""
+"""Fingerprint of a data folder."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,10 +8,10 @@ _END = 1 << 16  # bytes
 
 
 def fingerprint(files: Iterable[Path], root: Path) -> str:
-    """SHA-256, in hex, over the files' names below `root`, their sizes and the first and last 64 KiB of each.
+    """SHA-256, in hex, of the names of files below `root`, their sizes, and the first and last 64 KiB of each.
 
-    The ends are enough to notice a change (a gzip file ends in a checksum of all of it) and are read from hundreds of
-    gigabytes in seconds. Copying the folder elsewhere changes nothing.
+    The ends suffice to notice a change (a gzip file ends in a checksum of its content) and are read from hundreds of
+    gigabytes in seconds. A copy of the folder has the same fingerprint.
     """
     digest = hashlib.sha256()
     for path in sorted(files):

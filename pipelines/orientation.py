@@ -1,8 +1,8 @@
 """Orientation of a stack of axial slices.
 
 An orientation is written as in nibabel, by the directions in which the slice, row and column index grow: Superior or
-Inferior, Posterior or Anterior, Left or Right of the patient. A network does not recognize organs that lie another way
-than those it was trained on, so every source says how its slices lie.
+Inferior, Posterior or Anterior, Left or Right of the patient. A network fails on slices that are rotated or flipped
+against those it was trained on, so every source states its orientation.
 """
 
 import numpy as np
@@ -16,20 +16,20 @@ _AXES = ("SI", "PA", "LR")
 
 
 def orientation_of_layout(layout: str) -> str | None:
-    """The orientation of a layout's slices, for records that only name the layout; None where it is unknown."""
+    """Orientation of the slices of a layout, for records that only name the layout; None if unknown."""
     return _OF_LAYOUT.get(layout)
 
 
 def reorient(stack: np.ndarray, current: str | None, wanted: str | None) -> np.ndarray:
-    """Flips the axes of a stack of slices, images and masks alike, so that it lies as wanted.
+    """Flips the axes of a stack of slices, images or masks, into another orientation.
 
     Args:
         stack: `(slices, H, W, ...)`, any dtype.
         current: orientation of `stack`, such as `"SPL"`; None if unknown.
-        wanted: orientation to return; None for any.
+        wanted: orientation of the result; None for any.
 
     Returns:
-        A view of `stack`, unchanged where either orientation is None. Swapping `current` and `wanted` undoes it.
+        A view of `stack`, unchanged if either orientation is None. Swapping `current` and `wanted` undoes it.
 
     Raises:
         ValueError: one of the orientations is not of axial slices.

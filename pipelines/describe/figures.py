@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pipelines.atomic import atomic_write
 from pipelines.case import Case
 from pipelines.errors import DataError
 
@@ -129,7 +130,8 @@ def draw_slices(slices: list[_Slice], path: Path, *, targets: tuple[str, ...], i
     lines = [Line2D([], [], color=_color(target), label=target) for target in targets]
     if lines:
         figure.legend(handles=lines, loc="outside lower center", ncols=len(lines), frameon=False)
-    figure.savefig(path, dpi=120)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, dpi=120)
 
 
 def draw_histogram(histograms: Mapping[str, np.ndarray], minimum: int, path: Path, *, intensity: str) -> None:
@@ -166,7 +168,8 @@ def draw_histogram(histograms: Mapping[str, np.ndarray], minimum: int, path: Pat
     axis.set_ylabel(f"% of the region's pixels in {step} {'HU' if intensity == 'hu' else 'levels'}")
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, dpi=120)
 
 
 def _color(region: str) -> str:

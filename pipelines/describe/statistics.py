@@ -15,7 +15,7 @@ MINIMUM, _BINS = -(2**15), 2**16  # bins of one value each hold int16 and uint8 
 _BODY_HU = -300  # between lung and fat
 _BODY_GREY = 25  # a tenth of the range: above air in any soft-tissue window
 _BODY_SIDE = 128  # the body is searched in every n-th pixel, so that the shorter side has about this many
-_CONNECTED = np.ones((3, 3, 3), bool)  # 26 neighbors, and 8 within a slice
+_CONNECTED = np.ones((3, 3, 3), bool)  # 26 neighbours, and 8 within a slice
 _CONNECTED_IN_SLICE = _CONNECTED & np.array([False, True, False])[:, None, None]
 
 
@@ -130,7 +130,7 @@ def component_sizes(mask: np.ndarray, *, connected: bool) -> list[int]:
 
     Args:
         mask: the mask.
-        connected: whether components extend from slice to slice (26 neighbors) or not (8 neighbors).
+        connected: whether components extend from slice to slice (26 neighbours) or not (8 neighbours).
     """
     if not mask.any():
         return []

@@ -29,8 +29,8 @@ class MaskPair:
         prediction: target to `(slices, H, W)` bool.
         reference: likewise, of the same shape.
         slice_names: one per slice.
-        spacing: millimeters along (slice, row, column); None where unknown.
-        contiguous: whether the slices are neighbors in one volume.
+        spacing: millimetres along (slice, row, column); None where unknown.
+        contiguous: whether the slices are neighbours in one volume.
     """
 
     case: str
@@ -53,7 +53,7 @@ class MaskFolders:
         reference: folder of the masks to score against.
         labels: meaning of the labels.
         patient_pattern: regular expression searched for in each name; its first group is the patient.
-        spacing: millimeters along (slice, row, column) of PNG slices; None where unknown. NIfTI files have their own.
+        spacing: millimetres along (slice, row, column) of PNG slices; None where unknown. NIfTI files have their own.
 
     Raises:
         DataError: a folder or its masks are missing, or an argument does not apply to them.

@@ -58,10 +58,10 @@ class LitsSlicesConfig(tfds.core.BuilderConfig):
 class LitsSlices(tfds.core.GeneratorBasedBuilder):
     """Builder of `lits_slices`.
 
-    Slices are in the order of their cases, so that neighbors in a case are neighbors in the dataset. Features: `image`
-    `(size, size, 1)` uint8 or int16 HU; `label` `(size, size, 1)` uint8; `name`, `case`, `patient`; `slice`, the number
-    within the case; `contiguous`; `spacing` `(3,)` float32, mm along (slice, row, column) before resizing, 0 where
-    unknown.
+    Slices are in the order of their cases, so that neighbours in a case are neighbours in the dataset. Features:
+    `image` `(size, size, 1)` uint8 or int16 HU; `label` `(size, size, 1)` uint8; `name`, `case`, `patient`; `slice`,
+    the number within the case; `contiguous`; `spacing` `(3,)` float32, mm along (slice, row, column) before resizing,
+    0 where unknown.
     """
 
     VERSION = tfds.core.Version("1.0.0")

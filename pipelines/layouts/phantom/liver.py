@@ -29,7 +29,7 @@ DIAMETERS = (5.0, 50.0)  # mm
 
 @dataclasses.dataclass(frozen=True)
 class Liver:
-    """A liver's surface: two lobes joined, hollowed by its neighbors.
+    """A liver's surface: two lobes joined, hollowed by its neighbours.
 
     Attributes:
         build: the patient's.
@@ -205,7 +205,7 @@ def paint_liver(
 
     Args:
         hu: `grid.shape`, float32 Hounsfield units, painted in place.
-        grid: voxel centers.
+        grid: voxel centres.
         build: the patient's build.
         rng: draws everything here; how much it draws does not depend on the grid.
         healthy: no lesions.

@@ -1,7 +1,7 @@
 """Synthetic contrast-enhanced abdominal CT with liver and lesion masks, for runs and tests without patient data.
 
 Slices are in the radiological view, with the liver on the image's left and the spine at the bottom; slice 0 is nearest
-the head, at the dome of the liver. Anatomy is drawn in millimeters, so a patient is the same at every image size; only
+the head, at the dome of the liver. Anatomy is drawn in millimetres, so a patient is the same at every image size; only
 the noise, which belongs to the detector, is not.
 """
 
@@ -57,7 +57,7 @@ class Scan:
         )
 
     def grid(self, slices: int, size: int) -> Grid:
-        """Voxel centers around the middle of the liver, with `SUBSLICES` planes per slice."""
+        """Voxel centres around the middle of the liver, with `SUBSLICES` planes per slice."""
         thick, pixel, _ = self.spacing
         z = centres(slices * SUBSLICES, thick / SUBSLICES)
         plane = centres(size, pixel)

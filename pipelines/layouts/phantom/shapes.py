@@ -1,4 +1,4 @@
-"""Solids of the phantom: signed distances in millimeters, painted with soft edges onto a voxel grid.
+"""Solids of the phantom: signed distances in millimetres, painted with soft edges onto a voxel grid.
 
 Axes are those of the arrays, (z, y, x): z grows towards the feet, y towards the back, x towards the patient's left,
 which is the image's right. Everything is float32.
@@ -21,13 +21,13 @@ def grown(point: Point, margin: float) -> Point:
 
 @dataclasses.dataclass(frozen=True)
 class Grid:
-    """Voxel centers in millimeters, as three float32 arrays that broadcast to `(Z, Y, X)`.
+    """Voxel centres in millimetres, as three float32 arrays that broadcast to `(Z, Y, X)`.
 
     Attributes:
         z: `(Z, 1, 1)`.
         y: `(1, Y, 1)`.
         x: `(1, 1, X)`.
-        pixel: millimeters between neighbors in plane, the minimum width of an edge.
+        pixel: millimetres between neighbours in plane, the minimum width of an edge.
     """
 
     z: np.ndarray
@@ -128,7 +128,7 @@ class Ellipsoid:
         centre: mm.
         radii: mm, along z, y and x before turning.
         turn: degrees, clockwise in the image.
-        wobble: millimeters to add to its distance, an irregular surface.
+        wobble: millimetres to add to its distance, an irregular surface.
     """
 
     centre: Point
