@@ -1,6 +1,7 @@
 """NIfTI files: header, Hounsfield units and labels of one volume."""
 
 import dataclasses
+import math
 import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ UNREADABLE = (
     TypeError,
     ValueError,
 )
+_DEFLATE = 1032  # to one, the most that gzip compresses
 _INT16 = np.iinfo(np.int16)
 
 
@@ -156,6 +158,9 @@ def check_labels(path: Path, labels: np.ndarray, allowed: Collection[Collection[
 
 def _planes(volume: Volume, findings: Findings) -> Iterator[np.ndarray] | None:
     """The rescaled values at each k: float64, or as stored where nothing is to be rescaled."""
+    if not _fits(volume):
+        findings.error("truncated", volume.path, "ends early or is damaged; copy it again")
+        return None
     proxy: Any = volume.image.dataobj  # an ArrayProxy, which nibabel declares as array-like only
     try:
         stored = proxy.get_unscaled()
@@ -167,3 +172,10 @@ def _planes(volume: Volume, findings: Findings) -> Iterator[np.ndarray] | None:
         stored[:, :, k] if plain else stored[:, :, k].astype(np.float64) * proxy.slope + proxy.inter
         for k in range(stored.shape[2])
     )
+
+
+def _fits(volume: Volume) -> bool:
+    """Whether a file can hold the voxels that its header claims, so that no memory is taken for those it cannot."""
+    claimed = math.prod(volume.frame.shape) * volume.image.get_data_dtype().itemsize
+    held = volume.path.stat().st_size * (_DEFLATE if volume.path.suffix == ".gz" else 1)
+    return claimed <= held

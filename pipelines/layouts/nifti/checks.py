@@ -29,19 +29,21 @@ def check(directory: Path, findings: Findings) -> None:
     for name, files in source.files.items():
         findings.count("cases")
         findings.count("files", len(files.paths))
-        sound = {kind: path for kind, path in files.paths.items() if _is_whole(path, findings)}
-        read = read_volumes(CaseFiles(files.patient, sound), findings)
-        if read.frame is not None and "image" in sound:
+        read = read_volumes(files, findings)
+        for kind in read.labels if read.image is None else ("image", *read.labels):
+            _check_end(files.paths[kind], findings)
+        if read.frame is not None and "image" in files.paths:
+            path = files.paths["image"]
             axes["".join(orientations.aff2axcodes(read.frame.affine))] += 1
-            check_spacing(findings, sound["image"], read.frame.spacing)
+            check_spacing(findings, path, read.frame.spacing)
             if read.image is not None:
-                check_hu(findings, sound["image"], float(read.image.min()), float(read.image.max()))
+                check_hu(findings, path, float(read.image.min()), float(read.image.max()))
                 # However the file lies, the same scan gives the same slices.
                 slices = read.frame.to_slices(read.image)
                 findings.count("slices", len(slices))
                 digests = [(f"{name}_{k:03d}", digest(plane)) for k, plane in enumerate(slices)]
-                duplicates.add(name, sound["image"], digests, part=source.index.parts.get(name))
-        _check_masks(findings, sound, read, emptiness)
+                duplicates.add(name, path, digests, part=source.index.parts.get(name))
+        _check_masks(findings, files.paths, read, emptiness)
     emptiness.finish()
     if len(axes) > 1:
         shown = ", ".join(f"{count} {codes}" for codes, count in sorted(axes.items()))
@@ -62,22 +64,16 @@ def _check_masks(findings: Findings, paths: dict[str, Path], read: Volumes, empt
         check_lesion(findings, paths["lesion"], labels["liver"] != 0, labels["lesion"] != 0)
 
 
-def _is_whole(path: Path, findings: Findings) -> bool:
-    """Whether a gzip file can be read to its end; nibabel stops before the checksum that is there."""
+def _check_end(path: Path, findings: Findings) -> None:
+    """Reads a gzip file to the checksum at its end, before which nibabel stops."""
     if path.suffix != ".gz":
-        return True
+        return
     try:
         with gzip.open(path) as file:
             while file.read(_CHUNK):
                 pass
-    except EOFError:
-        fault = "ends early"
-    except (OSError, zlib.error) as error:
-        fault = f"damaged ({error})"
-    else:
-        return True
-    findings.error("truncated", path, f"{fault}; copy it again")
-    return False
+    except (OSError, EOFError, zlib.error) as error:
+        findings.error("truncated", path, f"ends early or is damaged ({error}); copy it again")
 
 
 def _check_description(path: Path, findings: Findings, cases: dict[str, CaseFiles]) -> None:

@@ -7,11 +7,14 @@ import numpy as np
 from PIL import Image
 
 from pipelines.layouts import verify
+from tests.pipelines.layouts.agreement import agree
 
 
 def told(folder, **options):
-    """(severity, code, file) of what is wrong with a folder."""
-    return {(one.severity, one.code, one.file) for one in verify(folder, **options) if one.severity != "note"}
+    """(severity, code, file) of what is wrong with a folder, after a comparison with what the reader says."""
+    findings = verify(folder, **options)
+    agree(folder, findings=findings, **options)
+    return {(one.severity, one.code, one.file) for one in findings if one.severity != "note"}
 
 
 def notes(folder, **options):

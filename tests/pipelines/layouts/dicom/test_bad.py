@@ -7,6 +7,7 @@ from pydicom import dcmread, dcmwrite
 
 from pipelines.errors import DataError
 from pipelines.layouts.dicom.reader import Dicom, read_series
+from tests.pipelines.layouts.agreement import agree
 from tests.pipelines.layouts.dicom.folders import (
     array_and_affine,
     edit,
@@ -181,7 +182,8 @@ def test_bad_case_is_told_in_one_line_with_the_file(tmp_path, name):
     assert "\n" not in text
     assert text.startswith(str(folder / file.format(file=paths[2].name, below=paths[1].name)))
     assert re.search(message, text)
-    assert ";" in text  # the mend stands behind it
+    assert ";" in text  # the fix stands behind it
+    agree(folder, "dicom")
 
 
 def test_a_file_cut_anywhere_is_noticed(tmp_path):

@@ -6,6 +6,7 @@ from PIL import Image
 
 from pipelines.errors import DataError
 from pipelines.layouts.lits_png.reader import LitsPng, read_csv
+from tests.pipelines.layouts.agreement import agree
 from tests.pipelines.layouts.lits_png.folders import HEADER, INNER, STUDIES, line, lines, save
 
 LEVELS = np.arange(35, dtype=np.uint8).reshape(5, 7)
@@ -133,6 +134,7 @@ def test_bad_folder_is_told_on_construction(root, name):
     with pytest.raises(DataError) as caught:
         LitsPng(root)
     told(root, file, message, caught)
+    agree(root, "lits_png")
 
 
 def write(name, pixels):
@@ -168,6 +170,7 @@ def test_bad_pixels_are_told_when_read(root, name):
         with pytest.raises(DataError) as caught:
             read()
         told(root / INNER, file, message, caught)
+    agree(root, "lits_png")
 
 
 def test_slices_of_one_study_differ_in_size(root):

@@ -7,6 +7,7 @@ import pytest
 from pipelines.errors import DataError
 from pipelines.layouts.nifti import detect
 from pipelines.layouts.nifti.reader import Nifti, read_labels, read_volume
+from tests.pipelines.layouts.agreement import agree
 
 AFFINE = np.diag([-0.8, -0.8, 5, 1.0])
 SHAPE = (6, 5, 4)
@@ -172,7 +173,8 @@ def test_bad_folder_is_told_in_one_line_with_the_file(folder, name):
     assert "\n" not in text
     assert text.startswith(f"{folder / file}: ")
     assert message in text
-    assert ";" in text  # the mend stands behind it
+    assert ";" in text  # the fix stands behind it
+    agree(folder, "nifti")
 
 
 def test_a_good_folder_is_good(folder):
@@ -194,6 +196,14 @@ def test_single_files(folder, read):
         with pytest.raises(DataError, match=message) as caught:
             read(folder / name)
         assert str(caught.value).startswith(f"{folder / name}: ")
+
+
+def test_no_memory_is_taken_for_voxels_that_are_not_there(tmp_path):
+    header = nibabel.Nifti1Image(np.zeros(SHAPE, np.int16), AFFINE).header
+    header["dim"][1:4] = 32000
+    (tmp_path / "scan.nii").write_bytes(header.binaryblock + bytes(300))
+    with pytest.raises(DataError, match="ends early"):
+        read_volume(tmp_path / "scan.nii")
 
 
 def test_other_formats_are_refused(folder):

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from pipelines.errors import DataError
+from tests.pipelines.layouts.agreement import agree
 from tests.pipelines.layouts.paired_folder.folders import IDS, index, picture, read
 
 
@@ -92,7 +93,8 @@ def test_bad_folder_is_told_in_one_line_with_the_file(folder, name):
     assert "\n" not in text
     assert text.startswith(str(folder / file))
     assert message in text
-    assert ";" in text  # the mend stands behind it
+    assert ";" in text  # the fix stands behind it
+    agree(folder, "paired_folder")
 
 
 @pytest.mark.parametrize(
