@@ -16,7 +16,7 @@ from unittest import mock
 import numpy as np
 
 from cafct_keras.benchmark import benchmark
-from cafct_keras.training import FitOptions, fit
+from cafct_keras.training import FitConfig, fit
 from cafct_keras.training.callbacks import Checkpoints
 from cafct_keras.training.data_wait import DataWait
 
@@ -48,7 +48,9 @@ def fitted(preset: str) -> tuple[float, float, float]:
     ):
         out = Path(folder) / "run"
         fit(
-            FitOptions(preset=preset, size=SIZE, batch_size=BATCH, epochs=1, checkpoint_every="20", out=str(out)),
+            FitConfig.from_options(
+                preset=preset, size=SIZE, batch_size=BATCH, epochs=1, checkpoint_every="20", out=str(out)
+            ),
             quiet=True,
         )
         size = max(sum(path.stat().st_size for path in each.iterdir()) for each in out.glob("checkpoints/step-*"))

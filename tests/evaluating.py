@@ -1,6 +1,5 @@
 """Scans and networks for the tests of `evaluate`: every grey value is known, and a network is two thresholds."""
 
-import dataclasses
 import json
 
 import keras
@@ -9,7 +8,8 @@ import numpy as np
 import pytest
 
 from cafct_keras.runs.card import RUN_FORMAT
-from cafct_keras.training import FitOptions
+from cafct_keras.training import FitConfig
+from cafct_keras.training.config import resolve
 from pipelines import open_source
 from tests.cli import run
 
@@ -64,8 +64,10 @@ def make_run(folder, data, *, cuts=(0.45, 0.78), target="both", intensity=None, 
     kernel = np.zeros((1, 1, channels, len(targets)), np.float32)
     kernel[:, :, context] = steepness = 40.0
     layer.set_weights([kernel, -steepness * np.array(cuts[: len(targets)], np.float32)])
-    chosen = FitOptions(data=str(data), target=target, size=size, context=context, out=str(folder), **options)
-    chosen = chosen.resolved()  # checks that the folder is free
+    chosen = FitConfig.from_options(
+        data=str(data), target=target, size=size, context=context, out=str(folder), **options
+    )
+    chosen = resolve(chosen)  # checks that the folder is free
     folder.mkdir(parents=True)
     model.save(folder / "model.keras")
     patients = {part: set() for part in ("train", "validation", "test")}
@@ -74,7 +76,7 @@ def make_run(folder, data, *, cuts=(0.45, 0.78), target="both", intensity=None, 
     card = {
         "format": RUN_FORMAT,
         "status": "finished",
-        "options": dataclasses.asdict(chosen),
+        "config": chosen.to_dict(),
         "data": {
             "layout": source.layout,
             "intensity": intensity or source.intensity,

@@ -82,7 +82,7 @@ def test_optax_object_without_a_name_says_so_when_loaded(tmp_path):
 @on_jax
 @pytest.mark.parametrize("name", ["nonsense", "exponential_decay", "__doc__"])
 def test_unknown_optax_names(name):
-    with pytest.raises(UserError, match=f"--optimizer optax:{name}"):
+    with pytest.raises(UserError, match=f"`optimizer` optax:{name}"):
         make_optimizer(f"optax:{name}")
 
 
@@ -103,7 +103,7 @@ def test_optimizers_by_name():
     assert (nesterov.momentum, nesterov.weight_decay) == (0.99, 0.0)
     assert isinstance(make_optimizer("adam"), keras.optimizers.Adam)
     assert make_optimizer("adamw", weight_decay=0.02).weight_decay == 0.02
-    with pytest.raises(UserError, match="--optimizer lion: unknown"):
+    with pytest.raises(UserError, match="`optimizer` lion: unknown"):
         make_optimizer("lion")
 
 

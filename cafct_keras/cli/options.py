@@ -1,99 +1,126 @@
 """Options that several commands share."""
 
 import contextlib
+import dataclasses
 import json
+import typing
+from collections.abc import Callable
+from typing import Any
 
 import click
-from click.core import ParameterSource
+
+from cafct_keras.recipes import load_config
+from cafct_keras.runs.config import OPTIONS, FitConfig, Place, shown
+from pipelines.loading.augmentation import Augmentation
+
+_AUGMENTATION_HELP = {
+    "flip": "Augmentation: mirror both axes at random, and with them the patient's sides.",
+    "quarter_turns": "Augmentation: rotate by 90, 180 or 270 degrees.",
+    "rotation": "Augmentation: rotate by up to this many degrees.",
+    "scale": "Augmentation: zoom by up to this fraction.",
+    "shift": "Augmentation: shift by up to this fraction of the side.",
+    "brightness": "Augmentation: add up to this fraction of the gray range.",
+    "contrast": "Augmentation: change the contrast by up to this fraction.",
+    "noise": "Augmentation: Gaussian noise with up to this fraction of the gray range.",
+}
 
 
-def model_options_of(ctx, parameter, values):
+def model_options_of(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
     """Texts `NAME=VALUE` to a dictionary; a value is JSON where it can be read so, else text."""
-    options = {}
+    options: dict[str, Any] = {}
     for text in values:
         name, equals, value = text.partition("=")
         if not equals:
             raise click.BadParameter(f"{text}: give NAME=VALUE")
-        with contextlib.suppress(ValueError):
-            value = json.loads(value)
         options[name] = value
+        with contextlib.suppress(ValueError):
+            options[name] = json.loads(value)
     return options
 
 
-# Of every run, whichever network it trains.
-RECIPE = (
-    click.option(
-        "--data", default="phantom", show_default=True, help="phantom, or a folder (./phantom) in any layout."
-    ),
-    click.option("--layout", help="Of the folder, such as nifti or dicom.  [default: found by looking]"),
-    click.option("--patient-pattern", help="Regular expression; its first group is the patient in a slice's name."),
-    click.option(
-        "--window", type=(float, float), help="HU shown, for data in HU.  [default: -200 250; phantom: -20 180]"
-    ),
-    click.option("--preset", help="Size of the network: tiny, small, base or large.  [default: base; phantom: tiny]"),
-    click.option(
-        "--model-option",
-        "model_options",
-        multiple=True,
-        callback=model_options_of,
-        metavar="NAME=VALUE",
-        help="Argument of the network's builder, such as fusion=concat; may be repeated.",
-    ),
-    click.option("--size", type=int, help="Height and width in pixels.  [default: 256; phantom: 128]"),
-    click.option("--context", type=int, default=0, show_default=True, help="Neighbours on either side (2.5-D)."),
-    click.option("--cache", default="ram", show_default=True, help="Where slices are kept: ram, or none for a file."),
-    click.option("--foreground-fraction", type=float, help="Share of slices with the target.  [default: as they come]"),
-    click.option(
-        "--recipe",
-        default="paper",
-        show_default=True,
-        help="paper: every network alike; own: as its authors trained it.",
-    ),
-    click.option("--epochs", type=int, help="Passes over the training slices.  [default: 100; phantom: 18]"),
-    click.option("--batch-size", type=int, help="Slices a step.  [default: 8; phantom: 4]"),
-    click.option("--optimizer", help="sgd, nesterov, adam, adamw or optax:NAME.  [default: sgd; phantom: adamw]"),
-    click.option("--learning-rate", type=float, help="Its peak.  [default: 1e-3; phantom: 3e-3]"),
-    click.option("--momentum", type=float, help="Of SGD.  [default: 0.9]"),
-    click.option("--weight-decay", type=float, help="Of SGD and AdamW, decoupled.  [default: 1e-4]"),
-    click.option(
-        "--clip-norm", type=float, help="Length that longer gradients are cut to.  [default: any; phantom: 1]"
-    ),
-    click.option("--schedule", help="cosine, poly or constant.  [default: cosine]"),
-    click.option("--warmup-epochs", type=float, help="Epochs of linear rise first.  [default: 0; phantom: 1]"),
-    click.option("--bce-weight", type=float, help="Of cross-entropy in the loss.  [default: 1]"),
-    click.option("--dice-weight", type=float, help="Of Dice in the loss.  [default: 1]"),
-    click.option("--flip", is_flag=True, help="Augmentation: mirror either axis, and with it the patient's sides."),
-    click.option("--quarter-turns", is_flag=True, help="Augmentation: turn by 90, 180 or 270 degrees."),
-    click.option("--rotation", type=float, default=0.0, help="Augmentation: turn by up to so many degrees."),
-    click.option("--scale", type=float, default=0.0, help="Augmentation: magnify by up to this share."),
-    click.option("--shift", type=float, default=0.0, help="Augmentation: move by up to this share of the side."),
-    click.option("--brightness", type=float, default=0.0, help="Augmentation: add up to this share of the grey range."),
-    click.option("--contrast", type=float, default=0.0, help="Augmentation: stretch grey by up to this share."),
-    click.option("--noise", type=float, default=0.0, help="Augmentation: noise of up to this share of the grey range."),
-    click.option(
-        "--prior", type=float, help="Foreground share an untrained network predicts.  [default: 0.01; liver: 0.5]"
-    ),
-    click.option("--precision", default="float32", show_default=True, help="float32, mixed_bfloat16 or mixed_float16."),
-)
+def config_options(*, without: tuple[str, ...] = ()) -> Callable[[Callable], Callable]:
+    """Adds an option for every field of a `FitConfig` but those named, and `--config`."""
+
+    def decorate(command: Callable) -> Callable:
+        for name, place in reversed(OPTIONS.items()):
+            if name == "augmentation":
+                for field in reversed(dataclasses.fields(Augmentation)):
+                    command = _augmentation_option(field)(command)
+            elif name not in without:
+                command = _option(name, place)(command)
+        return click.option(
+            "--config",
+            metavar="NAME|FILE",
+            help="Recipe that ships with cafct-keras, or a TOML file; options on the command line win.",
+        )(command)
+
+    return decorate
 
 
-def recipe_options(command):
-    """Adds the options that describe how a network is trained."""
-    for option in reversed(RECIPE):
-        command = option(command)
-    return command
+def chosen_config(values: dict[str, Any]) -> tuple[FitConfig, set[str]]:
+    """The configuration of the command line, over that of `--config`.
 
+    Args:
+        values: parameters of the command; those of `config_options` are removed.
 
-def chosen_options(options):
-    """Gathers the augmentation among the options; returns those that the user gave, too."""
-    import dataclasses
+    Returns:
+        The configuration, and the names of the options that the user chose here or there.
 
-    from pipelines.loading.augmentation import Augmentation
-
+    Raises:
+        UserError: the file cannot be read.
+    """
     source = click.get_current_context().get_parameter_source
-    given = {name for name in options if source(name) is not ParameterSource.DEFAULT}
-    chosen = {field.name: options.pop(field.name) for field in dataclasses.fields(Augmentation)}
-    # Nothing chosen is left to the recipe.
-    augmentation = Augmentation(**chosen) if any(chosen.values()) else None
-    given = (given - set(chosen)) | ({"augmentation"} if augmentation else set())
-    return {**options, "augmentation": augmentation}, given
+    given = {name for name in values if source(name) is not click.core.ParameterSource.DEFAULT}
+    file = values.pop("config")
+    config = FitConfig() if file is None else load_config(file)
+    names = {name for name in OPTIONS if config[name] != FitConfig()[name]}
+    options = {name: values.pop(name) for name in OPTIONS if name in values}
+    augmentation = {field.name: values.pop(field.name) for field in dataclasses.fields(Augmentation)}
+    changed = {name: value for name, value in augmentation.items() if name in given}
+    # What is not changed here is left to the file, or else to the recipe.
+    if changed and (any(changed.values()) or config.data.augmentation is not None):
+        given.add("augmentation")
+        options["augmentation"] = dataclasses.replace(config.data.augmentation or Augmentation(), **changed)
+    given &= OPTIONS.keys()
+    return config.replace(**{name: options[name] for name in given}), given | names
+
+
+def _option(name: str, place: Place) -> Callable[[Callable], Callable]:
+    declared, kind, default = place.option, place.type, FitConfig()[name]
+    help_text, flag = declared.help, f"--{name.replace('_', '-')}"
+    if kind is bool:
+        flag = f"{flag}/--no-{flag[2:]}" if default else flag
+        return click.option(flag, name, default=default, is_flag=True, help=help_text)
+    if kind is dict:
+        return click.option(
+            flag.removesuffix("s"), name, multiple=True, callback=model_options_of, metavar=declared.metavar,
+            help=help_text,
+        )  # fmt: skip
+    metavar = declared.metavar or ("|".join(declared.choices) or None)
+    if typing.get_origin(kind) is tuple and typing.get_args(kind)[-1] is Ellipsis:
+        return click.option(flag, name, multiple=True, metavar=metavar, help=help_text)
+    if "[default" not in help_text:
+        help_text += _defaults(name, default)
+    types: Any = typing.get_args(kind) if typing.get_origin(kind) is tuple else _scalar(kind)
+    return click.option(flag, name, type=types, default=default, metavar=metavar, help=help_text)
+
+
+def _scalar(kind: Any) -> type:
+    return kind if kind in (int, float, str) else typing.get_args(kind)[0]
+
+
+def _defaults(name: str, default: Any) -> str:
+    """The default in words: the field's own, or those of the recipes."""
+    if default is not None:
+        return f"  [default: {shown(default)}]"
+    paper, phantom = (load_config(recipe)[name] for recipe in ("paper", "phantom"))
+    texts = [shown(paper)] if paper is not None else []
+    texts += [f"phantom: {shown(phantom)}"] if phantom not in (None, paper) else []
+    return f"  [default: {'; '.join(texts)}]" if texts else ""
+
+
+def _augmentation_option(field: dataclasses.Field) -> Callable[[Callable], Callable]:
+    flag = f"--{field.name.replace('_', '-')}"
+    if field.type is bool:
+        return click.option(f"{flag}/--no-{flag[2:]}", field.name, default=False, help=_AUGMENTATION_HELP[field.name])
+    return click.option(flag, field.name, type=float, default=0.0, help=_AUGMENTATION_HELP[field.name])

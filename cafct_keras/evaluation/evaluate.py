@@ -103,7 +103,7 @@ def evaluate(
     if isinstance(options.postprocessing, PostProcessing):
         options.postprocessing.check(first.targets)
     source = first.open_data(options.data, layout=options.layout, patient_pattern=options.patient_pattern)
-    folder = str(options.data or first.options["data"])
+    folder = str(options.data or first.config.data.path)
     cache_compilations()
     evaluations: list[Evaluation] = []
     for run, name in zip(opened, _names(opened), strict=True):
@@ -160,9 +160,9 @@ class _RunEvaluation:
                 intensity=source.intensity,
                 orientation=source.orientation,
                 targets=list(run.targets),
-                size=run.options["size"],
-                window=run.options["window"],
-                context=run.options["context"],
+                size=run.config.data.size,
+                window=run.config.data.window,
+                context=run.config.data.context,
                 notes=list(source.notes),
                 warnings=warnings,
             ),
@@ -212,7 +212,7 @@ def _names(runs: Sequence[Run]) -> list[str]:
 def _check_comparable(first: Run, run: Run) -> None:
     for option, one, other in (
         ("target", first.targets, run.targets),
-        ("size", first.options["size"], run.options["size"]),
+        ("size", first.config.data.size, run.config.data.size),
     ):
         if one != other:
             raise UserError(
@@ -223,7 +223,7 @@ def _check_comparable(first: Run, run: Run) -> None:
 
 def _check_choice(run: Run, options: EvaluateOptions, fingerprint: str) -> None:
     """Refuses to choose anything on the data that a network was trained on."""
-    if run.options.get("validation", True) or fingerprint != run.card["data"]["fingerprint"]:
+    if run.config.data.validation or fingerprint != run.card["data"]["fingerprint"]:
         return
     for option in options.chosen_automatically:
         raise UserError(

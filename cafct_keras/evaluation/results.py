@@ -295,7 +295,7 @@ class EvaluatedData:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunData(EvaluatedData):
-    """Data that a run was evaluated on, and how its network saw them; see `Source` and `FitOptions`."""
+    """Data that a run was evaluated on, and how its network saw them; see `Source` and `FitConfig`."""
 
     folder: str
     fingerprint: str

@@ -49,7 +49,7 @@ def find_input(path: str | pathlib.Path, model: keras.Model, context: int | None
     channels = model.input_shape[-1]
     card = _find_card(pathlib.Path(path))
     if card is not None:
-        recorded = card["options"].get("context", 0)
+        recorded = card["config"]["data"]["context"]
         if context not in (None, recorded):
             raise UserError(f"`context` {context}: {path} was trained with {recorded}; leave it out")
         context = recorded

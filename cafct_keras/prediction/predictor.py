@@ -73,15 +73,15 @@ class Predictor:
             DataError: there are no cases, the network sees neighbouring slices and a case has none, or a case cannot be
                 read and `failures` is None.
         """
-        options = self.run.options
+        config = self.run.config
         predictions = predict_cases(
             self._model,
             self._read(split, failures),
             targets=self.run.targets,
-            size=options["size"],
-            window=options["window"],
-            context=options["context"],
-            batch_size=options["batch_size"],
+            size=config.data.size,
+            window=config.data.window,
+            context=config.data.context,
+            batch_size=config.optimizer.batch_size,
         )
         for case in _prefetch(predictions):
             yield dataclasses.replace(
@@ -95,7 +95,7 @@ class Predictor:
         return reorient(stack, self.trained_orientation, self.source.orientation)
 
     def _read(self, split: str, failures: list[dict[str, str]] | None) -> Iterator[Case]:
-        context = self.run.options["context"]
+        context = self.run.config.data.context
         # Some sources read fast only from one end to the other, which ends where a case fails.
         cases = self.source.cases(None if split == "all" else split)
         read = (lambda _: next(cases)) if failures is None else self.source.case

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cafct_keras.errors import UserError
 from cafct_keras.reproduction.costs import time_step
 from cafct_keras.reproduction.systems import System
-from cafct_keras.training import FitOptions
+from cafct_keras.training import FitConfig
 from pipelines import open_source
 from pipelines.loading.slices import load_slices
 
@@ -16,7 +16,7 @@ _STARTING_S = 20.0  # a run's packages, data and first files
 _REPEATS = 3
 
 
-def epochs_within(minutes: float, systems: Sequence[System], seeds: int, recipe: FitOptions) -> int:
+def epochs_within(minutes: float, systems: Sequence[System], seeds: int, recipe: FitConfig) -> int:
     """The epochs, the same for every system, that `seeds` runs of all of them take no more than so many minutes for.
 
     Each system's step is compiled and timed, which takes from the budget too.
@@ -26,13 +26,15 @@ def epochs_within(minutes: float, systems: Sequence[System], seeds: int, recipe:
     """
     began = time.perf_counter()
     source = open_source(
-        recipe.data,
-        layout=recipe.layout,
-        target=recipe.target,
-        size=recipe.size,
-        patient_pattern=recipe.patient_pattern,
+        recipe.data.path,
+        layout=recipe.data.layout,
+        target=recipe.data.target,
+        size=recipe.data.size,
+        patient_pattern=recipe.data.patient_pattern,
     )
-    parts = load_slices(source, target=recipe.target, size=recipe.size, window=recipe.window, context=recipe.context)
+    parts = load_slices(
+        source, target=recipe.data.target, size=recipe.data.size, window=recipe.data.window, context=recipe.data.context
+    )
     images = {name: len(part.names) for name, part in parts.items()}
     an_epoch = images["train"] + _FORWARD * images["validation"]
     fixed = of_an_epoch = 0.0

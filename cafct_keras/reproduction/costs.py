@@ -6,12 +6,12 @@ import pathlib
 
 from cafct_keras.benchmark import benchmark
 from cafct_keras.reproduction.systems import System
-from cafct_keras.training import FitOptions
+from cafct_keras.training import FitConfig
 
 _KEPT = ("parameters", "macs_per_image", "ms_per_image")
 
 
-def measured(system: System, recipe: FitOptions, file: pathlib.Path) -> dict:
+def measured(system: System, recipe: FitConfig, file: pathlib.Path) -> dict:
     """Times a system's prediction as `benchmark predict` does, once; later starts read what was found.
 
     Args:
@@ -32,15 +32,15 @@ def measured(system: System, recipe: FitOptions, file: pathlib.Path) -> dict:
     return {name: report[name] for name in _KEPT}
 
 
-def time_step(task: str, system: System, recipe: FitOptions, *, repeats: int) -> dict:
+def time_step(task: str, system: System, recipe: FitConfig, *, repeats: int) -> dict:
     """See `benchmark`."""
     return benchmark(
         task,
         model=system.model,
-        preset=recipe.preset,
-        model_options={**recipe.model_options, **system.options},
-        batch_size=recipe.batch_size,
-        size=recipe.size,
-        precision=recipe.precision,
+        preset=recipe.model.preset,
+        model_options={**recipe.model.options, **system.options},
+        batch_size=recipe.optimizer.batch_size,
+        size=recipe.data.size,
+        precision=recipe.model.precision,
         repeats=repeats,
     )

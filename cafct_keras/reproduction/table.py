@@ -24,7 +24,8 @@ from cafct_keras.reproduction.systems import System, choose_systems
 from cafct_keras.reproduction.writing import console_table, write_tables
 from cafct_keras.runs import read_run
 from cafct_keras.runtime.console import make_console
-from cafct_keras.training import FitOptions, fit
+from cafct_keras.training import FitConfig, fit
+from cafct_keras.training.config import resolve
 from pipelines.atomic import atomic_directory
 
 FORMAT = 1
@@ -51,7 +52,7 @@ class CompareOptions:
     seeds: int = 3
     budget: float | None = None
     out: str
-    recipe: FitOptions
+    recipe: FitConfig
 
 
 def compare(options: CompareOptions, *, console: Console | None = None, quiet: bool = False) -> dict:
@@ -96,17 +97,16 @@ def compare(options: CompareOptions, *, console: Console | None = None, quiet: b
 class _Row:
     """One system's runs."""
 
-    def __init__(self, system: System, folder: pathlib.Path, recipe: FitOptions, console: Console, quiet: bool):
+    def __init__(self, system: System, folder: pathlib.Path, recipe: FitConfig, console: Console, quiet: bool):
         self.system, self.finished = system, {}
         self._folder, self._recipe, self._console, self._quiet = folder, recipe, console, quiet
         self.measured = measured(system, recipe, folder / "systems" / f"{system.key}.json")
 
     def train_and_score(self, seed: int) -> None:
         out = self._folder / "runs" / f"{self.system.key}-seed{seed}"
-        options = dataclasses.replace(
-            self._recipe,
+        options = self._recipe.replace(
             model=self.system.model,
-            model_options={**self._recipe.model_options, **self.system.options},
+            model_options={**self._recipe.model.options, **self.system.options},
             seed=seed,
             out=str(out),
         )
@@ -140,26 +140,28 @@ class _Row:
         }
 
 
-def _recipe(options: CompareOptions, systems: tuple[System, ...], folder: pathlib.Path) -> FitOptions:
+def _recipe(options: CompareOptions, systems: tuple[System, ...], folder: pathlib.Path) -> FitConfig:
     """The recipe with everything decided; kept in the folder, so that a second start is held to it."""
     asked = options.recipe
     for system in systems:
         known = list_presets(system.model)
-        if asked.preset is not None and asked.preset not in known:
-            raise UserError(f"--preset {asked.preset}: {system.model} has none of that name, only {', '.join(known)}")
-    recipe = dataclasses.replace(asked, out=str(folder / "runs" / "none")).resolved()
+        if asked.model.preset is not None and asked.model.preset not in known:
+            raise UserError(
+                f"--preset {asked.model.preset}: {system.model} has none of that name, only {', '.join(known)}"
+            )
+    recipe = resolve(asked.replace(out=str(folder / "runs" / "none")))
     file = folder / RECIPE_FILE
     if not file.is_file():
         if folder.exists() and any(folder.iterdir()):
             raise UserError(f"--out {folder}: already exists and holds no {RECIPE_FILE}; give another name")
         if options.budget is not None:
-            recipe = dataclasses.replace(recipe, epochs=epochs_within(options.budget, systems, options.seeds, recipe))
+            recipe = recipe.replace(epochs=epochs_within(options.budget, systems, options.seeds, recipe))
         folder.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(_shared(recipe), indent=2) + "\n")
         return recipe
     kept = json.loads(file.read_text())
     if options.budget is not None:
-        recipe = dataclasses.replace(recipe, epochs=kept["epochs"])  # fitted to it at the first start
+        recipe = recipe.replace(epochs=kept["epochs"])  # fitted to it at the first start
     for name, value in json.loads(json.dumps(_shared(recipe))).items():
         if kept.get(name) != value:
             raise UserError(
@@ -169,25 +171,26 @@ def _recipe(options: CompareOptions, systems: tuple[System, ...], folder: pathli
     return recipe
 
 
-def _shared(recipe: FitOptions) -> dict:
-    return {name: value for name, value in dataclasses.asdict(recipe).items() if name not in _OF_A_ROW}
+def _shared(recipe: FitConfig) -> dict:
+    shared = {name: value for name, value in recipe.options().items() if name not in _OF_A_ROW}
+    return {**shared, "augmentation": dataclasses.asdict(recipe.data.augmentation)}
 
 
-def _document(options: CompareOptions, recipe: FitOptions, rows: list[_Row]) -> dict:
+def _document(options: CompareOptions, recipe: FitConfig, rows: list[_Row]) -> dict:
     cards = [card for row in rows for card in row.cards]
     card = cards[0]
     if len({each["data"]["fingerprint"] for each in cards}) > 1:
         raise UserError(f"--out {options.out}: the data changed between its runs; give another --out")
-    described = [row.as_dict(options.table, recipe.target) for row in rows]
+    described = [row.as_dict(options.table, recipe.data.target) for row in rows]
     document = {
         "format": FORMAT,
         "table": options.table,
-        "target": recipe.target,
+        "target": recipe.data.target,
         "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["cafct-keras", *sys.argv[1:]]),
         **{name: card[name] for name in ("versions", "devices", "backend")},
         "data": {
-            "folder": recipe.data,
+            "folder": recipe.data.path,
             **{name: card["data"][name] for name in ("layout", "fingerprint")},
             "split": {
                 part: {"slices": split["slices"], "patients": len(split["patients"])}

@@ -1,7 +1,6 @@
 """The run card, `run.json`: everything that a run was made with and what came of it."""
 
 import csv
-import dataclasses
 import datetime as dt
 import hashlib
 import json
@@ -12,14 +11,17 @@ import sys
 import numpy as np
 
 from cafct_keras.errors import UserError
+from cafct_keras.optimizers import optimizer_arguments
+from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import MODEL_FILE, RUN_FILE
 from cafct_keras.runtime.devices import environment
 from pipelines.atomic import atomic_write_text
+from pipelines.loading.augmentation import Augmentation
 from pipelines.loading.slices import foreground_counts
 from pipelines.loading.stream import sampled_counts
 
 # One more whenever an older version of this package would misread a new run folder.
-RUN_FORMAT = 1
+RUN_FORMAT = 2
 
 
 def read_run(folder):
@@ -42,6 +44,8 @@ def read_run(folder):
         raise UserError(f"{folder}: no {RUN_FILE} here; give the folder of a run") from None
     except (ValueError, TypeError, KeyError, OSError) as error:
         raise UserError(f"{file}: not the card of a run ({error}); restore it or train again") from error
+    if written == 1:
+        return _from_format_1(card, file)
     if written != RUN_FORMAT:
         raise UserError(
             f"{file}: a run folder of another version (format {written}, this version reads {RUN_FORMAT}); "
@@ -51,11 +55,26 @@ def read_run(folder):
     return card
 
 
-def new_card(options, source, parts, model):
+def _from_format_1(card, file):
+    """Converts a card of version 0.1, whose options were in no groups and held what the optimizer did not use."""
+    options = {**card.pop("options")}
+    try:
+        has = optimizer_arguments(options["optimizer"])
+        options |= {name: None for name in ("momentum", "weight_decay") if name not in has}
+        options["augmentation"] = Augmentation(**options["augmentation"])
+        card["config"] = FitConfig.from_options(**options).to_dict()
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{file}: has options that this version does not know ({error}); train again") from error
+    # Layers have moved since; a resumed run's variables are compared in any case.
+    card.pop("network", None)
+    return {**card, "format": RUN_FORMAT}
+
+
+def new_card(config, source, parts, model):
     """The card of a run that begins.
 
     Args:
-        options: resolved `FitOptions`.
+        config: resolved `FitConfig`.
         source: of the data.
         parts: their slices, by part.
         model: the network.
@@ -67,8 +86,8 @@ def new_card(options, source, parts, model):
         "format": RUN_FORMAT,
         "status": "running",
         **session(),
-        "options": dataclasses.asdict(options),
-        "schedule_epochs": options.epochs,
+        "config": config.to_dict(),
+        "schedule_epochs": config.optimizer.epochs,
         "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
         "network": hashlib.sha256(model.to_json().encode()).hexdigest(),
         "data": {
@@ -79,9 +98,9 @@ def new_card(options, source, parts, model):
             "targets": list(parts["train"].targets),
             "sampled_per_epoch": sampled_counts(
                 parts["train"],
-                batch_size=options.batch_size,
-                seed=options.seed,
-                foreground_fraction=options.foreground_fraction,
+                batch_size=config.optimizer.batch_size,
+                seed=config.seed,
+                foreground_fraction=config.data.foreground_fraction,
             ),
             "split": {
                 name: {

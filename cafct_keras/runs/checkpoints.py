@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import pathlib
+import re
 import shutil
 
 import numpy as np
@@ -76,7 +77,7 @@ class CheckpointStore:
 
     def steps(self):
         """Numbers of the checkpoints that are there, ascending."""
-        return sorted(int(path.name.removeprefix("step-")) for path in self._folder.glob("step-*"))
+        return _steps(self._folder)
 
     def latest(self, *, warn=lambda message: None):
         """Reads the newest checkpoint that is whole.
@@ -134,6 +135,17 @@ class CheckpointStore:
 
     def _path(self, step):
         return self._folder / f"step-{step:08d}"
+
+
+def has_checkpoints(folder: pathlib.Path) -> bool:
+    """Whether a folder holds any checkpoint, damaged or not."""
+    return bool(_steps(folder))
+
+
+def _steps(folder: pathlib.Path) -> list[int]:
+    # Not every name that begins so: users keep copies, such as step-00000010.bak.
+    found = (re.fullmatch(r"step-(\d{8,})", path.name) for path in folder.glob("step-*"))
+    return sorted(int(match[1]) for match in found if match)
 
 
 def read_checkpoint(folder):

@@ -1,10 +1,12 @@
 """A trained model with the card of its run."""
 
 import dataclasses
+import functools
 import pathlib
 
 from cafct_keras.errors import UserError
 from cafct_keras.runs.card import read_run
+from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import RUN_FILE
 from pipelines import DataError, Source, open_source
 
@@ -44,10 +46,10 @@ class Run:
         path = self.path.resolve()
         return f"{path.parent.name}/{path.name}" if path.is_file() else path.name
 
-    @property
-    def options(self) -> dict:
-        """See `FitOptions`."""
-        return self.card["options"]
+    @functools.cached_property
+    def config(self) -> FitConfig:
+        """What the run was trained with."""
+        return FitConfig.from_dict(self.card["config"])
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -68,14 +70,14 @@ class Run:
             UserError: what it was trained on is gone.
             DataError: see `open_source`; or there are no masks of a target.
         """
-        options = self.options
+        trained_on = self.config.data
         if data is None:
-            data, layout = options["data"], layout or options["layout"]
-            patient_pattern = patient_pattern or options["patient_pattern"]
+            data, layout = trained_on.path, layout or trained_on.layout
+            patient_pattern = patient_pattern or trained_on.patient_pattern
             if data != "phantom" and not pathlib.Path(data).is_dir():
                 raise UserError(f"{self.path}: {data}, which it was trained on, is not here; give --data DIR")
         source = open_source(
-            data, target=options["target"], size=options["size"], layout=layout, patient_pattern=patient_pattern
+            data, target=trained_on.target, size=trained_on.size, layout=layout, patient_pattern=patient_pattern
         )
         if missing := [target for target in self.targets if target not in source.targets]:
             raise DataError(

@@ -1,8 +1,8 @@
 """Training: from options to a complete run folder."""
 
-from cafct_keras.training.config import FitOptions
+from cafct_keras.runs.config import DataConfig, FitConfig, LossConfig, ModelConfig, OptimizerConfig, SessionConfig
 
-__all__ = ["FitOptions", "fit"]
+__all__ = ["DataConfig", "FitConfig", "LossConfig", "ModelConfig", "OptimizerConfig", "SessionConfig", "fit"]
 
 
 def fit(options, **kwargs):

@@ -79,17 +79,20 @@ class Team:
         return (reason or signal.SIGTERM.name) if multihost_utils.reached_preemption_sync_point(self._calls) else None
 
 
-def several_processes(options):
-    """Whether a run's options ask for more processes than this one."""
-    return any(option is not None for option in (options.coordinator, options.processes, options.process_id))
+def several_processes(config):
+    """Whether a configuration asks for more processes than this one."""
+    return any(
+        option is not None
+        for option in (config.session.coordinator, config.session.processes, config.session.process_id)
+    )
 
 
 @contextlib.contextmanager
-def distributed(options):
-    """Spreads what is built meanwhile over the devices that the options name. Before anything is computed.
+def distributed(config):
+    """Spreads what is built meanwhile over the devices that the config name. Before anything is computed.
 
     Args:
-        options: resolved `FitOptions`.
+        config: resolved `FitConfig`.
 
     Returns:
         The `Team`.
@@ -97,16 +100,18 @@ def distributed(options):
     Raises:
         UserError: the backend, the devices or the batch do not allow it.
     """
-    many = several_processes(options)
-    if not many and options.devices == 1:
+    many = several_processes(config)
+    if not many and config.session.devices == 1:
         yield Team()
         return
     if keras.backend.backend() != "jax":
         raise UserError("--devices, --processes: several of them need the JAX backend; set KERAS_BACKEND=jax")
-    team = _join(options) if many else Team()
-    names = _devices(options.devices)
-    if options.batch_size % len(names):
-        raise UserError(f"--batch-size {options.batch_size}: give a multiple of {len(names)}, the number of devices")
+    team = _join(config) if many else Team()
+    names = _devices(config.session.devices)
+    if config.optimizer.batch_size % len(names):
+        raise UserError(
+            f"--batch-size {config.optimizer.batch_size}: give a multiple of {len(names)}, the number of devices"
+        )
     keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names, auto_shard_dataset=False))
     try:
         yield team
@@ -121,17 +126,17 @@ def distributed(options):
         keras.distribution.set_distribution(None)
 
 
-def _join(options):
-    """Finds the other processes; what the options leave open is in the variables of SLURM, Open MPI or Kubernetes."""
+def _join(config):
+    """Finds the other processes; what the config leave open is in the variables of SLURM, Open MPI or Kubernetes."""
     import jax
 
-    index = options.process_id
+    index = config.session.process_id
     if index is None and "JOB_COMPLETION_INDEX" in os.environ:  # of a Kubernetes job
         index = int(os.environ["JOB_COMPLETION_INDEX"])
     try:
         jax.distributed.initialize(
-            coordinator_address=options.coordinator,
-            num_processes=options.processes,
+            coordinator_address=config.session.coordinator,
+            num_processes=config.session.processes,
             process_id=index,
             heartbeat_timeout_seconds=HEARTBEAT_S,
             shutdown_timeout_seconds=SHUTDOWN_S,

@@ -23,7 +23,7 @@ def seconds(option, text):
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
     if not found or not float(found[1]):
-        raise UserError(f"{option} {text}: give a length of time such as 90s, 30m or 1.5h")
+        raise UserError(f"`{option}` {text}: give a length of time such as 90s, 30m or 1.5h")
     return float(found[1]) * UNITS[found[2]]
 
 

@@ -16,11 +16,11 @@ PEER_GONE = ("gloo", "nccl", "connection closed by peer", "connection reset by p
 
 
 @contextlib.contextmanager
-def explained(options):
+def explained(config):
     """Turns errors of disk and memory into a user's.
 
     Args:
-        options: resolved `FitOptions` of the run.
+        config: resolved `FitConfig` of the run.
 
     Raises:
         UserError: in place of what the machine said.
@@ -28,18 +28,19 @@ def explained(options):
     try:
         yield
     except OSError as error:
-        raise UserError(_disk(error) + _go_on(options.out)) from error
+        raise UserError(_disk(error) + _go_on(config.out)) from error
     except Exception as error:
-        if several_processes(options) and any(words in str(error).lower() for words in PEER_GONE):
+        if several_processes(config) and any(words in str(error).lower() for words in PEER_GONE):
             raise UserError(
-                f"another process of this run is gone: start all of them anew{_go_on(options.out)}"
+                f"another process of this run is gone: start all of them anew{_go_on(config.out)}"
             ) from error
         if not isinstance(error, MemoryError) and not any(words in str(error) for words in OUT_OF_MEMORY):
             raise
+        batch_size, size = config.optimizer.batch_size, config.data.size
         raise UserError(
-            f"out of memory with --batch-size {options.batch_size} at {options.size}x{options.size}: begin another run "
-            f"with --batch-size {max(1, options.batch_size // 2)}, a smaller --preset or --size or --precision "
-            f"mixed_bfloat16, or find out what else uses the memory{_go_on(options.out)}"
+            f"out of memory with --batch-size {batch_size} at {size}x{size}: begin another run "
+            f"with --batch-size {max(1, batch_size // 2)}, a smaller --preset or --size or --precision "
+            f"mixed_bfloat16, or find out what else uses the memory{_go_on(config.out)}"
         ) from error
 
 

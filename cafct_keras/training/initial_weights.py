@@ -9,12 +9,12 @@ from cafct_keras.runs.files import MODEL_FILE
 from cafct_keras.weights.readers import sha256
 
 
-def begin(model, options):
+def begin(model, config):
     """Gives a network the weights that a run begins with.
 
     Args:
         model: as it was built, with random weights.
-        options: the run's `FitOptions`; `init` and `weights` count.
+        config: the run's `FitConfig`; `init` and `weights` count.
 
     Returns:
         For the run card, a list of dictionaries, one a file: its name, SHA-256 and what it filled, see `load_weights`;
@@ -23,12 +23,12 @@ def begin(model, options):
     Raises:
         UserError: for a file that cannot be read or does not fit.
     """
-    if options.init is None:
-        return load_weights(model, options.weights)
-    source = load_model(options.init)
+    if config.model.init is None:
+        return load_weights(model, config.model.weights)
+    source = load_model(config.model.init)
     if [w.shape for w in source.weights] != [w.shape for w in model.weights]:
-        raise UserError(f"--init {options.init}: another network; give the --model, --preset and --target it has")
+        raise UserError(f"--init {config.model.init}: another network; give the --model, --preset and --target it has")
     model.set_weights(source.get_weights())
-    path = pathlib.Path(options.init)
+    path = pathlib.Path(config.model.init)
     file = path / MODEL_FILE if path.is_dir() else path
     return [{"file": str(file), "sha256": sha256(file), "filled": ["all"]}]

@@ -1,4 +1,4 @@
-"""One training run, from options to a complete run folder, begun or continued."""
+"""One training run, from config to a complete run folder, begun or continued."""
 
 import contextlib
 import functools
@@ -12,16 +12,18 @@ from rich.console import Console
 
 from cafct_keras.errors import UserError
 from cafct_keras.runs.card import new_card, session, write_card, write_split
+from cafct_keras.runs.checkpoints import has_checkpoints
 from cafct_keras.runs.files import CHECKPOINTS, CURVES_FILE, SAMPLES_FILE, SPLIT_FILE
 from cafct_keras.runs.lock import lock
 from cafct_keras.runtime.compilation import cache_compilations
 from cafct_keras.runtime.determinism import make_deterministic
 from cafct_keras.training import plots
 from cafct_keras.training.compiling import make_model
+from cafct_keras.training.config import resolve
 from cafct_keras.training.devices import distributed
 from cafct_keras.training.errors import explained
 from cafct_keras.training.initial_weights import begin
-from cafct_keras.training.resume import continued, find_run, refuse_changes, refuse_existing
+from cafct_keras.training.resume import check_unchanged, find_run, refuse_existing, resumed_config
 from cafct_keras.training.stopping import RunStoppedError
 from cafct_keras.training.summary import headline, summary
 from cafct_keras.training.training import Training
@@ -33,15 +35,15 @@ from pipelines.loading.stream import batch_names
 SAMPLES = 6
 
 
-def fit(options, *, resume=False, given=None, console=None, quiet=False, started=None):
+def fit(config, *, resume=False, given=None, console=None, quiet=False, started=None):
     """Trains a network and writes a run folder.
 
     A run that was killed at any moment and continued ends with the bits of one that was not, on the same machine. The
     learning rate follows the schedule that the run began with; epochs beyond it are trained at its last rate.
 
     Args:
-        options: a `FitOptions`.
-        resume: go on with the run in `options.out`, or begin it where there is none. A finished run is left as it is,
+        config: a `FitConfig`.
+        resume: go on with the run in `config.out`, or begin it where there is none. A finished run is left as it is,
             unless there are to be more epochs.
         given: where a run goes on, the names of the options that the user chose and that must be the run's; None for
             all of them.
@@ -53,51 +55,51 @@ def fit(options, *, resume=False, given=None, console=None, quiet=False, started
         The run card: what `run.json` holds.
 
     Raises:
-        UserError, DataError: for a mistake in options or data, before anything is written; UserError too where the loss
+        UserError, DataError: for a mistake in config or data, before anything is written; UserError too where the loss
             became NaN or infinite, with the best network so far kept.
         RunStoppedError: at SIGTERM, SIGINT or the time limit, with a checkpoint written.
     """
     console = console or Console()
     started = time.perf_counter() if started is None else started
-    card = find_run(options, given) if resume else None
+    card = find_run(config, given) if resume else None
     if card is None:
-        options = options.resolved()
-        refuse_existing(options.out)
+        config = resolve(config)
+        refuse_existing(config.out)
     else:
-        options = continued(options, card, given)
-        if card["status"] == "finished" and options.epochs == card["options"]["epochs"]:
-            folder = pathlib.Path(options.out)
+        config = resumed_config(config, card, given)
+        if card["status"] == "finished" and config.optimizer.epochs == card["config"]["optimizer"]["epochs"]:
+            folder = pathlib.Path(config.out)
             _say(console, f"{folder}: finished already; give more --epochs to train on\n{summary(card, folder)}")
             return card
     # What Keras numbers is numbered from the start, so that a process that trains several networks names their state as
     # a fresh one does.
     keras.utils.clear_session(free_memory=False)
-    if options.deterministic:
+    if config.deterministic:
         make_deterministic()
-    with explained(options), distributed(options) as team:
+    with explained(config), distributed(config) as team:
         console = console if team.chief else Console(quiet=True)
-        return _fit(options, card, team=team, console=console, quiet=quiet, started=started)
+        return _fit(config, card, team=team, console=console, quiet=quiet, started=started)
 
 
-def _fit(options, card, *, team, console, quiet, started):
+def _fit(config, card, *, team, console, quiet, started):
     """Loads data and network, and trains; `card` is None for a run that begins."""
-    folder = pathlib.Path(options.out)
+    folder = pathlib.Path(config.out)
     cache_compilations()
-    keras.utils.set_random_seed(options.seed)
-    keras.config.set_dtype_policy(options.precision)
-    source, parts = _load(options)
-    model = make_model(options, channels=parts["train"].channels, classes=len(parts["train"].targets))
-    now = new_card(options, source, parts, model)
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.model.precision)
+    source, parts = _load(config)
+    model = make_model(config, channels=parts["train"].channels, classes=len(parts["train"].targets))
+    now = new_card(config, source, parts, model)
     if card is None:
-        card = {**now, "began_with": begin(model, options)}
+        card = {**now, "began_with": begin(model, config)}
     else:
-        refuse_changes(card, now, folder=folder, data=options.data)
-        card |= {"status": "running", "options": now["options"]}
+        check_unchanged(card, now, folder=folder, data=config.data.path)
+        card |= {"status": "running", "config": now["config"]}
         card.setdefault("resumed", []).append(session())
-        if not any((folder / CHECKPOINTS).glob("step-*")):  # killed before its first
-            begin(model, options)
-    training = Training(model, options, parts, schedule_epochs=card["schedule_epochs"], team=team)
-    train = functools.partial(_train, training, options, card, parts, team=team)
+        if not has_checkpoints(folder / CHECKPOINTS):  # killed before its first
+            begin(model, config)
+    training = Training(model, config, parts, schedule_epochs=card["schedule_epochs"], team=team)
+    train = functools.partial(_train, training, config, card, parts, team=team)
     if not team.chief:
         return train(console=console, quiet=quiet, started=started)
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,36 +108,38 @@ def _fit(options, card, *, team, console, quiet, started):
         write_split(parts, folder / SPLIT_FILE)
         for note in source.notes:
             _say(console, note)
-        _say(console, headline(options, card, folder))
+        _say(console, headline(config, card, folder))
         return train(console=console, quiet=quiet, started=started)
 
 
-def _load(options):
+def _load(config):
     source = open_source(
-        options.data,
-        layout=options.layout,
-        target=options.target,
-        size=options.size,
-        patient_pattern=options.patient_pattern,
+        config.data.path,
+        layout=config.data.layout,
+        target=config.data.target,
+        size=config.data.size,
+        patient_pattern=config.data.patient_pattern,
     )
     parts = load_slices(
         source,
-        target=options.target,
-        size=options.size,
-        window=options.window,
-        context=options.context,
-        cache=options.cache,
-        validation=options.validation,
+        target=config.data.target,
+        size=config.data.size,
+        window=config.data.window,
+        context=config.data.context,
+        cache=config.data.cache,
+        validation=config.data.validation,
     )
     slices = len(parts["train"].names)
-    if not 1 <= options.batch_size <= slices:
-        raise DataError(f"--batch-size {options.batch_size}: give 1 to {slices}, the number of training slices")
+    if not 1 <= config.optimizer.batch_size <= slices:
+        raise DataError(
+            f"--batch-size {config.optimizer.batch_size}: give 1 to {slices}, the number of training slices"
+        )
     return source, parts
 
 
-def _train(training, options, card, parts, *, team, console, quiet, started):
+def _train(training, config, card, parts, *, team, console, quiet, started):
     """Trains, scores the best network and draws it; returns the card."""
-    folder = pathlib.Path(options.out)
+    folder = pathlib.Path(config.out)
     training.prepare(console=console, quiet=quiet, started=started)
     history = training.history
     since = started - history.seconds
@@ -146,15 +150,15 @@ def _train(training, options, card, parts, *, team, console, quiet, started):
     except RunStoppedError as stopped:
         card["status"] = "interrupted"
         raise RunStoppedError(
-            f"stopped by {stopped} after {history.batch} steps of epoch {history.epoch + 1} of {options.epochs}; "
-            f"go on with: cafct-keras fit --resume --out {folder}"
+            f"stopped by {stopped} after {history.batch} steps of epoch {history.epoch + 1} "
+            f"of {config.optimizer.epochs}; go on with: cafct-keras fit --resume --out {folder}"
         ) from None
     finally:
         card["seconds"] = {"first_step": training.progress.first_step_s, "total": time.perf_counter() - since}
         if team.chief:
             write_card(folder, card)
     if training.bad_step is not None:
-        raise _non_finite(training.bad_step, options, parts["train"], history, folder)
+        raise _non_finite(training.bad_step, config, parts["train"], history, folder)
     if not team.chief:
         return card
 
@@ -195,20 +199,24 @@ def _plot_samples(model, slices, path):
     )
 
 
-def _non_finite(step, options, train, history, folder):
+def _non_finite(step, config, train, history, folder):
     drawn = batch_names(
-        train, step, batch_size=options.batch_size, seed=options.seed, foreground_fraction=options.foreground_fraction
+        train,
+        step,
+        batch_size=config.optimizer.batch_size,
+        seed=config.seed,
+        foreground_fraction=config.data.foreground_fraction,
     )
     names = ", ".join(drawn)
-    cause = f"a learning rate of {options.learning_rate:g} that is too high"
-    if options.precision == "mixed_float16":
+    cause = f"a learning rate of {config.optimizer.learning_rate:g} that is too high"
+    if config.model.precision == "mixed_float16":
         cause += " or an overflow of float16"
     kept = "no network was saved yet"
     if history.best_epoch is not None:
         kept = f"the network of epoch {history.best_epoch + 1} is kept in {folder}"
     return UserError(
         f"the loss became NaN or infinite at step {step} (slices {names}); the likely cause is {cause}: "
-        f"try --learning-rate {options.learning_rate / 10:g}; {kept}"
+        f"try --learning-rate {config.optimizer.learning_rate / 10:g}; {kept}"
     )
 
 

@@ -4,23 +4,24 @@ from cafct_keras.runs.files import MODEL_FILE
 from cafct_keras.training.progress import duration
 
 
-def headline(options, card, folder):
+def headline(config, card, folder):
     """What is about to be trained, on what and where."""
     split = card["data"]["split"]
     counts = ", ".join(
         f"{name} {part['slices']} slices of {len(part['patients'])} patients" for name, part in split.items()
     )
+    data, model, optimizer = config.data, config.model, config.optimizer
     return (
-        f"{options.model} {options.preset or 'base'} ({card['parameters']:,} parameters) on {card['data']['layout']}, "
-        f"{options.target}, {options.size}x{options.size}: {counts}\n"
-        f"{options.optimizer} {options.learning_rate:g}, batch {options.batch_size}, {options.epochs} epochs, "
+        f"{model.name} {model.preset or 'base'} ({card['parameters']:,} parameters) on {card['data']['layout']}, "
+        f"{data.target}, {data.size}x{data.size}: {counts}\n"
+        f"{optimizer.name} {optimizer.learning_rate:g}, batch {optimizer.batch_size}, {optimizer.epochs} epochs, "
         f"{card['backend']} on {card['devices'][0]}; run folder {folder}"
     )
 
 
 def summary(card, folder):
     """What came of it."""
-    kept = "best" if card["options"].get("validation", True) else "last"
+    kept = "best" if card["config"]["data"]["validation"] else "last"
     lines = [f"{kept} epoch {card['best_epoch']}, {duration(card['seconds']['total'])} in all"]
     for part in ("validation", "test"):
         scores = {name: value for name, value in card.get(part, {}).items() if name != "loss"}

@@ -34,7 +34,7 @@ class Training:
 
     Args:
         model: the network, ending in a sigmoid.
-        options: of the run.
+        config: of the run.
         parts: slices by part.
         schedule_epochs: see `compile_for_training`.
         team: the processes that train together; only the chief writes.
@@ -48,15 +48,15 @@ class Training:
         UserError: the optimiser cannot be made.
     """
 
-    def __init__(self, model, options, parts, *, schedule_epochs, team):
+    def __init__(self, model, config, parts, *, schedule_epochs, team):
         self._model = model
-        self._options = options
-        self._folder = pathlib.Path(options.out)
+        self._config = config
+        self._folder = pathlib.Path(config.out)
         self._schedule_epochs = schedule_epochs
         self._parts = parts
         self._team = team
         self._slices = parts["train"]
-        self._steps_per_epoch = len(self._slices.names) // options.batch_size
+        self._steps_per_epoch = len(self._slices.names) // config.optimizer.batch_size
         self._compile()
 
     def prepare(self, *, console, quiet, started):
@@ -70,14 +70,14 @@ class Training:
         Raises:
             UserError: the checkpoint is of another network, or all are damaged.
         """
-        options, team = self._options, self._team
+        config, team = self._config, self._team
         checkpoint = self._restore(console)
         counter = StepCounter(
             steps_per_epoch=self._steps_per_epoch,
             first_epoch=self.history.epoch,
             first_batch=self.history.batch,
         )
-        limit = options.time_limit and seconds("--time-limit", options.time_limit)
+        limit = config.session.time_limit and seconds("time_limit", config.session.time_limit)
         self._stop = StopRequest(team=team, time_limit=limit, started=started)
         self._guard = NonFiniteGuard(self.trained, counter=counter)
         self._checkpoints = Checkpoints(
@@ -85,14 +85,19 @@ class Training:
             history=self.history,
             folder=self._folder,
             counter=counter,
-            interval=Interval("--checkpoint-every", options.checkpoint_every),
+            interval=Interval("checkpoint_every", config.session.checkpoint_every),
             stop=self._stop,
             metrics=metrics_of(checkpoint.state) if checkpoint else None,
             started=started,
         )
         self.data_wait = DataWait()
         self.progress = TrainingProgress(
-            epochs=options.epochs, counter=counter, dice=self.dice, console=console, quiet=quiet, started=started
+            epochs=config.optimizer.epochs,
+            counter=counter,
+            dice=self.dice,
+            console=console,
+            quiet=quiet,
+            started=started,
         )
         # In this order: the first ones write an epoch's logs, the others read them.
         self._callbacks = [
@@ -100,7 +105,7 @@ class Training:
             self._guard,
             self._checkpoints,
         ]
-        if options.validation:
+        if config.data.validation:
             evaluate = functools.partial(self.evaluate, "validation")
             self._callbacks.append(Validation(evaluate, checkpoints=self._checkpoints))
         self._files = None
@@ -126,11 +131,11 @@ class Training:
             RunStoppedError: it was to stop before; there is a checkpoint of where it stands.
         """
         try:
-            if self.history.epoch < self._options.epochs:
+            if self.history.epoch < self._config.optimizer.epochs:
                 with self._stop.listening():
                     self._steps()
                 if self.bad_step is None:
-                    self.history.epoch, self.history.batch = self._options.epochs, 0
+                    self.history.epoch, self.history.batch = self._config.optimizer.epochs, 0
                     self._checkpoints.save()
         finally:
             self.progress.close()
@@ -140,7 +145,9 @@ class Training:
 
     def evaluate(self, part, callbacks=None):
         """Scores by name, of one part of the data."""
-        stream = evaluation_stream(self._parts[part], batch_size=self._options.batch_size, shard=self._team.share)
+        stream = evaluation_stream(
+            self._parts[part], batch_size=self._config.optimizer.batch_size, shard=self._team.share
+        )
         scores = self.trained.evaluate(stream, callbacks=callbacks, return_dict=True, verbose=0)
         return {name: float(value) for name, value in scores.items()}
 
@@ -159,7 +166,7 @@ class Training:
         self.trained = logits_model(self._model)
         self.dice = compile_for_training(
             self.trained,
-            self._options,
+            self._config,
             targets=self._slices.targets,
             steps_per_epoch=self._steps_per_epoch,
             schedule_epochs=self._schedule_epochs,
@@ -188,19 +195,19 @@ class Training:
             logs = self.trained.get_metrics_result()
             keras.callbacks.CallbackList(self._callbacks, model=self.trained).on_epoch_end(epoch, logs)
         epoch += bool(batch)
-        if epoch < self._options.epochs and self.bad_step is None:
-            self._fit(epoch, self._options.epochs)
+        if epoch < self._config.optimizer.epochs and self.bad_step is None:
+            self._fit(epoch, self._config.optimizer.epochs)
 
     def _fit(self, epoch, last_epoch, *, from_batch=0):
-        options, steps = self._options, self._steps_per_epoch
+        config, steps = self._config, self._steps_per_epoch
         stream = training_stream(
             self._slices,
-            batch_size=options.batch_size,
+            batch_size=config.optimizer.batch_size,
             steps=last_epoch * steps,
             start_step=epoch * steps + from_batch,
-            seed=options.seed,
-            augmentation=options.augmentation,
-            foreground_fraction=options.foreground_fraction,
+            seed=config.seed,
+            augmentation=config.data.augmentation,
+            foreground_fraction=config.data.foreground_fraction,
             shard=self._team.share,
         )
         self.trained.fit(

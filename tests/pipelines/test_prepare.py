@@ -171,7 +171,7 @@ def test_from_the_command_line_and_into_fit(tmp_path):
     card = fitted.json
     assert card["data"]["layout"] == "nifti"
     assert sum(part["slices"] for part in card["data"]["split"].values()) == 16
-    assert card["options"]["context"] == 1
+    assert card["config"]["data"]["context"] == 1
     sampled, train = card["data"]["sampled_per_epoch"], card["data"]["split"]["train"]
     assert sampled["slices"] == train["slices"] // 4 * 4
     assert sampled["lesion"] == sampled["slices"] // 2 <= sampled["liver"]

@@ -28,6 +28,6 @@ def test_it_still_loads_and_predicts_the_same():
 def test_it_cannot_go_on_and_stays_as_it_is(tmp_path):
     copy = shutil.copytree(OLDER, tmp_path / "run")
     message = fails("fit", "--resume", "--out", copy, "--epochs", 5)
-    assert f"of a version that kept no checkpoints; begin another run with --init {copy}" in message
+    assert f"made by a version that kept no checkpoints; start another run with --init {copy}" in message
     for file in OLDER.iterdir():
         assert (copy / file.name).read_bytes() == file.read_bytes()

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from cafct_keras.training import FitOptions, errors
+from cafct_keras.training import FitConfig, errors
 from cafct_keras.training import run as training_run
 from cafct_keras.training.callbacks import NonFiniteGuard
 from tests.cli import fails, run
@@ -106,12 +106,12 @@ def test_file_that_vanishes(tmp_path, moment):
 
 
 def test_other_errors_stay_what_they_are(tmp_path):
-    with pytest.raises(RuntimeError, match="something else"), errors.explained(FitOptions(out=str(tmp_path))):
+    with pytest.raises(RuntimeError, match="something else"), errors.explained(FitConfig(out=str(tmp_path))):
         raise RuntimeError("something else")
 
 
 def test_disk_errors_name_the_file(tmp_path):
-    options = FitOptions(out=str(tmp_path))
+    options = FitConfig(out=str(tmp_path))
     error = OSError(errno.EIO, os.strerror(errno.EIO), str(pathlib.Path("/disk/file")))
     with pytest.raises(ValueError, match="/disk/file: Input/output error: put that right"), errors.explained(options):
         raise error

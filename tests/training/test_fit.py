@@ -25,8 +25,8 @@ def test_run_folder_is_complete(trained, slices_folder):
     card = json.loads((out / "run.json").read_text())
     assert card == result.json
     assert card["status"] == "finished"
-    assert card["options"]["learning_rate"] == 3e-3
-    assert card["options"]["augmentation"]["rotation"] == 10
+    assert card["config"]["optimizer"]["learning_rate"] == 3e-3
+    assert card["config"]["data"]["augmentation"]["rotation"] == 10
     assert card["parameters"] == 406_778
     source = PairedFolder(slices_folder, target="liver", size=64)
     assert card["data"]["fingerprint"] == source.fingerprint()
@@ -165,13 +165,13 @@ def test_real_slices_are_learnt(shared, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--size", 100), "--size 100: give a multiple of 32"),
-        (("--model", "unet3000"), "--model unet3000: unknown; give"),
-        (("--preset", "huge"), "--preset huge: unknown; give tiny, small, base, large"),
-        (("--model", "h_dense_unet"), "--model h_dense_unet: sees a slice among its neighbours; give --context 3"),
-        (("--target", "spleen"), "--target spleen: unknown; give lesion, liver, both"),
-        (("--precision", "float8"), "--precision float8: unknown; give float32"),
-        (("--optimizer", "lion"), "--optimizer lion: unknown; give"),
+        (("--size", 100), "--size 100: must be a multiple of 32"),
+        (("--model", "unet3000"), "--model unet3000: unknown; choose"),
+        (("--preset", "huge"), "--preset huge: unknown; choose tiny, small, base, large"),
+        (("--model", "h_dense_unet"), "--model h_dense_unet: needs neighboring slices; use --context 3"),
+        (("--target", "spleen"), "--target spleen: unknown; choose lesion, liver, both"),
+        (("--precision", "float8"), "--precision float8: unknown; choose float32"),
+        (("--optimizer", "lion"), "--optimizer lion: unknown; choose"),
         (("--optimizer", "optax:nonsense"), "--optimizer optax:nonsense"),
         (("--batch-size", 5000), "--batch-size 5000: give"),
         (("--epochs", 0), "--epochs 0"),
@@ -201,7 +201,7 @@ def test_out_folder_that_exists_is_left_alone(slices_folder, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.txt").write_text("years of work")
     message = fails("fit", "--data", slices_folder, *SMALL, "--out", tmp_path / "run")
-    assert "already exists; give another name" in message
+    assert "already exists; choose another name" in message
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.txt"]
 
 
@@ -211,7 +211,7 @@ def test_run_folder_of_another_version(trained, slices_folder, tmp_path):
     card = json.loads((other / "run.json").read_text())
     (other / "run.json").write_text(json.dumps({**card, "format": 99}))
     message = fails("fit", "--data", slices_folder, *SMALL, "--init", other, "--out", tmp_path / "run")
-    assert "run.json: a run folder of another version (format 99, this version reads 1)" in message
+    assert "run.json: a run folder of another version (format 99, this version reads 2)" in message
     assert f"use cafct-keras {cafct_keras.__version__}" in message
     assert not (tmp_path / "run").exists()
     # The network itself may still be read, for whoever wants that.

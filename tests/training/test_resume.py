@@ -132,8 +132,8 @@ def test_sigterm_then_resume(whole, folder, tmp_path, step):
 def test_fit_again_says_what_is_there(whole, folder):
     out, _ = whole
     message = fails("fit", "--data", folder, *RECIPE, *RANDOM, "--out", out)
-    assert f"--out {out}: already exists, a run of 2 epochs begun 20" in message
-    assert "(finished); add --resume to go on with it, or give another name" in message
+    assert f"--out {out}: already exists, a run of 2 epochs started 20" in message
+    assert "(finished); add --resume to resume it, or choose another name" in message
 
 
 def test_resume_of_a_finished_run_leaves_it_alone(whole, folder):
@@ -150,7 +150,7 @@ def test_resume_of_a_finished_run_leaves_it_alone(whole, folder):
 def test_resume_where_there_is_nothing_and_the_same_bits_again(whole, folder, tmp_path):
     out = tmp_path / "new"
     assert f"--out {out}: no run here to resume" in fails("fit", "--resume", "--out", out)
-    assert "--resume: give --out" in fails("fit", "--resume")
+    assert "--resume: needs --out" in fails("fit", "--resume")
     out.mkdir()
     (out / "thesis.txt").touch()
     assert "no run.json here" in fails("fit", "--data", folder, *RECIPE, *RANDOM, "--out", out, "--resume")
@@ -168,7 +168,7 @@ def test_more_epochs_follow_the_ones_that_were(whole, tmp_path):
     assert result.code == 0, result
     assert history_of(grown)[:2] == history_of(whole[0])
     assert len(history_of(grown)) == 3
-    assert result.json["options"]["epochs"] == 3
+    assert result.json["config"]["optimizer"]["epochs"] == 3
     again = copied(whole[1][0], tmp_path / "again")
     assert run("fit", "--resume", "--out", again, "--epochs", 3).code == 0
     assert_same(again, grown)
@@ -197,7 +197,7 @@ def test_a_finished_run_without_checkpoints_keeps_its_network(whole, folder, tmp
         shutil.rmtree(checkpoint)
     network = (copy / "model.keras").read_bytes()
     message = fails("fit", "--resume", "--out", copy, "--epochs", 3)
-    assert f"its checkpoints are gone; begin another run with --init {copy}" in message
+    assert f"its checkpoints are gone; start another run with --init {copy}" in message
     assert (copy / "model.keras").read_bytes() == network
 
 
@@ -209,7 +209,9 @@ def test_other_data_are_refused(whole, folder, tmp_path):
     first = sorted((other / "images").iterdir())[0]
     content = first.read_bytes()
     first.write_bytes(sorted((other / "images").iterdir())[1].read_bytes())
-    assert "other: not the data that the run was begun with" in fails("fit", "--resume", "--out", copy, "--data", other)
+    assert "other: not the data that the run was started with" in fails(
+        "fit", "--resume", "--out", copy, "--data", other
+    )
     first.write_bytes(content)
     assert run("fit", "--resume", "--out", copy, "--data", other).code == 0
     assert_same(copy, whole[0])

@@ -34,7 +34,7 @@ def test_run_begins_with_them_and_its_card_says_so(files, slices_folder, tmp_pat
     assert [entry["sha256"] for entry in card["began_with"]] == [
         hashlib.sha256(file.read_bytes()).hexdigest() for file in files
     ]
-    assert card["options"]["model_options"] == {"normalization": "imagenet"}
+    assert card["config"]["model"]["options"] == {"normalization": "imagenet"}
     model = cafct_keras.load_model(tmp_path / "run")
     assert "normalization" in [layer.name for layer in model.layers]
     kernel = keras.ops.convert_to_numpy(model.get_layer("transformer2").blocks[0].attention.query.kernel)
@@ -48,7 +48,7 @@ def test_run_begins_with_them_and_its_card_says_so(files, slices_folder, tmp_pat
     [
         (("--weights", "nowhere.pth"), "nowhere.pth: no such file"),
         (("--weights", "{}", "--preset", "small"), "holds pvt_v2_tiny, which does not fit cafct_net (transformer): "),
-        (("--weights", "{}", "--init", "run"), "--init and --weights: give one of them"),
+        (("--weights", "{}", "--init", "run"), "--init and --weights: use one of them"),
         (("--weights", "{}", "--model-option", "normalization=mri"), "normalization must be 'imagenet' or None"),
     ],
 )
