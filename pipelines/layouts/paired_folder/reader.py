@@ -81,12 +81,6 @@ class PairedFolder(Source):
         self._notes = [patients_note, split_note]
         self._resized: set[str] = set()
 
-    @property
-    def notes(self) -> list[str]:
-        """How patients were identified, where the split comes from, and how many of the slices read were resized."""
-        resized = f"size: {len(self._resized)} of {len(self._files)} slices resized to {self._size}x{self._size}"
-        return [*self._notes, resized] if self._resized else list(self._notes)
-
     def read_slice(self, name: str) -> tuple[np.ndarray | None, np.ndarray | None]:
         """Reads one slice and its mask at their own size; safe to call from several threads.
 

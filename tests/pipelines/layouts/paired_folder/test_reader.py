@@ -101,7 +101,7 @@ def test_other_sizes_are_resized(folder):
     Image.fromarray(mask).save(folder / "masks" / "c_1.png")
     source = read(folder)
     cases = {case.patient: case for case in source.cases()}
-    assert source.notes[2] == "size: 2 of 6 slices resized to 8x8"
+    assert source.notes[2:] == ["size: 2 of 6 slices resized to 8x8"]
     # Anti-aliased bilinear halves with the weights 1 3 3 1, so it is smoother than plain means, which are near it.
     means = big.reshape(8, 2, 8, 2).mean(axis=(1, 3))
     assert np.abs(cases["b"].images[0] - means).mean() < 40
