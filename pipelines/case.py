@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipelines.geometry import Frame
+from pipelines.frame import Frame
 
 SPLITS = ("train", "validation", "test")
 

@@ -13,7 +13,7 @@ from nibabel import filebasedimages, spatialimages, wrapstruct
 
 from pipelines.files.labels import levels
 from pipelines.findings import Findings, listed
-from pipelines.geometry import Frame, steps_of_one
+from pipelines.frame import Frame, steps_of_one
 
 # What nibabel raises on bytes that are not NIfTI, or not all of one.
 UNREADABLE = (

@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.errors import DataError
 from pipelines.files.png import read_image
 from pipelines.findings import Strict
-from pipelines.geometry import Frame, same_place
+from pipelines.frame import Frame, same_place
 from pipelines.masks.labels import MaskLabels
 from pipelines.natural import are_consecutive, natural_sort_key
 from pipelines.optional import optional

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.findings import Findings
-from pipelines.geometry import Frame
+from pipelines.frame import Frame
 from pipelines.layouts.dicom.mask_files import MaskError, MaskFile, open_mask_file, parts_of
 
 TOLERANCE = 1e-3  # mm by which a voxel of a mask may lie beside the CT's

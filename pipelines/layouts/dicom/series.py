@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from pipelines.errors import DataError
 from pipelines.findings import Findings, Strict
-from pipelines.geometry import Frame
+from pipelines.frame import Frame
 from pipelines.layouts.dicom.slices import Slice, parse_slice, read_header, read_pixels
 
 _UNEVEN = 0.1  # of a step, by which a distance may differ: positions rounded to 0.1 mm pass, a missing slice never does

@@ -17,7 +17,7 @@ from pydicom.valuerep import format_number_as_ds
 from pipelines.atomic import atomic_directory
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
-from pipelines.geometry import frame_of_stack
+from pipelines.frame import frame_of_stack
 
 _INTERCEPT = -1024  # HU of a stored 0, as most scanners have it
 _MAKER = "cafct-keras"

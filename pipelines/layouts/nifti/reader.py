@@ -11,7 +11,7 @@ from pipelines.errors import DataError
 from pipelines.files.nifti import Volume, check_labels, check_placed, open_volume, read_hu, read_label_map
 from pipelines.findings import Findings, Strict
 from pipelines.fingerprint import fingerprint
-from pipelines.geometry import Frame, same_place, steps_of_one
+from pipelines.frame import Frame, same_place, steps_of_one
 from pipelines.index import NAME, assign_parts, read_index
 from pipelines.layouts.nifti.listing import CaseFiles, list_cases
 from pipelines.orientation import RADIOLOGICAL

@@ -10,7 +10,7 @@ from nibabel import orientations
 from pipelines.atomic import atomic_directory
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
-from pipelines.geometry import frame_of_stack
+from pipelines.frame import frame_of_stack
 
 # Folder and name of the image and of the labels of case N.
 _NAMES = {

@@ -8,7 +8,7 @@ import numpy as np
 from pydicom import dcmread, dcmwrite
 
 from pipelines.case import Case
-from pipelines.geometry import frame_of_stack
+from pipelines.frame import frame_of_stack
 from pipelines.layouts.dicom.writer import write_dicom
 
 SPACING = (2.5, 0.7, 0.8)  # mm along slice, row, column

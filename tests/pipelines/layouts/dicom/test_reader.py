@@ -12,7 +12,7 @@ from pydicom.fileset import FileSet
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from pipelines.errors import DataError
-from pipelines.geometry import Frame, frame_of_stack
+from pipelines.frame import Frame, frame_of_stack
 from pipelines.layouts.dicom import detect
 from pipelines.layouts.dicom.reader import Dicom, read_series
 from pipelines.layouts.dicom.writer import write_dicom

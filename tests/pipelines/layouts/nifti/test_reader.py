@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.geometry import frame_of_stack, same_place
+from pipelines.frame import frame_of_stack, same_place
 from pipelines.layouts.nifti import detect
 from pipelines.layouts.nifti.reader import Nifti, read_labels, read_volume
 from pipelines.layouts.nifti.writer import write_nifti

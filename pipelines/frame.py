@@ -1,4 +1,4 @@
-"""Where a scan lies in the patient, and the way from a file's array to slices and back."""
+"""Frames: where the array of a scan lies in the patient, and how it becomes axial slices and back."""
 
 import dataclasses
 from types import ModuleType
@@ -18,7 +18,7 @@ class Frame:
 
     Attributes:
         shape: of the file's array.
-        affine: `(4, 4)` float64, the array's indices to millimetres to the patient's right, front and head (RAS+, as
+        affine: `(4, 4)` float64, the array's indices to millimeters to the patient's right, front and head (RAS+, as
             in NIfTI).
     """
 
@@ -26,7 +26,7 @@ class Frame:
     affine: np.ndarray
 
     def to_slices(self, array: np.ndarray) -> np.ndarray:
-        """`(i, j, k)` to `(slices, H, W)` in canonical orientation: axes swapped and turned round, no value touched."""
+        """`(i, j, k)` to `(slices, H, W)` in canonical orientation: axes permuted and flipped, values unchanged."""
         return _orientations().apply_orientation(array, self._transform())
 
     def from_slices(self, slices: np.ndarray) -> np.ndarray:
@@ -36,13 +36,14 @@ class Frame:
 
     @property
     def slices_affine(self) -> np.ndarray:
-        """`(4, 4)` float64, indices (slice, row, column) to millimetres, RAS+."""
+        """`(4, 4)` float64, indices (slice, row, column) to millimeters, RAS+."""
         return self.affine @ _orientations().inv_ornt_aff(self._transform(), self.shape)
 
     @property
     def spacing(self) -> tuple[float, float, float]:
-        """Millimetres between voxel centres along (slice, row, column)."""
-        return tuple(float(length) for length in np.linalg.norm(self.slices_affine[:3, :3], axis=0))
+        """Millimeters between voxel centers along (slice, row, column)."""
+        slices, rows, columns = np.linalg.norm(self.slices_affine[:3, :3], axis=0).tolist()
+        return slices, rows, columns
 
     def _orientation(self) -> np.ndarray:
         return _orientations().io_orientation(self.affine)
@@ -54,13 +55,13 @@ class Frame:
 def frame_of_stack(
     shape: tuple[int, int, int], spacing: tuple[float, float, float], *, head_first: bool = True
 ) -> Frame:
-    """The frame of an array that already is a stack of axial slices, centred on the origin.
+    """The frame of an array that already is a stack of axial slices, centered on the origin.
 
     Rows run from the front to the back and columns from the patient's right to the left, the radiologist's view.
 
     Args:
         shape: of the array, (slice, row, column).
-        spacing: millimetres between voxel centres along the same axes.
+        spacing: millimeters between voxel centers along the same axes.
         head_first: slice 0 is the one nearest the head, as in the phantom; else the one nearest the feet, and then the
             stack is in canonical order.
     """
@@ -71,13 +72,14 @@ def frame_of_stack(
     affine[0, 2] = -column_step  # leftwards: columns begin at the patient's right
     affine[:3, 3] = -affine[:3, :3] @ ((np.array(shape) - 1) / 2)
     affine[3, 3] = 1.0
-    return Frame(shape=tuple(shape), affine=affine)
+    slices, rows, columns = shape
+    return Frame(shape=(slices, rows, columns), affine=affine)
 
 
 def same_place(one: Frame, other: Frame) -> bool:
-    """Whether voxels of the same index lie in the same place: to 1e-3 mm at the origin and 1e-4 mm a step."""
+    """Whether voxels of the same index lie in the same place: to 1e-3 mm at the origin and 1e-4 mm per step."""
     gap = np.abs(one.affine - other.affine)
-    return one.shape == other.shape and gap[:3, 3].max() <= 1e-3 and gap[:3, :3].max() <= 1e-4
+    return one.shape == other.shape and bool(gap[:3, 3].max() <= 1e-3 and gap[:3, :3].max() <= 1e-4)
 
 
 def steps_of_one(frame: Frame) -> bool:

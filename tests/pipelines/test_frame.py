@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from pipelines.geometry import CANONICAL, Frame, frame_of_stack, same_place, steps_of_one
+from pipelines.frame import CANONICAL, Frame, frame_of_stack, same_place, steps_of_one
 
 TURNS = list(itertools.product(itertools.permutations(range(3)), itertools.product((1, -1), repeat=3)))
 
