@@ -116,10 +116,6 @@ class Report(Findings):
         with self._lock:  # adding to a number takes two steps
             self.counts[what] += number
 
-    def has_errors(self) -> bool:
-        """Whether any finding is an error."""
-        return any(finding.severity == "error" for finding in self.findings)
-
     def sorted(self) -> list[Finding]:
         """All findings without repetitions, errors first, then by code, file and message."""
         return sorted(

@@ -83,6 +83,12 @@ def read_index(
     )
 
 
+def write_index(directory: Path, rows: Iterable[tuple[str, str, str]]) -> None:
+    """Writes `index.csv` into a folder, from (id, patient, split) of each case or slice."""
+    with (directory / NAME).open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([("id", "patient", "split"), *rows])
+
+
 def assign_parts(index: Index, findings: Findings, *, few: bool = False) -> tuple[dict[str, str], str]:
     """Gives every case to a part of the split: the table's, or else by a hash of the patients' names.
 

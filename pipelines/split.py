@@ -1,4 +1,4 @@
-"""Splitting patients, never slices, into training, validation and test."""
+"""Splits of patients, never of slices, into training, validation and test."""
 
 import hashlib
 from collections.abc import Iterable
@@ -9,8 +9,8 @@ from pipelines.errors import DataError
 def split_patients(patients: Iterable[str], *, validation: float = 0.15, test: float = 0.15) -> dict[str, str]:
     """Gives every patient to one part of the split.
 
-    Patients stand in the order of a hash of their names, so the split depends neither on the order given nor on
-    any training seed, and one patient more moves at most two others.
+    Patients are ordered by a hash of their names, so the split depends neither on the order given nor on any training
+    seed, and adding a patient moves at most two others.
 
     Args:
         patients: names; repeated ones count once.
@@ -33,10 +33,10 @@ def split_patients(patients: Iterable[str], *, validation: float = 0.15, test: f
             f"{count} patient(s) ({', '.join(sorted(ordered)) or 'none'}) cannot be split into {parts} parts; "
             "add patients, an index.csv with a split column, or a `patient_pattern` that finds the patients"
         )
-    # Whatever the rounding says, a part that was asked for gets one patient, and so does training.
+    # Regardless of rounding, a requested part gets at least one patient, and so does training.
     in_test = min(max(1, round(test * count)), count - 1 - (validation > 0)) if test else 0
     in_validation = min(max(1, round(validation * count)), count - 1 - in_test) if validation else 0
-    # Test from one end and validation from the other: when one grows, the other does not move.
+    # Test from one end and validation from the other, so that one does not move when the other grows.
     sizes = {"test": in_test, "train": count - in_test - in_validation, "validation": in_validation}
     parts_in_order = [part for part, size in sizes.items() for _ in range(size)]
     return dict(zip(ordered, parts_in_order, strict=True))

@@ -1,4 +1,4 @@
-"""Values that a scan or its masks should not have."""
+"""Checks of the values of scans and masks."""
 
 from pathlib import Path
 
@@ -7,41 +7,43 @@ from scipy import ndimage
 
 from pipelines.findings import Findings
 
-_LEAST, _MOST = -3100, 16000  # HU; below is no padding that scanners write, above not even metal
-_PADDING = -1500  # HU; nothing in or around a patient is less than air's -1024 and its noise
-_UNSIGNED = 2000  # as a least maximum: bone, with 1024 added to it
+_LEAST, _MOST = -3100, 16000  # HU: below what scanners pad with, above metal
+_PADDING = -1500  # HU: below air's -1024 and its noise
+_UNSIGNED = 2000  # HU: the least maximum of a scan with 1024 added to it, as of bone
 _STEPS = (0.1, 20.0)  # mm, least and largest between voxels
 
 
-def check_hu(report: Findings, file: Path | str, low: float, high: float) -> None:
-    """Judges the least and the greatest value of a scan that claims to be in Hounsfield units."""
+def check_hu(findings: Findings, file: Path | str, low: float, high: float) -> None:
+    """Warns of a minimum and maximum that a CT in Hounsfield units does not have."""
     span = f"values from {low:g} to {high:g}"
     if low == high:
-        report.warning("image-blank", file, f"every voxel is {low:g}; copy or export the scan again")
+        findings.warning("image-blank", file, f"every voxel is {low:g}; copy or export the scan again")
     elif low >= 0 and high > _UNSIGNED:
-        report.warning(
+        findings.warning(
             "hu-unsigned", file, f"{span}: stored without its intercept; subtract 1024 or what its export says"
         )
     elif low < _LEAST or high > _MOST or low > -200 or high < 100:
         why = "grey values of a picture" if low >= 0 and high <= 255 else "no scan with air and tissue in HU"
-        report.warning("hu-range", file, f"{span}: {why}; export the CT again in HU")
+        findings.warning("hu-range", file, f"{span}: {why}; export the CT again in HU")
     elif low < _PADDING:
-        report.note(
+        findings.note(
             "padding", file, f"{low:g} outside the scanner's circle; the window makes it black, as it should be"
         )
 
 
-def check_spacing(report: Findings, file: Path | str, spacing: tuple[float, ...]) -> None:
-    """Judges the millimetres between voxels."""
+def check_spacing(findings: Findings, file: Path | str, spacing: tuple[float, ...]) -> None:
+    """Warns of distances between voxels, in mm, that a CT does not have."""
     if min(spacing) < _STEPS[0] or max(spacing) > _STEPS[1]:
         steps = " x ".join(f"{step:.4g}" for step in spacing)
-        report.warning("spacing-implausible", file, f"voxels of {steps} mm are no CT's; mend the header's units")
+        findings.warning(
+            "spacing-implausible", file, f"voxels of {steps} mm are not those of a CT; fix the header's units"
+        )
 
 
-def check_lesion(report: Findings, file: Path | str, liver: np.ndarray, lesion: np.ndarray) -> None:
-    """Warns of pixels of the lesion outside the liver; both bool of one shape."""
+def check_lesion(findings: Findings, file: Path | str, liver: np.ndarray, lesion: np.ndarray) -> None:
+    """Warns of lesion pixels outside the liver; both are bool arrays of one shape."""
     if outside := int(np.count_nonzero(lesion & ~liver)):
-        report.warning(
+        findings.warning(
             "lesion-outside-liver",
             file,
             f"{outside} of {np.count_nonzero(lesion)} lesion pixels lie outside the liver mask; "
@@ -49,7 +51,7 @@ def check_lesion(report: Findings, file: Path | str, liver: np.ndarray, lesion: 
         )
 
 
-def check_label_map(report: Findings, file: Path | str, labels: np.ndarray) -> None:
+def check_label_map(findings: Findings, file: Path | str, labels: np.ndarray) -> None:
     """Warns of lesions (label 2) that touch no liver (label 1) in `(i, j, k)` uint8."""
     box = _box(labels == 2)
     if box is None:
@@ -60,7 +62,7 @@ def check_label_map(report: Findings, file: Path | str, labels: np.ndarray) -> N
     lost = np.setdiff1d(np.arange(1, count + 1), touched)
     if len(lost):
         voxels = int(np.isin(lesions, lost).sum())
-        report.warning(
+        findings.warning(
             "lesion-outside-liver",
             file,
             f"{voxels} lesion voxels in {len(lost)} of {count} lesions touch no liver; look at them and relabel them",
@@ -79,32 +81,32 @@ def _box(mask: np.ndarray) -> tuple[slice, ...] | None:
 
 
 class Emptiness:
-    """Tells which cases show nothing of a target, and whether that is odd."""
+    """Checks which cases show nothing of a target."""
 
-    def __init__(self, report: Findings):
-        self._report = report
+    def __init__(self, findings: Findings):
+        self._findings = findings
         self._lesions: dict[str, bool] = {}
 
     def liver(self, file: Path | str, shown: bool) -> None:
-        """Takes in whether a case's liver mask shows anything."""
+        """Warns of a case whose liver mask is empty."""
         if not shown:
-            self._report.warning("mask-empty", file, "no liver in the whole case; check that this is its mask")
+            self._findings.warning("mask-empty", file, "no liver in the whole case; check that this is its mask")
 
     def lesion(self, file: Path | str, shown: bool, *, target: str = "lesion") -> None:
-        """Takes in whether a case's lesion mask shows anything; healthy patients are common.
+        """Notes a case whose lesion mask is empty, since healthy patients are common.
 
         Args:
             file: the mask or the case.
             shown: whether any pixel is set.
-            target: how the message calls it.
+            target: name of the target in the message.
         """
-        self._lesions[self._report.name(file)] = shown
+        self._lesions[self._findings.name(file)] = shown
         if not shown:
-            self._report.note("lesion-empty", file, f"no {target} in the whole case; right if the patient has none")
+            self._findings.note("lesion-empty", file, f"no {target} in the whole case; right if the patient has none")
 
     def finish(self) -> None:
         """Warns if no case shows a lesion."""
         if self._lesions and not any(self._lesions.values()):
-            self._report.warning(
+            self._findings.warning(
                 "mask-empty", ".", "no mask of any case shows a lesion; check that these are the masks"
             )

@@ -1,4 +1,4 @@
-"""Slices and scans that are there twice, told by a hash of their pixels."""
+"""Duplicate slices and scans, found by a hash of their pixels."""
 
 import hashlib
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ from pipelines.findings import Findings
 
 
 def digest(pixels: np.ndarray) -> bytes | None:
-    """16 bytes for the pixels of a slice, `(H, W)` of any dtype; None for a blank one, as all of them are alike."""
+    """Hash, 16 bytes, of the pixels of a slice, `(H, W)` of any dtype; None for a blank one, since all are alike."""
     if pixels.size == 0 or (pixels == pixels.flat[0]).all():
         return None
     return hashlib.blake2b(np.ascontiguousarray(pixels).tobytes(), digest_size=16).digest()
 
 
 class Duplicates:
-    """Remembers the digests of all slices of a folder."""
+    """Finds slices and scans that occur twice in a folder."""
 
-    def __init__(self, report: Findings):
-        self._report = report
+    def __init__(self, findings: Findings):
+        self._findings = findings
         self._slices: dict[bytes, tuple[str, str, str | None]] = {}
         self._scans: dict[bytes, tuple[Path | str, str | None]] = {}
 
@@ -32,34 +32,34 @@ class Duplicates:
         *,
         part: str | None = None,
     ) -> None:
-        """Reports a scan that was there before, or else each slice that was.
+        """Adds a case. A scan that occurred before is an error; a slice that did is one across parts of the split only.
 
         Args:
             case: its name.
-            file: what a finding about the whole scan speaks of.
+            file: the `file` of a finding about the whole scan.
             slices: file (or name) and digest of each slice.
-            part: of the split, None where not known.
+            part: of the split, None if unknown.
         """
         known = [one for _, one in slices if one is not None]
         # Sorted, so that a scan that stands on its head is the same scan.
         whole = hashlib.blake2b(b"".join(sorted(known)), digest_size=16).digest()
         if len(known) > 1 and whole in self._scans:
             other, other_part = self._scans[whole]
-            self._report.error(
+            self._findings.error(
                 "duplicate-volume",
                 file,
-                f"has the same pixels as {self._report.name(other)}{_sides(part, other_part)}; delete one of the two",
+                f"has the same pixels as {self._findings.name(other)}{_sides(part, other_part)}; delete one of the two",
             )
             return
         self._scans[whole] = (file, part)
         for name, one in slices:
             if one is None:
                 continue
-            other, other_case, other_part = self._slices.setdefault(one, (self._report.name(name), case, part))
-            if other == self._report.name(name):
+            other, other_case, other_part = self._slices.setdefault(one, (self._findings.name(name), case, part))
+            if other == self._findings.name(name):
                 continue
             leaks = None not in (part, other_part) and part != other_part
-            self._report.add(
+            self._findings.add(
                 "error" if leaks else "warning",
                 "duplicate-slice",
                 name,

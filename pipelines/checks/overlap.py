@@ -1,4 +1,4 @@
-"""Whether a folder holds the same patients twice, under the names of two public sets."""
+"""The overlap of two public data sets, 3D-IRCADb and LiTS."""
 
 import os
 import re
@@ -12,7 +12,7 @@ _LITS = re.compile(r"(?:volume-|liver_)(\d+)(?:_\d+)?\.(?:nii|nii\.gz|png)", re.
 _SHARED = range(28, 49)
 
 
-def check_overlap(directory: Path, report: Findings) -> None:
+def check_overlap(directory: Path, findings: Findings) -> None:
     """Warns where scans of 3D-IRCADb lie beside the LiTS volumes that are the same scans. Looks at names only."""
     ircad, numbers = None, set()
     for folder, folders, names in os.walk(directory):
@@ -22,7 +22,7 @@ def check_overlap(directory: Path, report: Findings) -> None:
             elif (match := _LITS.fullmatch(name)) and int(match[1]) in _SHARED:
                 numbers.add(int(match[1]))
     if ircad and numbers:
-        report.warning(
+        findings.warning(
             "ircad-overlap",
             ircad,
             f"3D-IRCADb is part of LiTS (28 to 48), of which {len(numbers)} volumes are here too, the first "

@@ -149,11 +149,6 @@ def verify(directory: str | Path, *, layout: str | None = None) -> list[Finding]
         return report.sorted()
     load_layout(layout).check(directory, report)
     check_overlap(directory, report)
-    if not report.has_errors():
-        try:  # whatever else the reader may refuse, such as too few patients for a split
-            open_source(directory, layout=layout)
-        except DataError as error:
-            report.refused("reader", directory, error)
     counts = report.counts
     report.note(
         "read", directory, f"{layout}: {counts['cases']} cases, {counts['slices']} slices, {counts['files']} files"

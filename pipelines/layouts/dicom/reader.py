@@ -66,7 +66,7 @@ class Dicom(Source):
         orientation: `"SPL"`, the radiological view from the feet up.
         targets: `("liver", "lesion")` if any mask's name or content is of lesions, else `("liver",)`; `()` if not
             `labelled`.
-        notes: how patients were identified, where the split comes from, what was left aside.
+        notes: how patients were identified, where the split comes from, what was ignored.
         scans: name of each case to its headers.
     """
 
@@ -132,7 +132,7 @@ def _scan(folder: Path, labelled: bool, findings: Findings) -> Scan:
             if one := parse_slice(path, header, findings):
                 slices.append(one)
         else:
-            findings.note("left-aside", path, "shows no picture and was left aside")
+            findings.note("left-aside", path, "shows no picture and was ignored")
     if not slices:
         beside = segs[0].name if segs else "the other files"
         findings.error("image-missing", folder, f"has no CT slices; put them beside {beside}")

@@ -1,4 +1,4 @@
-"""Writing a source as DICOM: one folder a case, with its masks as DICOM SEG."""
+"""Writer of DICOM: one folder per case, with its masks as DICOM SEG."""
 
 import hashlib
 import io
@@ -18,6 +18,7 @@ from pipelines.atomic import atomic_directory
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
 from pipelines.frame import frame_of_stack
+from pipelines.index import write_index
 
 _INTERCEPT = -1024  # HU of a stored 0, as most scanners have it
 _MAKER = "cafct-keras"
@@ -31,31 +32,32 @@ _CODES = {
 def write_dicom(source: Source, directory: str | Path) -> None:
     """Writes `CASE/*.dcm` and `index.csv` (id, patient, split): what `Dicom` reads back as it was.
 
-    Neither file names nor InstanceNumber follow the slices' order, as in the wild; only positions do. UIDs come from
-    the names of patient and case, so the same source gives the same files.
+    Neither file names nor InstanceNumber follow the slices' order, as in real exports; only positions do. UIDs derive
+    from the names of patient and case, so the same source gives the same files.
 
     Args:
         source: in Hounsfield units, with the spacing of its cases known. Slices without a frame stand as the
             phantom's: the first nearest the head.
-        directory: the folder to make.
+        directory: the folder to create, written atomically.
 
     Raises:
         DataError: the folder exists, or the source is not in Hounsfield units or has no spacing.
     """
     if source.intensity != "hu":
         raise DataError(f"{source.layout}: {source.intensity} cannot be written as CT; give a source in HU")
-    with atomic_directory(directory) as aside:
-        lines = ["id,patient,split"]
+    rows = []
+    with atomic_directory(directory) as root:
         for case in source.cases():
-            (aside / case.name).mkdir()
+            folder = root / case.name
+            folder.mkdir()
             slices = list(_slices(case))
             for dataset in slices:
                 name = hashlib.sha256(dataset.SOPInstanceUID.encode()).hexdigest()[:16]
-                dataset.save_as(aside / case.name / f"{name}.dcm", enforce_file_format=True)
+                dataset.save_as(folder / f"{name}.dcm", enforce_file_format=True)
             if case.masks:
-                _segmentation(case, slices).save_as(aside / case.name / "masks.dcm", enforce_file_format=True)
-            lines.append(f"{case.name},{case.patient},{case.split}")
-        (aside / "index.csv").write_text("\n".join(lines) + "\n")
+                _segmentation(case, slices).save_as(folder / "masks.dcm", enforce_file_format=True)
+            rows.append((case.name, case.patient, case.split))
+        write_index(root, rows)
 
 
 def _slices(case: Case) -> Iterator[FileDataset]:
@@ -146,7 +148,7 @@ def _segmentation(case: Case, slices: list[FileDataset]) -> Dataset:
             device_serial_number="1",
             content_label="LIVER",
         )
-    # highdicom draws a UID and looks at the clock.
+    # highdicom takes a random UID and the time of day.
     dimensions = _uid(case, "dimensions")
     for item in (*dataset.DimensionOrganizationSequence, *dataset.DimensionIndexSequence):
         item.DimensionOrganizationUID = dimensions

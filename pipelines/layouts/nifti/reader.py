@@ -21,7 +21,7 @@ _ALLOWED = {"labels": ((0, 1, 2),), "liver": ((0, 1), (0, 255)), "lesion": ((0, 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Volumes:
-    """What could be read of a case.
+    """Volumes of a case, as far as they could be read.
 
     Attributes:
         frame: of all its arrays; None after an error.

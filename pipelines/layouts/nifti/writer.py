@@ -1,4 +1,4 @@
-"""Writing a source as NIfTI volumes, with the traps of the real ones."""
+"""Writer of NIfTI volumes, with the pitfalls of public data sets."""
 
 import json
 from pathlib import Path
@@ -11,26 +11,27 @@ from pipelines.atomic import atomic_directory
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
 from pipelines.frame import frame_of_stack
+from pipelines.index import write_index
 
 # Folder and name of the image and of the labels of case N.
 _NAMES = {
     "nifti": ("volume-{}.nii.gz", "segmentation-{}.nii.gz"),
     "msd": ("imagesTr/liver_{}.nii.gz", "labelsTr/liver_{}.nii.gz"),
 }
-# Where the three axes of the array point, by turns: LiTS is not of one mind either.
+# Orientations of the arrays, in turn: those of LiTS differ too.
 _AXES = ("RAS", "LPS", "LAS", "SPL", "PIR", "ASR")
 
 
 def write_nifti(source: Source, directory: str | Path, *, form: str = "nifti") -> None:
     """Writes a source as LiTS17 or as the Decathlon's Task03_Liver, with `index.csv` (id, patient, split).
 
-    Case N, counted from 0, becomes an int16 volume and uint8 labels: 0 background, 1 liver, 2 tumour. A case with a
+    Case N, counted from 0, becomes an int16 volume and uint8 labels: 0 background, 1 liver, 2 tumor. A case with a
     frame is written as that frame orders it. One without (the phantom's) is taken as `frame_of_stack` has it, slice 0
-    the nearest to the head, and its axes are swapped and turned round from case to case; the affine tells the truth.
+    nearest to the head, and its axes are permuted and flipped from case to case, as the affine says.
 
     Args:
         source: what to write, in Hounsfield units, with masks of liver and lesion.
-        directory: the folder to make. It has its name only once all is written.
+        directory: the folder to create, written atomically.
         form: `"nifti"` for `volume-N.nii.gz` and `segmentation-N.nii.gz`, `"msd"` for `imagesTr`, `labelsTr` and
             `dataset.json`.
 
@@ -38,27 +39,27 @@ def write_nifti(source: Source, directory: str | Path, *, form: str = "nifti") -
         DataError: the folder exists, the form is unknown, or the source has no Hounsfield units or lacks masks.
     """
     if form not in _NAMES:
-        raise DataError(f"--form {form}: unknown; give {' or '.join(_NAMES)}")
+        raise DataError(f"`form` {form}: unknown; choose {' or '.join(_NAMES)}")
     if source.intensity != "hu" or not {"liver", "lesion"} <= set(source.targets):
         raise DataError(f"{source.layout}: has no Hounsfield units with liver and lesion masks; give a source of scans")
-    lines, pairs = ["id,patient,split"], []
-    with atomic_directory(directory) as aside:
+    rows, pairs = [], []
+    with atomic_directory(directory) as folder:
         for number, case in enumerate(source.cases()):
             names = [name.format(number) for name in _NAMES[form]]
             labels = case.masks["liver"].astype(np.uint8)
             labels[case.masks["lesion"]] = 2
             for name, slices in zip(names, (case.images, labels), strict=True):
-                (aside / name).parent.mkdir(exist_ok=True)
-                _save(aside / name, *_laid_out(case, slices, _AXES[number % len(_AXES)]))
-            lines.append(f"{Path(names[0]).name.removesuffix('.nii.gz')},{case.patient},{case.split}")
+                (folder / name).parent.mkdir(exist_ok=True)
+                _save(folder / name, *_to_array(case, slices, _AXES[number % len(_AXES)]))
+            rows.append((Path(names[0]).name.removesuffix(".nii.gz"), case.patient, case.split))
             pairs.append({"image": f"./{names[0]}", "label": f"./{names[1]}"})
-        (aside / "index.csv").write_text("\n".join(lines) + "\n")
+        write_index(folder, rows)
         if form == "msd":
-            (aside / "dataset.json").write_text(json.dumps(_description(source, pairs), indent=2) + "\n")
+            (folder / "dataset.json").write_text(json.dumps(_description(source, pairs), indent=2) + "\n")
 
 
-def _laid_out(case: Case, slices: np.ndarray, axes: str) -> tuple[np.ndarray, np.ndarray]:
-    """`(slices, H, W)` as the file is to hold them, and the affine, `(4, 4)`, that goes with it."""
+def _to_array(case: Case, slices: np.ndarray, axes: str) -> tuple[np.ndarray, np.ndarray]:
+    """The array of the file from `(slices, H, W)`, and its affine, `(4, 4)`."""
     if case.frame is not None:
         return case.frame.from_slices(slices), case.frame.affine
     assert case.spacing is not None  # as of every source in HU
@@ -78,8 +79,8 @@ def _save(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
     nibabel.save(image, path)
 
 
-def _description(source: Source, pairs: list[dict[str, str]]) -> dict:
-    """What the Decathlon's `dataset.json` says."""
+def _description(source: Source, pairs: list[dict[str, str]]) -> dict[str, object]:
+    """The Decathlon's `dataset.json`."""
     return {
         "name": "LIVER",
         "description": f"liver and tumour segmentation, written from {source.layout}",

@@ -7,6 +7,7 @@ from PIL import Image
 from pipelines.atomic import atomic_directory
 from pipelines.case import Source
 from pipelines.errors import DataError
+from pipelines.index import write_index
 from pipelines.intensity import apply_window
 
 
@@ -29,11 +30,11 @@ def write_paired_folder(
     with atomic_directory(directory) as temporary:
         for kind in ("images", "masks"):
             (temporary / kind).mkdir()
-        lines = ["id,patient,split"]
+        rows = []
         for case in source.cases():
             images = apply_window(case.images, window) if source.intensity == "hu" else case.images
             for name, image, mask in zip(case.slice_names, images, case.masks[target], strict=True):
                 Image.fromarray(image).save(temporary / "images" / f"{name}.png")
                 Image.fromarray(mask.astype("uint8") * 255).save(temporary / "masks" / f"{name}.png")
-                lines.append(f"{name},{case.patient},{case.split}")
-        (temporary / "index.csv").write_text("\n".join(lines) + "\n")
+                rows.append((name, case.patient, case.split))
+        write_index(temporary, rows)

@@ -86,7 +86,7 @@ def test_what_is_written(written, tmp_path):
 def test_writer_leaves_what_is_there_and_refuses_grey(written, tmp_path):
     with pytest.raises(DataError, match="already exists"):
         write_nifti(PHANTOM, written["nifti"])
-    with pytest.raises(DataError, match="--form nrrd: unknown"):
+    with pytest.raises(DataError, match="`form` nrrd: unknown"):
         write_nifti(PHANTOM, tmp_path / "x", form="nrrd")
     grey = Phantom(cases=3, slices=1, size=32)
     grey.intensity = "grey"
