@@ -42,9 +42,13 @@ def report_options(document: str) -> Decorator:
 
 def report_folder(out: str | None) -> contextlib.AbstractContextManager[Path | None]:
     """Context with the folder that a report is written to, None without one."""
+    if out is None:
+        return contextlib.nullcontext()
+    # Imported here so that a missing package is reported before anything is scored.
+    import cafct_keras.evaluation.writing  # noqa: F401
     from pipelines.atomic import atomic_directory
 
-    return contextlib.nullcontext() if out is None else atomic_directory(Path(out))
+    return atomic_directory(Path(out))
 
 
 def report(evaluation: "Evaluation", folder: Path | None) -> None:

@@ -5,9 +5,12 @@ import json
 import pathlib
 from collections.abc import Sequence
 
-from cafct_keras.evaluation.report.page import write_report
 from cafct_keras.evaluation.results import Evaluation
 from cafct_keras.evaluation.tables import case_rows, slice_rows
+from pipelines.optional import optional
+
+with optional("report.html", extra="report"):
+    from cafct_keras.evaluation.report.page import write_report
 
 
 def write_evaluation(evaluation: Evaluation, folder: str | pathlib.Path) -> None:

@@ -5,13 +5,16 @@ import json
 import os
 import pathlib
 
-import jinja2
 from rich import box
 from rich.console import Group
 from rich.table import Table
 
 from cafct_keras.evaluation import report
 from cafct_keras.evaluation.metrics.overlap import RULES
+from pipelines.optional import optional
+
+with optional("table.html", extra="report"):
+    import jinja2
 
 MEASURES = {"dice": "Dice", "iou": "IoU"}
 SHOWN_RULES = ("per_slice_positive", "per_case_lits", "pooled")  # of many: the paper's likely one and LiTS's own two

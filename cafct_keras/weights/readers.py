@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 
 from cafct_keras.errors import UserError
+from pipelines.optional import optional
 
 # Keys under which training programs store the state of a network, beside that of the optimizer.
 CONTAINERS = ("state_dict", "model", "model_state_dict")
@@ -50,8 +51,9 @@ def sha256(file: str | os.PathLike) -> str:
 
 
 def _read_safetensors(file: pathlib.Path) -> dict[str, np.ndarray]:
-    import ml_dtypes  # noqa: F401 (teaches NumPy bfloat16)
-    import safetensors.numpy
+    with optional(f"{file}: reading it", extra="weights"):
+        import ml_dtypes  # noqa: F401 (teaches NumPy bfloat16)
+        import safetensors.numpy
 
     try:
         state = safetensors.numpy.load_file(file)

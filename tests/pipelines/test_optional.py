@@ -59,3 +59,10 @@ def test_a_stream_names_tensorflow(tmp_path):
     assert done.stderr.splitlines()[-1] == (
         "cafct-keras: the data stream needs the package tensorflow; run: pip install tensorflow"
     )
+
+
+def test_a_report_names_its_extra_before_anything_is_scored(tmp_path):
+    done = call("score", "--prediction", "absent", "--reference", "absent", "--out", tmp_path / "report")
+    assert done.stderr.splitlines() == [
+        'cafct-keras: report.html needs the package jinja2; run: pip install "cafct-keras[report]"'
+    ]
