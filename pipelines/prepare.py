@@ -80,7 +80,7 @@ def prepare(
 
 def _pipeline_options(beam_options: Sequence[str]) -> Any:
     if importlib.util.find_spec("apache_beam") is None:
-        raise DataError("`beam_option`: Apache Beam is not installed; pip install 'cafct-keras[beam]'")
+        raise DataError("`beam_options`: Apache Beam is not installed; pip install 'cafct-keras[beam]'")
     from apache_beam.options.pipeline_options import PipelineOptions
 
     return PipelineOptions([f"--{option}" for option in beam_options])

@@ -1,4 +1,4 @@
-"""Reading ahead: threads work on the next items, results come in order and few are in memory."""
+"""Reading ahead in threads: results come in order, and few of them are in memory."""
 
 import os
 from collections import deque
