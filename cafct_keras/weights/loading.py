@@ -173,7 +173,7 @@ def _read_keras(file: pathlib.Path, digest: str, like: keras.Model | None) -> We
     elif like is not None:
         name, source = like.name, keras.models.clone_model(like)
     else:
-        raise UserError(f"{file}: {card_file.name}, which describes it, is not beside it; put it there")
+        raise UserError(f"{file}: {card_file.name} is not beside it; put it there, since it names the network")
     try:
         source.load_weights(file)
     except (ValueError, OSError, KeyError) as error:

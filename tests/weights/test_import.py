@@ -63,7 +63,8 @@ def test_reference_maps_of_both_branches_of_cafct_net(shared, tmp_path):
     for branch, prefix in (("cnn", "cnn."), ("transformer", "tr.m.")):
         own = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
         files.append(write(own, tmp_path / f"{branch}.safetensors"))
-    model = cafct_keras.create_model("cafct_net", preset="tiny", input_shape=(None, None, 3), weights=files)
+    options = {"input_shape": (None, None, 3), "normalization": None}
+    model = cafct_keras.create_model("cafct_net", preset="tiny", weights=files, **options)
     names = {
         f"{ours}{level}": f"{theirs}{level}"
         for ours, theirs in (("cnn", "cnn"), ("transformer", "tr"))
@@ -186,6 +187,26 @@ def test_normalization_is_that_of_imagenet(pvt_file, tmp_path):
         PVTv2("tiny", normalization="mri")
 
 
+def test_published_weights_switch_normalization_on(resnet_file, tmp_path):
+    def normalizes(name="cafct_net", **options):
+        model = cafct_keras.create_model(name, preset="tiny", input_shape=(32, 32, 3), **options)
+        return "normalization" in [layer.name for layer in model.layers]
+
+    assert normalizes(weights=resnet_file)
+    assert not normalizes(weights=resnet_file, normalization=None)
+    assert not normalizes()
+    assert not normalizes("deeplab_v3_plus", weights=resnet_file)  # has no such argument
+    # What a network saved itself says nothing of normalization; what was imported for it does.
+    model = cafct_keras.create_model("cafct_net", preset="tiny", input_shape=(32, 32, 3))
+    model.save_weights(tmp_path / "own.weights.h5")
+    assert not normalizes(weights=tmp_path / "own.weights.h5")
+    result = run(
+        "import-weights", resnet_file, "--into", "cafct_net", "--preset", "tiny", "--out", tmp_path / "out", "--json"
+    )
+    assert result.json["arguments"]["normalization"] == "imagenet"
+    assert normalizes(weights=tmp_path / "out")
+
+
 def test_networks_of_fewer_levels_leave_the_rest_out(pvt_file, resnet_file):
     size = {"preset": "tiny", "input_shape": (32, 32, 3), "normalization": "imagenet"}
     model = cafct_keras.create_model("pvtformer", **size)
@@ -241,8 +262,8 @@ def test_other_networks_are_named(pvt_file, resnet_file, tmp_path):
     assert "holds resnet_tiny, which does not fit resnet18 (stage): " in message
     assert "mismatched (layer1.0.conv1.weight: 3x3x8x8 in the file, 3x3x64x64 in the network" in message
     wide = pvt(widths=(16, 32, 80, 128), depths=(1, 1, 1, 1))
-    assert "a PVTv2 of a size of its own; give --into" in refused(wide, tmp_path)
-    assert "holds none of the encoders that are known" in refused({"a.weight": np.ones(3)}, tmp_path)
+    assert "a PVTv2 of unknown size; give --into" in refused(wide, tmp_path)
+    assert "holds none of the known encoders" in refused({"a.weight": np.ones(3)}, tmp_path)
     assert "unknown model 'vgg'" in fails("import-weights", pvt_file, "--into", "vgg", *out)
     assert "pvt_v2_tiny has no presets" in fails("import-weights", pvt_file, "--preset", "tiny", *out)
     assert "2 files: give one, or --into" in fails("import-weights", pvt_file, resnet_file, *out)
@@ -261,7 +282,7 @@ def test_damaged_and_foreign_files(pvt_file, tmp_path):
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
         message = fails("import-weights", tmp_path / name, "--out", tmp_path / "out")
-        assert f"{name}: damaged, or no safetensors file" in message
+        assert f"{name}: damaged, or not a safetensors file" in message
     assert "no such file" in fails("import-weights", tmp_path / "none.pth", "--out", tmp_path / "out")
     (tmp_path / "weights.onnx").write_bytes(whole)
     assert "weights.onnx: unknown kind of weights; give .safetensors, .pth" in fails(
@@ -280,7 +301,7 @@ def test_pickles_run_no_code(tmp_path):
     tensors = {name: torch.from_numpy(value) for name, value in pvt(**PVT_TINY).items()}
     torch.save({**tensors, "trap": Trap()}, tmp_path / "trap.pth")
     message = fails("import-weights", tmp_path / "trap.pth", "--out", tmp_path / "out")
-    assert "trap.pth: damaged, or it holds Python objects besides tensors, which are never loaded" in message
+    assert "trap.pth: damaged, or it contains Python objects besides tensors, which are never loaded" in message
     assert not (tmp_path / "sprung").exists()
     torch.save(tensors, tmp_path / "whole.pth")
     content = (tmp_path / "whole.pth").read_bytes()
@@ -288,7 +309,7 @@ def test_pickles_run_no_code(tmp_path):
         (tmp_path / "cut.pth").write_bytes(content[:cut])
         assert "cut.pth: damaged" in fails("import-weights", tmp_path / "cut.pth", "--out", tmp_path / "out")
     torch.save([1, 2], tmp_path / "list.pth")
-    assert "list.pth: no tensors in it" in fails("import-weights", tmp_path / "list.pth", "--out", tmp_path / "out")
+    assert "list.pth: contains no tensors" in fails("import-weights", tmp_path / "list.pth", "--out", tmp_path / "out")
 
 
 def test_own_weights_that_are_damaged(pvt_file, tmp_path):

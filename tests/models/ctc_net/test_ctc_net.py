@@ -1,36 +1,14 @@
-"""PVTFormer and CTC-Net: the references' weights, less those that their outputs do not depend on."""
+"""CTC-Net: the weights of the reference code, except those that its output does not depend on."""
 
-import math
-
-import keras
 import pytest
 
 import cafct_keras
-from cafct_keras.models import CTCNet, PVTFormer, PVTv2
-
-
-def outline(builder, *arguments, **options):
-    """A network without values, which is enough to count."""
-    with keras.StatelessScope(initialize_variables=False):
-        return builder(*arguments, **options)
-
-
-def trainable(layer):
-    return sum(math.prod(v.shape) for v in layer.trainable_variables)
+from cafct_keras.models import CTCNet
+from tests.models.counting import outline, trainable
 
 
 def conv(channels, filters, kernel_size, *, use_bias=True, use_bn=False):
     return (channels * kernel_size**2 + use_bias + 2 * use_bn) * filters
-
-
-def test_pvtformer_is_the_reference_without_its_unused_stage():
-    encoder = outline(PVTv2, "b3")
-    unused = trainable(encoder.get_layer("stage4"))
-    model = outline(PVTFormer)
-    assert unused == 10_995_712
-    assert trainable(model) + unused == 45_512_705
-    decoder = [layer for layer in model.layers if not layer.name.startswith("transformer")]
-    assert sum(map(trainable, decoder)) == 787_009
 
 
 def test_ctc_net_is_the_reference_without_its_unused_weights():
@@ -52,16 +30,13 @@ def unused_weights_of_ctc_net():
     return cnn_decoder + fusion
 
 
-@pytest.mark.parametrize("name", ["pvtformer", "ctc_net"])
-def test_presets_grow(name):
-    counts = [trainable(outline(cafct_keras.create_model, name, preset=p)) for p in ("tiny", "small", "base")]
+def test_presets_grow():
+    counts = [trainable(outline(cafct_keras.create_model, "ctc_net", preset=p)) for p in ("tiny", "small", "base")]
     assert counts == sorted(counts)
     assert counts[0] < 10**6
 
 
 def test_impossible_networks_are_refused():
-    with pytest.raises(ValueError, match="unknown PVTv2 'b9'; known are pvt_v2_tiny"):
-        PVTFormer(transformer="b9")
     with pytest.raises(ValueError, match="unknown ResNet 'resnet9'; known are resnet_tiny"):
         CTCNet(cnn="resnet9")
     with pytest.raises(ValueError, match="num_heads must divide the channels: 5 heads, 8 channels"):

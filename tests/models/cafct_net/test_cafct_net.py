@@ -7,11 +7,8 @@ import numpy as np
 import pytest
 
 import cafct_keras
-from cafct_keras.models import PVTv2, ResNet, list_presets
-
-
-def trainable(model):
-    return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+from cafct_keras.models import list_presets
+from tests.models.counting import trainable
 
 
 @pytest.mark.parametrize(
@@ -60,45 +57,6 @@ def test_ablations_of_a_preset_are_its_options(ablation, option):
         return [(layer.name, [weight.shape for weight in layer.weights]) for layer in model.layers]
 
     assert layers(ablation=ablation) == layers(**option) != layers()
-
-
-@pytest.mark.parametrize(
-    ("variant", "count"),
-    [
-        ("b0", 3_409_760),
-        ("b1", 13_496_000),
-        ("b2", 24_849_856),
-        ("b2_li", 22_040_512),
-        ("b3", 44_725_696),
-        ("b4", 62_043_072),
-        ("b5", 81_443_008),
-        ("tiny", 163_160),
-        ("tiny_li", 145_944),
-    ],
-)
-def test_pvt_v2(variant, count):
-    assert trainable(PVTv2(variant)) == count
-
-
-def test_pvt_v2_by_stage():
-    stages = [183_296, 326_464, 930_080, 1_969_920]
-    assert [trainable(PVTv2("b0").get_layer(f"stage{level}")) for level in (1, 2, 3, 4)] == stages
-
-
-@pytest.mark.parametrize(
-    ("variant", "count"),
-    [("resnet18", 11_176_512), ("resnet34", 21_284_672), ("resnet50", 23_508_032), ("resnet101", 42_500_160)],
-)
-def test_resnet(variant, count):
-    assert trainable(ResNet(variant)) == count
-
-
-def test_backbones_give_four_maps():
-    for model, widths in ((PVTv2("tiny"), (8, 16, 40, 64)), (ResNet("resnet_tiny"), (8, 16, 32, 64))):
-        maps = model.predict_on_batch(np.zeros((1, 64, 96, 3), "float32"))
-        assert [m.shape for m in maps] == [
-            (1, 64 // s, 96 // s, w) for s, w in zip((4, 8, 16, 32), widths, strict=True)
-        ]
 
 
 def test_summary_of_base_is_a_screen_that_reads_like_figure_1():
@@ -183,3 +141,13 @@ def test_impossible_networks_are_refused(options):
 def test_lists():
     assert "cafct_net" in cafct_keras.list_models()
     assert list_presets("cafct_net") == ["tiny", "small", "base", "large"]
+
+
+def test_aspp_rates_by_level():
+    # As the command line reads them: the keys of JSON objects are strings.
+    options = {"preset": "tiny", "input_shape": (64, 64, 3), "aspp_rates": {"1": [2, 3], 3: (1, 2)}}
+    model = cafct_keras.create_model("cafct_net", **options)
+    rates = [model.get_layer(f"aspp{level}").rates for level in (1, 2, 3, 4)]
+    assert rates == [(2, 3), (6, 12, 18), (1, 2), (6, 12, 18)]
+    with pytest.raises(ValueError, match="aspp_rates must have levels out of"):
+        cafct_keras.create_model("cafct_net", **{**options, "aspp_rates": {"5": [1]}})
