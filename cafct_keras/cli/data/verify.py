@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from cafct_keras.cli.errors import as_options
 from cafct_keras.cli.shared import LAYOUT_HELP, echo_json, json_option
 
 
@@ -19,7 +20,7 @@ def verify(folder: str, layout: str | None, as_json: bool) -> None:
 
     findings = check(folder, layout=layout)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    click.echo(table(findings, folder, width=width))
+    click.echo(as_options(table(findings, folder, width=width), click.get_current_context().find_root().command))
     if as_json:
         echo_json([finding.as_dict() for finding in findings])
     if any(finding.severity == "error" for finding in findings):
