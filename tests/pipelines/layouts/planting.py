@@ -10,7 +10,7 @@ from pipelines.layouts import verify
 from tests.pipelines.layouts.agreement import agree
 
 
-def told(folder, **options):
+def problems(folder, **options):
     """(severity, code, file) of what is wrong with a folder, after a comparison with what the reader says."""
     findings = verify(folder, **options)
     agree(folder, findings=findings, **options)

@@ -8,7 +8,7 @@ from pipelines.findings import Finding
 from pipelines.layouts import verify
 from tests.cli import fails, run
 from tests.pipelines.layouts.conftest import WRITERS
-from tests.pipelines.layouts.planting import notes, told, unlink
+from tests.pipelines.layouts.planting import notes, problems, unlink
 
 NATURAL = {  # the oddities that the writers put there on purpose
     "lits_png": {("flags-inverted", "lits_df.csv")},
@@ -22,7 +22,7 @@ FILES = {"lits_png": 63, "nifti": 11, "msd": 12, "dicom": 26, "paired_folder": 4
 
 @pytest.mark.parametrize("layout", WRITERS)
 def test_what_the_writers_write_is_clean(clean, layout):
-    assert told(clean / layout) == set()
+    assert problems(clean / layout) == set()
     assert notes(clean / layout) == {*NATURAL[layout], ("read", ".")}
     read = next(one.message for one in verify(clean / layout) if one.code == "read")
     assert read.endswith(f": 5 cases, 20 slices, {FILES[layout]} files")
@@ -92,4 +92,4 @@ def test_what_cannot_be_checked_at_all(tmp_path):
     with pytest.raises(DataError, match="unknown; choose"):
         verify(tmp_path, layout="lits")
     assert "no such data folder" in fails("data", "verify", tmp_path / "none")
-    assert told(tmp_path) == {("error", "layout-unknown", ".")}
+    assert problems(tmp_path) == {("error", "layout-unknown", ".")}

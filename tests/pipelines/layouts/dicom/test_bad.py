@@ -170,7 +170,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_case_is_told_in_one_line_with_the_file(tmp_path, name):
+def test_bad_case_is_one_line_with_the_file(tmp_path, name):
     spoil, file, message = BAD[name]
     folder = write(tmp_path / "data", tiny())[0]
     paths = slice_paths(folder)

@@ -7,7 +7,7 @@ from pydicom import dcmread
 
 from pipelines.layouts import verify
 from pipelines.layouts.dicom.reader import Dicom
-from tests.pipelines.layouts.planting import append, notes, replace, told
+from tests.pipelines.layouts.planting import append, notes, problems, replace
 
 CASE = "phantom-003"
 MASKS = f"{CASE}/masks.dcm"
@@ -175,12 +175,12 @@ SEVERAL = {
 
 
 @pytest.mark.parametrize("name", DEFECTS)
-def test_defect_is_told_and_nothing_else(copy, clean, second, name):
+def test_defect_is_found_and_nothing_else(copy, clean, second, name):
     spoil, expected = DEFECTS[name]
     first = f"{CASE}/{slices(clean / 'dicom')[0].name}"
     folder = copy("dicom")
     spoil(folder)
-    found = told(folder)
+    found = problems(folder)
     if expected is None:
         assert {one[:2] for one in found} == SEVERAL[name]
         assert {one[2] for one in found} <= {first, second, f"{CASE}/{slices(clean / 'dicom')[2].name}", MASKS, CASE}
@@ -192,18 +192,18 @@ def test_defect_is_told_and_nothing_else(copy, clean, second, name):
 def test_a_header_that_ends_early(copy, second):
     folder = copy("dicom")
     cut_header(folder)
-    assert {one[1] for one in told(folder) if one[2] == second} <= {"unreadable", "header"}
-    assert {one[2] for one in told(folder)} >= {second}
+    assert {one[1] for one in problems(folder) if one[2] == second} <= {"unreadable", "header"}
+    assert {one[2] for one in problems(folder)} >= {second}
 
 
 def test_an_empty_lesion_is_a_note(copy):
     folder = copy("dicom")
     empty_segment(2)(folder)
-    assert told(folder) == set()
+    assert problems(folder) == set()
     assert ("lesion-empty", CASE) in notes(folder)
 
 
-def test_the_number_of_pixels_outside_is_told(copy):
+def test_the_number_of_pixels_outside_is_reported(copy):
     folder = copy("dicom")
     empty_segment(1)(folder)
     count = int(next(Dicom(folder / CASE).cases()).masks["lesion"].sum())
@@ -214,4 +214,4 @@ def test_the_number_of_pixels_outside_is_told(copy):
 def test_slices_beside_folders_of_slices(copy):
     folder = copy("dicom")
     shutil.copy(slices(folder)[0], folder)
-    assert error("folders-mixed", ".") in told(folder)
+    assert error("folders-mixed", ".") in problems(folder)

@@ -12,9 +12,9 @@ from tests.pipelines.layouts.planting import (
     cut,
     jpeg,
     notes,
+    problems,
     repaint,
     replace,
-    told,
     unlink,
     with_value,
 )
@@ -181,19 +181,19 @@ DEFECTS = {
 
 
 @pytest.mark.parametrize("name", DEFECTS)
-def test_defect_is_told_and_nothing_else(copy, name):
+def test_defect_is_found_and_nothing_else(copy, name):
     spoil, expected = DEFECTS[name]
     folder = copy("lits_png")
     spoil(folder)
-    assert told(folder) == expected
+    assert problems(folder) == expected
 
 
-def test_two_defects_are_both_told(copy):
+def test_two_defects_are_both_found(copy):
     folder = copy("lits_png")
     cut(IMAGE)(folder)
     repaint(LIVER, with_value(7))(folder)
     unlink(f"{INNER}/segmentation-2_lesionmask_0.png")(folder)
-    assert told(folder) == error("truncated", IMAGE) | error("mask-values", LIVER) | error(
+    assert problems(folder) == error("truncated", IMAGE) | error("mask-values", LIVER) | error(
         "mask-missing", f"{INNER}/volume-2_0.png"
     )
 
@@ -215,7 +215,7 @@ def test_numbers_that_start_anew_are_one_note(copy):
                 for line in lines
             ]
         (folder / name).write_text("\n".join(lines) + "\n")
-    assert told(folder) == set()
+    assert problems(folder) == set()
     assert ("instance-number-wraps", "lits_df.csv") in notes(folder)
 
 
@@ -223,7 +223,7 @@ def test_the_folder_of_the_slices_finds_its_tables_above(copy):
     folder = copy("lits_png")
     unlink(LIVER)(folder)
     append(TABLES[1], (folder / TABLES[1]).read_text().splitlines()[1])(folder)
-    assert told(folder / INNER) == {
+    assert problems(folder / INNER) == {
         ("error", "mask-missing", "volume-0_1.png"),
         ("error", "row-twice", "../../lits_train.csv"),
     }
@@ -232,5 +232,5 @@ def test_the_folder_of_the_slices_finds_its_tables_above(copy):
 def test_the_genuine_table_has_no_fault_of_its_own(copy, shared):
     folder = copy("lits_png")
     shutil.copy(shared / "data" / "lits_png" / "lits_test.csv", folder / "lits_test.csv")
-    assert told(folder) == error("row-without-file", "lits_test.csv")
+    assert problems(folder) == error("row-without-file", "lits_test.csv")
     assert ("instance-number-wraps", "lits_df.csv") in notes(folder)

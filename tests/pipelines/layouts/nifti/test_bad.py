@@ -164,7 +164,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_folder_is_told_in_one_line_with_the_file(folder, name):
+def test_bad_folder_is_one_line_with_the_file(folder, name):
     spoil, file, message = BAD[name]
     spoil(folder)
     with pytest.raises(DataError) as caught:

@@ -11,9 +11,9 @@ from tests.pipelines.layouts.planting import (
     crop,
     cut,
     notes,
+    problems,
     replace,
     resave,
-    told,
     unlink,
     with_sform,
     with_value,
@@ -171,18 +171,18 @@ DEFECTS = {
 
 
 @pytest.mark.parametrize("name", DEFECTS)
-def test_defect_is_told_and_nothing_else(copy, name):
+def test_defect_is_found_and_nothing_else(copy, name):
     spoil, expected = DEFECTS[name]
     folder = copy("nifti")
     spoil(folder)
-    assert told(folder) == expected
+    assert problems(folder) == expected
 
 
 @pytest.mark.parametrize("value", [-2048, -3024])
 def test_padding_is_a_note(copy, value):
     folder = copy("nifti")
     resave(IMAGE, padded(value))(folder)
-    assert told(folder) == set()
+    assert problems(folder) == set()
     assert ("padding", IMAGE) in notes(folder)
     assert any(str(value) in one.message for one in verify(folder) if one.code == "padding")
 
@@ -190,7 +190,7 @@ def test_padding_is_a_note(copy, value):
 def test_a_healthy_patient_is_a_note(copy):
     folder = copy("nifti")
     resave(MASK, lambda array: np.minimum(array, 1))(folder)
-    assert told(folder) == set()
+    assert problems(folder) == set()
     assert ("lesion-empty", MASK) in notes(folder)
 
 
@@ -206,18 +206,18 @@ def test_a_lesion_at_the_liver_is_inside(copy):
     folder = copy("nifti")
     labels, _ = read_labels(folder / MASK)
     assert (labels == 2).any()
-    assert told(folder) == set()
+    assert problems(folder) == set()
 
 
 def test_description_of_the_decathlon(copy):
     folder = copy("msd")
     replace("dataset.json", "imagesTr/liver_2.nii.gz", "imagesTr/liver_7.nii.gz")(folder)
-    assert told(folder) == {
+    assert problems(folder) == {
         ("warning", "row-without-file", "dataset.json"),
         ("warning", "file-without-row", "dataset.json"),
     }
     (folder / "dataset.json").write_text("{")
-    assert told(folder) == {("error", "json-unreadable", "dataset.json")}
+    assert problems(folder) == {("error", "json-unreadable", "dataset.json")}
 
 
 def plain(folder):
@@ -235,14 +235,14 @@ def plain(folder):
 
 def test_folder_for_each_scan(copy):
     folder = plain(copy("nifti"))
-    assert told(folder) == set()
+    assert problems(folder) == set()
     lesion = "case2/tumor.nii.gz"
     resave(lesion, with_value(1))(folder)
     (one,) = [one for one in verify(folder) if one.severity != "note"]
     assert (one.code, one.file) == ("lesion-outside-liver", lesion)
     assert one.message.startswith("1 of ")
     unlink("case1/tumor.nii.gz", "case0/liver.nii.gz")(folder)
-    assert told(folder) - {("warning", "lesion-outside-liver", lesion)} == error(
+    assert problems(folder) - {("warning", "lesion-outside-liver", lesion)} == error(
         "mask-missing", "case0/ct.nii.gz", "case1/ct.nii.gz"
     )
 
@@ -251,5 +251,5 @@ def test_two_forms_in_one_folder(copy):
     folder = copy("nifti")
     unlink("index.csv")(folder)
     shutil.move(plain(folder) / "case0", folder / "case0")
-    assert ("error", "forms-mixed", "case0/ct.nii.gz") in told(folder)
-    assert ("error", "duplicate-volume", "volume-0.nii.gz") in told(folder)
+    assert ("error", "forms-mixed", "case0/ct.nii.gz") in problems(folder)
+    assert ("error", "duplicate-volume", "volume-0.nii.gz") in problems(folder)

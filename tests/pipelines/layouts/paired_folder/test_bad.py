@@ -83,7 +83,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_folder_is_told_in_one_line_with_the_file(folder, name):
+def test_bad_folder_is_one_line_with_the_file(folder, name):
     spoil, file, message = BAD[name]
     read(folder)  # it was fine before
     spoil(folder)
@@ -108,7 +108,7 @@ def test_bad_folder_is_told_in_one_line_with_the_file(folder, name):
         ({"patient_pattern": "(_)"}, "1 patient"),
     ],
 )
-def test_bad_options_are_told_in_one_line(folder, options, message):
+def test_bad_options_are_one_line(folder, options, message):
     with pytest.raises(DataError, match=message.replace("(", r"\(")) as caught:
         read(folder, **options)
     assert "\n" not in str(caught.value)

@@ -11,9 +11,9 @@ from tests.pipelines.layouts.planting import (
     cut,
     jpeg,
     notes,
+    problems,
     repaint,
     replace,
-    told,
     unlink,
     with_value,
 )
@@ -86,17 +86,17 @@ DEFECTS = {
 
 
 @pytest.mark.parametrize("name", DEFECTS)
-def test_defect_is_told_and_nothing_else(copy, name):
+def test_defect_is_found_and_nothing_else(copy, name):
     spoil, expected = DEFECTS[name]
     folder = copy("paired_folder")
     spoil(folder)
-    assert told(folder) == expected
+    assert problems(folder) == expected
 
 
 def test_without_an_index_the_names_tell_the_patients(copy):
     folder = copy("paired_folder")
     unlink("index.csv", IMAGE, MASK)(folder)
-    assert told(folder) == warning("slice-gap", "phantom-003")
+    assert problems(folder) == warning("slice-gap", "phantom-003")
 
 
 def test_sizes_and_healthy_patients_are_notes(copy):
@@ -104,7 +104,7 @@ def test_sizes_and_healthy_patients_are_notes(copy):
     both(repaint(IMAGE, crop), repaint(MASK, crop))(folder)
     for k in range(4):
         repaint(f"masks/phantom-000_{k:03d}.png", np.zeros_like)(folder)
-    assert told(folder) == set()
+    assert problems(folder) == set()
     assert {("size-differs", "images"), ("lesion-empty", "phantom-000")} <= notes(folder)
 
 
@@ -113,4 +113,4 @@ def test_too_few_patients_are_named(copy):
     unlink("index.csv")(folder)
     for path in folder.glob("*/phantom-00[2-4]_*.png"):
         path.unlink()
-    assert told(folder) == error("patients-few", ".")
+    assert problems(folder) == error("patients-few", ".")

@@ -4,7 +4,7 @@ from pipelines.errors import DataError
 from pipelines.layouts import open_source
 from pipelines.layouts.phantom import Phantom
 from pipelines.prepare import prepare
-from tests.pipelines.layouts.planting import notes, told
+from tests.pipelines.layouts.planting import notes, problems
 
 
 @pytest.fixture
@@ -13,13 +13,13 @@ def dataset(tmp_path):
 
 
 def test_what_was_prepared_is_clean(dataset):
-    assert told(dataset) == set()
+    assert problems(dataset) == set()
     assert notes(dataset) == {("read", ".")}
 
 
 def test_damage_is_told(dataset):
     record = next(path for path in dataset.iterdir() if "-test." in path.name)
     record.write_bytes(record.read_bytes()[:-200])
-    assert {one[:2] for one in told(dataset)} == {("error", "unreadable")}
+    assert {one[:2] for one in problems(dataset)} == {("error", "unreadable")}
     with pytest.raises(DataError, match="damaged"):
         list(open_source(dataset).cases())
