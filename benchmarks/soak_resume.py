@@ -20,7 +20,7 @@ import tempfile
 import time
 
 RECIPE = "--target liver --batch-size 4 --epochs 2 --optimizer adamw --learning-rate 3e-3 --flip --rotation 20"
-TINY = ("--preset", "tiny", "--model-option", "drop_path_rate=0.3")
+TINY = ("--preset", "tiny", "--model-option", "stochastic_depth_rate=0.3")
 
 
 class Processes:

@@ -1,5 +1,7 @@
-"""Types of tensors and shapes in networks."""
+"""Types of tensors, shapes and files."""
 
+import os
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 # A tensor of the backend that Keras runs on, or a symbolic `keras.KerasTensor`.
@@ -7,3 +9,6 @@ Tensor: TypeAlias = Any
 # Lengths of a tensor's axes, batch first: an integer, or None where the length is known only at run time. The number of
 # channels is always known, hence no `int | None`.
 Shape: TypeAlias = tuple[Any, ...]
+# One file, and one or several.
+File: TypeAlias = str | os.PathLike[str]
+Files: TypeAlias = File | Iterable[File]

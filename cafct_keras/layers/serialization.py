@@ -24,17 +24,17 @@ def register(*, formerly: str | None = None, renamed: Mapping[str, str] | None =
         A class decorator.
     """
 
-    def decorate(cls: Class) -> Class:
+    def decorate(cls: Any) -> Any:
         keras.saving.register_keras_serializable(PACKAGE)(cls)
         if formerly is not None:
             keras.saving.get_custom_objects()[f"{PACKAGE}>{formerly}"] = cls
         if renamed:
-            current = cls.from_config.__func__  # type: ignore[attr-defined]
+            current = cls.from_config.__func__
 
             def from_config(cls: type, config: dict[str, Any]) -> Any:
                 return current(cls, {renamed.get(name, name): value for name, value in config.items()})
 
-            cls.from_config = classmethod(from_config)  # type: ignore[attr-defined]
+            cls.from_config = classmethod(from_config)
         return cls
 
     return decorate

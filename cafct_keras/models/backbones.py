@@ -4,12 +4,11 @@ As in the literature on feature pyramids, P1 to P5 are the maps of stride 2 to 3
 for object detection", CVPR 2017).
 """
 
-import os
 from collections.abc import Iterable, Mapping
 
 import keras
 
-from cafct_keras.typing import Tensor
+from cafct_keras.typing import Files, Tensor
 
 COARSEST = 5
 
@@ -44,7 +43,7 @@ def backbone_model(
     maps: Mapping[str, Tensor],
     *,
     name: str,
-    weights: str | os.PathLike | Iterable[str | os.PathLike] | None,
+    weights: Files | None,
 ) -> keras.Model:
     """Creates a model from an image to the maps of a backbone, with initial weights from files unless None."""
     model = keras.Model(image, list(maps.values()), name=name)

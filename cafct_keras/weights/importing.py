@@ -1,7 +1,6 @@
 """Import of published weights into Keras's format, which needs no PyTorch and works with any backend."""
 
 import json
-import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +10,7 @@ import keras
 from cafct_keras.errors import UserError
 from cafct_keras.models.registry import build, list_encoders, list_models
 from cafct_keras.runtime.versions import versions
+from cafct_keras.typing import File
 from cafct_keras.weights.loading import CARD_FORMAT, SUFFIX, arguments_for, fill, read_weights
 from cafct_keras.weights.readers import sha256
 from pipelines.atomic import atomic_directory
@@ -19,7 +19,7 @@ ANY_SIZE_RGB = [None, None, 3]
 
 
 def import_weights(
-    files: Sequence[str | os.PathLike],
+    files: Sequence[File],
     *,
     out: str | pathlib.Path,
     into: str | None = None,

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,6 +12,7 @@ import numpy as np
 
 from cafct_keras.errors import UserError
 from cafct_keras.models.registry import build, list_conversions, list_encoders, list_models, takes
+from cafct_keras.typing import File, Files
 from cafct_keras.weights.matching import Part, encoders, match, whole
 from cafct_keras.weights.readers import read_state, sha256
 from cafct_keras.weights.translation import Tensors, translate
@@ -20,14 +21,12 @@ SUFFIX = ".weights.h5"
 # Format of the JSON files beside weights; incremented whenever an older version of this package would misread it.
 CARD_FORMAT = 1
 
-File = str | os.PathLike
-
 
 def create_model(
     name: str,
     *,
     preset: str | None = None,
-    weights: File | Iterable[File] | None = None,
+    weights: Files | None = None,
     **kwargs: Any,
 ) -> keras.Model:
     """Builds a network by name.
@@ -54,7 +53,7 @@ def create_model(
     return model
 
 
-def arguments_for(name: str, weights: File | Iterable[File] | None) -> dict[str, Any]:
+def arguments_for(name: str, weights: Files | None) -> dict[str, Any]:
     """Returns the arguments that a network is built with by default when it is initialized from files.
 
     Published encoders were trained on images normalized by the statistics of ImageNet, so `normalization` is
@@ -71,7 +70,7 @@ def arguments_for(name: str, weights: File | Iterable[File] | None) -> dict[str,
     return {}
 
 
-def load_weights(model: keras.Model, files: File | Iterable[File]) -> list[dict[str, Any]]:
+def load_weights(model: keras.Model, files: Files) -> list[dict[str, Any]]:
     """Loads weights from files into a network, or into the encoders in it.
 
     The weights of an encoder go into every encoder of that kind that the network has (PVTv2 into the transformer of
@@ -242,7 +241,7 @@ def _parts(model: keras.Model, source: Weights) -> list[Part]:
     return parts
 
 
-def _as_list(files: File | Iterable[File] | None) -> list[File]:
+def _as_list(files: Files | None) -> list[File]:
     if files is None:
         return []
     return [files] if isinstance(files, str | os.PathLike) else list(files)

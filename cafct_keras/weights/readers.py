@@ -1,7 +1,6 @@
 """Reading PyTorch checkpoints as NumPy arrays by name."""
 
 import hashlib
-import os
 import pathlib
 import pickle
 import warnings
@@ -9,6 +8,7 @@ import warnings
 import numpy as np
 
 from cafct_keras.errors import UserError
+from cafct_keras.typing import File
 from pipelines.optional import optional
 
 # Keys under which training programs store the state of a network, beside that of the optimizer.
@@ -18,7 +18,7 @@ PARALLEL_PREFIX = "module."
 COUNTER = "num_batches_tracked"
 
 
-def read_state(file: str | os.PathLike) -> dict[str, np.ndarray]:
+def read_state(file: File) -> dict[str, np.ndarray]:
     """Reads the tensors of a checkpoint.
 
     Args:
@@ -44,7 +44,7 @@ def read_state(file: str | os.PathLike) -> dict[str, np.ndarray]:
     return state
 
 
-def sha256(file: str | os.PathLike) -> str:
+def sha256(file: File) -> str:
     """Returns the SHA-256 of a file, in hexadecimal."""
     with pathlib.Path(file).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

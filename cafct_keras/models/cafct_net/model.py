@@ -97,7 +97,7 @@ def CAFCTNet(
     if set(aspp_levels) - set(LEVELS):
         raise ValueError(f"aspp_levels must be out of {LEVELS}, not {tuple(aspp_levels)}")
     if len(dims) != len(LEVELS):
-        raise ValueError(f"dims must have {len(LEVELS)} entries, one a level, not {tuple(dims)}")
+        raise ValueError(f"dims must have {len(LEVELS)} entries, one per level, not {tuple(dims)}")
     rates = _rates_by_level(aspp_rates)
     image = image_input(input_shape)
     x = normalized(image, normalization)

@@ -4,8 +4,6 @@ Huang et al., "Densely connected convolutional networks", CVPR 2017, as implemen
 """
 
 import dataclasses
-import os
-from collections.abc import Iterable
 
 import keras
 
@@ -15,7 +13,7 @@ from cafct_keras.models.densenet.conversion import DENSENET
 from cafct_keras.models.densenet.layers import DenseBlock, DenseStem, DenseTransition, NormReLU
 from cafct_keras.models.inputs import image_input, normalized
 from cafct_keras.models.registry import register_encoders
-from cafct_keras.typing import Shape, Tensor
+from cafct_keras.typing import Files, Shape, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +81,7 @@ def DenseNet(
     input_shape: Shape = (None, None, 3),
     scale: bool = False,
     normalization: str | None = None,
-    weights: str | os.PathLike | Iterable[str | os.PathLike] | None = None,
+    weights: Files | None = None,
     name: str | None = None,
 ) -> keras.Model:
     """DenseNet without its classifier. Its five maps are P1 to P5, of strides 2, 4, 8, 16 and 32.

@@ -4,8 +4,6 @@ Wang et al., "PVT v2: improved baselines with pyramid vision transformer", Compu
 """
 
 import dataclasses
-import os
-from collections.abc import Iterable
 
 import keras
 import numpy as np
@@ -15,7 +13,7 @@ from cafct_keras.models.inputs import image_input, normalized
 from cafct_keras.models.pvt_v2.conversion import PVT_V2
 from cafct_keras.models.pvt_v2.layers import TransformerStage
 from cafct_keras.models.registry import register_encoders
-from cafct_keras.typing import Shape, Tensor
+from cafct_keras.typing import Files, Shape, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +107,7 @@ def PVTv2(
     input_shape: Shape = (None, None, 3),
     normalization: str | None = None,
     stochastic_depth_rate: float | None = None,
-    weights: str | os.PathLike | Iterable[str | os.PathLike] | None = None,
+    weights: Files | None = None,
     name: str | None = None,
 ) -> keras.Model:
     """PVTv2 without its classifier. Its four maps are P2 to P5, of strides 4, 8, 16 and 32.

@@ -4,8 +4,6 @@ He et al., "Deep residual learning for image recognition", CVPR 2016, as impleme
 """
 
 import dataclasses
-import os
-from collections.abc import Iterable
 
 import keras
 
@@ -14,7 +12,7 @@ from cafct_keras.models.inputs import image_input, normalized
 from cafct_keras.models.registry import register_encoders
 from cafct_keras.models.resnet.conversion import RESNET
 from cafct_keras.models.resnet.layers import ConvStage, ConvStem
-from cafct_keras.typing import Shape, Tensor
+from cafct_keras.typing import Files, Shape, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +84,7 @@ def ResNet(
     *,
     input_shape: Shape = (None, None, 3),
     normalization: str | None = None,
-    weights: str | os.PathLike | Iterable[str | os.PathLike] | None = None,
+    weights: Files | None = None,
     name: str | None = None,
 ) -> keras.Model:
     """ResNet without its classifier. Its four maps are P2 to P5, of strides 4, 8, 16 and 32.

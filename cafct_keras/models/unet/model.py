@@ -71,7 +71,7 @@ def check_levels(dims: Sequence[int]) -> None:
         ValueError: if there are fewer than 2 or more than 6 levels.
     """
     if not 2 <= len(dims) <= 6:
-        raise ValueError(f"dims must have 2 to 6 entries, one a level, not {tuple(dims)}")
+        raise ValueError(f"dims must have 2 to 6 entries, one per level, not {tuple(dims)}")
 
 
 def encode(x: Tensor, dims: Sequence[int], **options: Any) -> list[Tensor]:
