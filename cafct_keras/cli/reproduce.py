@@ -1,30 +1,42 @@
 """`cafct-keras reproduce`."""
 
-import json
+from typing import Any
 
 import click
 
 from cafct_keras.cli.options import chosen_config, config_options
+from cafct_keras.cli.shared import echo_json, json_option, quiet_option
 from cafct_keras.runs.config import OPTIONS
 
 # Chosen by the table, or of one run.
-_OF_THE_TABLE = ("model", "seed", "out", "validation", "init", "weights", "deterministic")
+_OF_THE_TABLE: tuple[str, ...] = ("model", "seed", "out", "validation", "init", "weights", "deterministic")
 _OF_THE_TABLE += tuple(name for name, place in OPTIONS.items() if place.group == "session")
 
 
 @click.command()
-@click.option("--table", type=int, required=True, help="Of the paper: 2 (lesions), 3 (liver) or 4 (ablations).")
-@click.option("--models", metavar="A,B,C", help="Rows, by their networks.  [default: the table's own]")
-@click.option("--seeds", type=int, default=3, show_default=True, help="Runs a row.")
-@click.option("--budget", type=float, metavar="MINUTES", help="Time for all rows; epochs are fitted to it.")
+@click.option("--table", type=int, required=True, help="Table of the paper: 2 (lesions), 3 (liver) or 4 (ablations).")
+@click.option("--models", metavar="A,B,C", help="Networks to train.  [default: those of the table]")
+@click.option("--seeds", type=int, default=3, show_default=True, help="Runs per network.")
+@click.option(
+    "--budget", type=float, metavar="MINUTES", help="Time for all runs, to which the number of epochs is fitted."
+)
 @config_options(without=_OF_THE_TABLE)
-@click.option("--out", metavar="DIR", required=True, help="Folder to make, or to go on in.")
-@click.option("--quiet", is_flag=True, help="Plain lines instead of a bar.")
-@click.option("--json", "as_json", is_flag=True, help="table.json on the last line.")
-def reproduce(table, models, seeds, budget, out, quiet, as_json, **options):
-    """Train and score all systems of a table of the paper, by one recipe on one split, beside the printed figures.
+@click.option("--out", metavar="DIR", required=True, help="Folder to create, or to resume in.")
+@quiet_option()
+@json_option("table.json")
+def reproduce(
+    table: int,
+    models: str | None,
+    seeds: int,
+    budget: float | None,
+    out: str,
+    quiet: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Train and score the systems of a table of the paper by one recipe on one split, beside the printed scores.
 
-    Finished rows are kept and a row that was cut off goes on when the same command is given again.
+    If interrupted, the same command resumes; finished runs are kept.
     """
     from cafct_keras.reproduction import TABLES, CompareOptions
     from cafct_keras.reproduction import compare as make_table
@@ -35,4 +47,4 @@ def reproduce(table, models, seeds, budget, out, quiet, as_json, **options):
     chosen = CompareOptions(table=table, models=models, seeds=seeds, budget=budget, out=out, recipe=recipe)
     document = make_table(chosen, quiet=quiet)
     if as_json:
-        click.echo(json.dumps(document))
+        echo_json(document)

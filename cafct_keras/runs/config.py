@@ -123,7 +123,9 @@ class ModelConfig(_Group):
     """The model and its initial weights."""
 
     name: str = _option("The model.", "cafct_net", name="model")
-    preset: str | None = _option("Size of the model: tiny, small, base or large.", by_data=True)
+    preset: str | None = _option(
+        "Size of the model: tiny, small, base or large.  [default: base; phantom: tiny]", by_data=True
+    )
     options: dict = _option(  # noqa: RUF009
         "Argument of the model's builder, such as fusion=concat; may be repeated.",
         dict,
@@ -150,7 +152,7 @@ class OptimizerConfig(_Group):
     learning_rate: float = _option("Peak learning rate.", above=0)
     momentum: float | None = _option("Momentum of sgd and nesterov.", minimum=0, below=1)
     weight_decay: float | None = _option("Decoupled weight decay of sgd, nesterov, adamw and some of optax.", minimum=0)
-    clip_norm: float | None = _option("Clip gradients to this global norm.", above=0)
+    clip_norm: float | None = _option("Clip gradients to this global norm.  [default: none; phantom: 1]", above=0)
     schedule: str = _option(
         "Decay of the learning rate: cosine to a hundredth of the peak, poly to 0.", choices=SCHEDULES
     )

@@ -16,7 +16,6 @@ OPTIONAL = (
     "markupsafe",
     "contourpy",
     "safetensors",
-    "torch",
 )
 SMALL = ("--cases", 6, "--slices", 2, "--size", 32)
 
