@@ -1,6 +1,12 @@
 """Run folders: reading, writing and validating what training leaves behind."""
 
 import importlib
+import typing
+
+if typing.TYPE_CHECKING:
+    from cafct_keras.runs.card import read_run
+    from cafct_keras.runs.loading import load_model
+    from cafct_keras.runs.run import Run
 
 _MODULES = {"Run": "run", "load_model": "loading", "read_run": "card"}
 
