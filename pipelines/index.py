@@ -2,9 +2,8 @@
 
 import csv
 import dataclasses
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
 
 from pipelines.case import SPLITS
 from pipelines.errors import DataError
@@ -12,7 +11,6 @@ from pipelines.findings import Findings
 from pipelines.split import carve_validation, split_patients
 
 NAME = "index.csv"
-_Parts = TypeVar("_Parts")
 _PARTS = {**{part: part for part in SPLITS}, "val": "validation"}
 
 
@@ -103,28 +101,29 @@ def assign_parts(index: Index, findings: Findings, *, few: bool = False) -> tupl
     Returns:
         Name of each case to one of `SPLITS`, and a line that says where the split comes from.
     """
-    people = set(index.patients.values())
-    if "split" not in index.columns:
-        if few and len(people) < len(SPLITS):
-            return dict.fromkeys(index.patients, "test"), "split: fewer than 3 patients, all of them in test"
-        parts, note = _or_few(split_patients, people, findings), "split: by patient, 70:15:15, from a hash of the names"
-    else:
+    if "split" in index.columns:
         check_sides(findings, findings.root / NAME, index.patients, index.parts)
-        parts, note = {index.patients[name]: part for name, part in index.parts.items()}, f"split: by {NAME}"
-        train = [patient for patient, part in parts.items() if part == "train"]
-        if train and "validation" not in parts.values():
-            parts |= dict.fromkeys(_or_few(carve_validation, train, findings), "validation")
-            note += ", its validation carved out of the training patients"
+    try:
+        parts, note = _split(index, few=few)
+    except DataError as error:
+        findings.refused("patients-few", ".", error)
+        parts, note = {}, "split: none"
     return {name: parts.get(patient, "test") for name, patient in index.patients.items()}, note
 
 
-def _or_few(split: Callable[[Iterable[str]], _Parts], patients: Iterable[str], findings: Findings) -> _Parts | dict:
-    try:
-        return split(patients)
-    except DataError as error:
-        message = str(error)
-    findings.error("patients-few", ".", message)
-    return {}
+def _split(index: Index, *, few: bool) -> tuple[dict[str, str], str]:
+    """Patient to part, and the note."""
+    people = set(index.patients.values())
+    if "split" not in index.columns:
+        if few and len(people) < len(SPLITS):
+            return dict.fromkeys(people, "test"), "split: fewer than 3 patients, all of them in test"
+        return split_patients(people), "split: by patient, 70:15:15, from a hash of the names"
+    parts = {index.patients[name]: part for name, part in index.parts.items()}
+    train = [patient for patient, part in parts.items() if part == "train"]
+    if not train or "validation" in parts.values():
+        return parts, f"split: by {NAME}"
+    parts |= dict.fromkeys(carve_validation(train), "validation")
+    return parts, f"split: by {NAME}, its validation carved out of the training patients"
 
 
 def check_sides(findings: Findings, path: Path, patients: Mapping[str, str], parts: Mapping[str, str]) -> None:

@@ -1,6 +1,8 @@
 """Every layout, from `data phantom` to the reader that is found for it."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from pipelines import detect_layout, open_source
 from pipelines.errors import DataError
+from pipelines.layouts import load_layout
 from pipelines.layouts.phantom import Phantom
 from tests.cli import fails, run
 
@@ -71,3 +74,15 @@ def test_a_folder_called_phantom_is_told_from_the_built_in_one_by_its_path(tmp_p
     assert open_source("phantom", target="lesion", size=SIZE).layout == "phantom"
     shutil.rmtree("phantom/images")
     assert "phantom/images: no such folder" in fails("fit", "--data", "./phantom")
+
+
+@pytest.mark.parametrize("layout", ["lits_png", "paired_folder"])
+def test_no_layout_waits_for_the_libraries_of_another(layout, tmp_path):
+    folder = tmp_path / "data"
+    load_layout(layout).write(Phantom(cases=4, slices=2, size=32), folder)
+    code = (
+        "import sys; from pipelines import open_source; "
+        f"list(open_source({str(folder)!r}, size=32).cases()); "
+        "print(sorted({'nibabel', 'pydicom', 'highdicom', 'nrrd', 'pyarrow'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
