@@ -155,7 +155,11 @@ def find_body(image: np.ndarray, intensity: str) -> np.ndarray:
 
 
 def _otsu_threshold(values: np.ndarray) -> int:
-    """Otsu's threshold of uint8 values; the bright class lies above it."""
+    """Otsu's threshold of uint8 values; the bright class lies above it.
+
+    In NumPy, as scikit-image would be a dependency for this alone. (N. Otsu, A threshold selection method from
+    gray-level histograms, IEEE Trans. SMC 9, 1979.)
+    """
     weights = np.bincount(values.ravel(), minlength=256).astype(float)
     below = weights.cumsum()
     above, moments = below[-1] - below, (weights * np.arange(256)).cumsum()

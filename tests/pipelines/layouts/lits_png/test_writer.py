@@ -3,13 +3,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
-from pipelines.intensity import rescale_slices
 from pipelines.layouts.lits_png.reader import LitsPng, read_csv
 from pipelines.layouts.lits_png.writer import write_lits_png
 from pipelines.layouts.nifti.reader import Nifti
@@ -113,19 +110,6 @@ def test_what_is_written_has_the_traps(tmp_path):
                 assert image.mode[0] == mode
                 if flag is not None:
                     assert image.getchannel(0).getextrema() in ((0, flag == "True"), (1, 1))
-
-
-@given(st.lists(st.integers(-3024, 3071), min_size=6, max_size=6), st.integers(-500, 500))
-def test_stretch_uses_all_levels_and_forgets_where_a_slice_lay(values, shift):
-    slices = np.array([values, [5] * 6], np.int16).reshape(2, 2, 3)
-    grey = rescale_slices(slices)
-    assert (grey.shape, grey.dtype) == (slices.shape, np.uint8)
-    assert not grey[1].any()
-    assert np.array_equal(rescale_slices(slices + np.int16(shift)), grey)
-    if len(set(values)) > 1:
-        assert (grey[0].min(), grey[0].max()) == (0, 255)
-        order = np.argsort(values, kind="stable")
-        assert (np.diff(grey[0].ravel()[order].astype(int)) >= 0).all()
 
 
 def test_writer_refuses_and_leaves_nothing_half_done(root, tmp_path):
