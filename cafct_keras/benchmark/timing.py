@@ -31,6 +31,7 @@ def benchmark(
     model_options: dict[str, Any] | None = None,
     batch_size: int = 8,
     size: int = 256,
+    context: int = 0,
     precision: str = "float32",
     repeats: int = 10,
 ) -> dict[str, Any]:
@@ -46,6 +47,7 @@ def benchmark(
         model_options: further arguments of the network's builder.
         batch_size: images per step.
         size: height and width in pixels, a multiple of 32.
+        context: neighbouring slices on either side, one channel each; 0 for three channels.
         precision: Keras dtype policy, one of `PRECISIONS`.
         repeats: number of timed steps, after one that warms up.
 
@@ -67,11 +69,12 @@ def benchmark(
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(0)
     try:
-        network = create_model(model, preset=preset, input_shape=(size, size, 3), **(model_options or {}))
+        shape = (size, size, 2 * context + 1 if context else 3)
+        network = create_model(model, preset=preset, input_shape=shape, **(model_options or {}))
     except (TypeError, ValueError) as error:
         raise UserError(str(error)) from error
     generator = np.random.default_rng(0)
-    images = generator.random((batch_size, size, size, 3), dtype="float32")
+    images = generator.random((batch_size, *shape), dtype="float32")
     targets = (generator.random((batch_size, size, size, 1)) > 0.9).astype("float32")
 
     make_step = _jax_step if keras.backend.backend() == "jax" else _keras_step
@@ -91,6 +94,7 @@ def benchmark(
         "preset": preset,
         "batch_size": batch_size,
         "size": size,
+        "context": context,
         "precision": precision,
         "ms_per_image": round(1000 * median / batch_size, 3),
         "best_ms_per_image": round(1000 * min(times) / batch_size, 3),

@@ -1,22 +1,24 @@
-"""What stands between a table and the printed one, said plainly."""
+"""Caveats of a reproduced table."""
+
+from typing import Any
 
 from cafct_keras.reproduction.paper import NOTE, PAPER_LAYOUT
 
 PAPER_SIZE = 256
 
 
-def remarks(document: dict) -> list[str]:
-    """Lines that a reader needs before comparing rows with each other or with the paper.
+def caveats(document: dict[str, Any]) -> list[str]:
+    """What a reader needs to know before comparing rows with each other or with the paper, one line each.
 
     Args:
-        document: see `compare`, but for its remarks.
+        document: see `reproduce`, without its caveats.
     """
     recipe, layout, rows = document["recipe"], document["data"]["layout"], document["rows"]
     lines = []
     if layout != PAPER_LAYOUT:
         lines.append(
-            f"The data are not the paper's (lits-png) but {layout}: no figure compares with the printed one beside it, "
-            "only the rows with each other."
+            f"The data are not the paper's (lits-png) but {layout}: compare rows with each other, not with the printed "
+            "scores beside them."
         )
     else:
         lines.append(NOTE)
@@ -24,10 +26,12 @@ def remarks(document: dict) -> list[str]:
         lines.append(f"Networks are in the preset {recipe['preset']}, not in the paper's sizes.")
     if recipe["size"] != PAPER_SIZE:
         lines.append(f"Slices are {recipe['size']}x{recipe['size']}, the paper's {PAPER_SIZE}x{PAPER_SIZE}.")
+    if recipe["recipe"] == "own":
+        lines.append("Each network is trained by the recipe that its authors published, not by the paper's.")
     runs = max((len(row["seeds"]) for row in rows), default=0)
     lines.append(
-        f"{recipe['epochs']} epochs a run; the paper does not say how many it took. Intervals (95 %) are over patients"
-        + (f" and {runs} runs." if runs > 1 else "; one run cannot tell a system from its luck.")
+        f"{recipe['epochs']} epochs per run; the paper does not state its number. Intervals (95 %) are over patients"
+        + (f" and {runs} runs." if runs > 1 else "; one run cannot tell a better system from a lucky seed.")
     )
-    lines += [f"{row['system']}: {row['remark']}." for row in rows if row["remark"]]
+    lines += [f"{row['system']}: {row['caveat']}." for row in rows if row["caveat"]]
     return lines

@@ -1,4 +1,4 @@
-"""What several runs of one system scored together, from the tables that their evaluations left behind."""
+"""Scores of several runs of one system, pooled from the tables of their evaluations."""
 
 import csv
 import pathlib
@@ -11,18 +11,18 @@ from cafct_keras.evaluation.metrics.overlap import Counts, overlap_estimates
 from cafct_keras.evaluation.results import AS_PREDICTED
 
 
-def pooled_figures(tables: Sequence[str | pathlib.Path], target: str, *, seed: int = 0) -> dict[str, dict[str, dict]]:
-    """Every rule's figures over the slices of several runs on the same cases.
+def pooled_estimates(tables: Sequence[str | pathlib.Path], target: str, *, seed: int = 0) -> dict[str, dict[str, dict]]:
+    """Estimates every measure by every rule over the slices of several runs on the same cases.
 
     Values are means over runs; intervals (95 %) resample runs and patients, independently of each other.
 
     Args:
         tables: the runs' `slices.csv`, see `slice_rows`; one or more.
-        target: which rows.
+        target: target of the rows.
         seed: of the bootstrap.
 
     Returns:
-        Rule to measure to figure, see `Estimate`.
+        Rule to measure to the fields of an `Estimate`.
     """
     runs = [_rows(path, target) for path in tables]
     patients = sorted({row["patient"] for rows in runs for row in rows})

@@ -1,4 +1,4 @@
-"""The rows of Tables 2 to 4 of arXiv 2401.16886, and the networks that stand for them."""
+"""Rows of Tables 2 to 4 of arXiv 2401.16886, and the networks that reproduce them."""
 
 import dataclasses
 
@@ -11,26 +11,26 @@ class System:
     """One row.
 
     Attributes:
-        name: as the paper calls it, or the network's name where it is in none of the paper's tables.
+        name: its name in the paper, or the network's name where the table has no row for it.
         model: see `create_model`.
         options: arguments of the network's builder.
-        remark: what a reader must know before comparing the row with the printed one.
+        caveat: what a reader must know before comparing the row with the printed one.
     """
 
     name: str
     model: str
     options: dict = dataclasses.field(default_factory=dict)
-    remark: str | None = None
+    caveat: str | None = None
 
     @property
     def key(self) -> str:
-        """What its files are called, and what `--models` calls it."""
+        """Its name in files and in `models`."""
         return "-".join([self.model, *map(str, self.options.values())])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Table:
-    """One of the paper's tables: what it is about, and its rows in the printed order."""
+    """One of the paper's tables: its target, and its rows in the printed order."""
 
     target: str
     systems: tuple[System, ...]
@@ -40,10 +40,10 @@ _CAFCT_NET = System(name="CAFCT-Net", model="cafct_net")
 _DEEPLAB = System(
     name="DeeplabV3+",
     model="deeplab_v3_plus",
-    remark="the paper does not name its backbone; here that of the preset, in base ResNet-50",
+    caveat="the paper does not name its backbone; here it is the preset's, in base ResNet-50",
 )
 _ATTENTION_UNET = System(
-    name="Attention U-Net", model="attention_unet", remark="in the 2-D form that 2-D papers run; the cited one is 3-D"
+    name="Attention U-Net", model="attention_unet", caveat="the 2-D form that 2-D papers use; the cited one is 3-D"
 )
 TABLES = {
     2: Table(
@@ -52,14 +52,14 @@ TABLES = {
             System(
                 name="H-DenseUNet",
                 model="dense_unet",
-                remark="its 2-D part, DenseUNet-167: single slices have no volume for the 3-D part to see",
+                caveat="its 2-D part, DenseUNet-167: the 3-D part needs a volume, which single slices are not",
             ),
             _DEEPLAB,
             _ATTENTION_UNET,
             System(
                 name="PVTFormer",
                 model="pvtformer",
-                remark="without pretrained weights, which the cited one begins with",
+                caveat="without the pretrained weights that the cited one is initialized with",
             ),
             _CAFCT_NET,
         ),
@@ -93,28 +93,28 @@ TABLES = {
 
 
 def choose_systems(table: int, models: str | None) -> tuple[System, ...]:
-    """The rows to make.
+    """Selects the rows of a table.
 
     Args:
         table: 2, 3 or 4.
-        models: keys of systems and names of networks, separated by commas; None for the table's own. Networks that the
-            table has no row for are added below it.
+        models: keys of systems and names of networks, separated by commas; None for the table's own. Networks without a
+            row in the table are added below it.
 
     Raises:
         UserError: there is no such table, system or network.
     """
     if table not in TABLES:
-        raise UserError(f"--table {table}: unknown; give {', '.join(map(str, TABLES))}")
+        raise UserError(f"`table` {table}: unknown; give {', '.join(map(str, TABLES))}")
     systems = TABLES[table].systems
     if models is None:
         return systems
     own = {system.key: system for system in systems}
-    chosen = {}
+    chosen: dict[str, System] = {}
     for name in filter(None, map(str.strip, models.split(","))):
         if name not in own and name not in list_models():
             known = dict.fromkeys([*own, *list_models()])
-            raise UserError(f"--models {name}: unknown; give some of {', '.join(known)}")
+            raise UserError(f"`models` {name}: unknown; give some of {', '.join(known)}")
         chosen[name] = own.get(name, System(name=name, model=name))
     if not chosen:
-        raise UserError("--models: names none; leave it out for the whole table")
+        raise UserError("`models`: names none; leave it out for the whole table")
     return tuple(chosen.values())

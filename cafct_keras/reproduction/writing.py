@@ -1,9 +1,9 @@
-"""A table on the console and as Markdown, CSV, JSON and HTML."""
+"""Presentation of a table on the console and as Markdown, CSV, JSON and HTML."""
 
 import csv
 import json
-import os
 import pathlib
+from typing import Any, TextIO
 
 from rich import box
 from rich.console import Group
@@ -11,26 +11,27 @@ from rich.table import Table
 
 from cafct_keras.evaluation import report
 from cafct_keras.evaluation.metrics.overlap import RULES
+from pipelines.atomic import atomic_write, atomic_write_text
 from pipelines.optional import optional
 
 with optional("table.html", extra="report"):
     import jinja2
 
 MEASURES = {"dice": "Dice", "iou": "IoU"}
-SHOWN_RULES = ("per_slice_positive", "per_case_lits", "pooled")  # of many: the paper's likely one and LiTS's own two
+SHOWN_RULES = ("per_slice_positive", "per_case_lits", "pooled")  # the paper's likely one, and the two of LiTS
 
 
 def headline(document: dict) -> tuple[list[str], list[list[str]]]:
-    """The table that fits a screen: scores by the rules that matter most, the paper's beside them, and the costs.
+    """The table that fits a screen: scores by the main rules, the paper's beside them, and costs.
 
     Args:
-        document: see `compare`.
+        document: see `reproduce`.
 
     Returns:
-        Titles of the columns, and a row of texts a system; scores in per cent, as the paper prints them.
+        Titles of the columns, and one row of texts per system; scores in per cent, as the paper prints them.
     """
     titles = ["System", *(f"{shown} {rule}" for rule in SHOWN_RULES for shown in MEASURES.values())]
-    titles += ["Paper: Dice", "Paper: mIoU", "Parameters (M)", "GMAC", "ms an image", "Training (min)", "Runs"]
+    titles += ["Paper: Dice", "Paper: mIoU", "Parameters (M)", "GMAC", "ms per image", "Training (min)", "Runs"]
     return titles, [
         [
             row["system"],
@@ -47,10 +48,10 @@ def headline(document: dict) -> tuple[list[str], list[list[str]]]:
 
 
 def by_rule(document: dict, measure: str) -> tuple[list[str], list[list[str]]]:
-    """One measure by every rule that gives it: a row a rule, a column a system.
+    """One measure by every rule that defines it, with one row per rule and one column per system.
 
     Args:
-        document: see `compare`.
+        document: see `reproduce`.
         measure: `"dice"` or `"iou"`.
 
     Returns:
@@ -62,7 +63,7 @@ def by_rule(document: dict, measure: str) -> tuple[list[str], list[list[str]]]:
 
 
 def console_table(document: dict) -> Group:
-    """The headline for a terminal, with one column per system, which is the narrower way round."""
+    """The headline for a terminal, with one column per system, which is narrower than one row."""
     titles, rows = headline(document)
     table = Table(box=box.SIMPLE)
     table.add_column("per cent [95 % interval]")
@@ -70,38 +71,36 @@ def console_table(document: dict) -> Group:
         table.add_column(row[0], justify="right")
     for index, title in enumerate(titles[1:], start=1):
         table.add_row(title, *(row[index] for row in rows))
-    # Outside the table, which would wrap them to its own width.
-    return Group(_title(document), table, *document["remarks"])
+    # Outside the table, which would wrap them to its width.
+    return Group(_title(document), table, *document["caveats"])
 
 
 def write_tables(document: dict, folder: pathlib.Path) -> None:
-    """Writes `table.json`, `table.csv` (a line a system, rule and measure), `table.md` and `table.html`, each whole."""
-    _write(folder / "table.json", json.dumps(document, indent=1, allow_nan=False) + "\n")
-    _write(folder / "table.md", _markdown(document))
-    _write(folder / "table.html", _html(document))
-    aside = folder / ".table.csv"
-    with aside.open("w", newline="", encoding="utf-8") as file:
+    """Writes `table.json`, `table.csv` (one line per system, rule and measure), `table.md` and `table.html`."""
+    atomic_write_text(folder / "table.json", json.dumps(document, indent=1, allow_nan=False) + "\n")
+    atomic_write_text(folder / "table.md", _markdown(document))
+    atomic_write_text(folder / "table.html", _html(document))
+    with atomic_write(folder / "table.csv") as path, path.open("w", newline="", encoding="utf-8") as file:
         _write_csv(document, file)
-    os.replace(aside, folder / "table.csv")
 
 
 def _title(document: dict) -> str:
     data = document["data"]
     return (
-        f"Table {document['table']} anew: {document['target']}, {pathlib.Path(data['folder']).name} ({data['layout']})"
+        f"Table {document['table']} reproduced: {document['target']}, {pathlib.Path(data['folder']).name} ({data['layout']})"
     )
 
 
 def _score(row: dict, rule: str, measure: str) -> str:
-    figure = row["scores"] and row["scores"][rule][measure]
-    if not figure or figure["value"] is None:
+    estimate = row["scores"] and row["scores"][rule][measure]
+    if not estimate or estimate["value"] is None:
         return "-"
-    value = f"{100 * figure['value']:.2f}"
-    return value if figure["low"] is None else f"{value} [{100 * figure['low']:.1f}, {100 * figure['high']:.1f}]"
+    value, low, high = (estimate[name] and 100 * estimate[name] for name in ("value", "low", "high"))
+    return f"{value:.2f}" if low is None else f"{value:.2f} [{low:.1f}, {high:.1f}]"
 
 
 def _markdown(document: dict) -> str:
-    parts = [f"# {_title(document)}", "\n".join(f"* {line}" for line in document["remarks"])]
+    parts = [f"# {_title(document)}", "\n".join(f"* {line}" for line in document["caveats"])]
     for titles, rows in (headline(document), *(by_rule(document, measure) for measure in MEASURES)):
         lines = [titles, ["---", *["---:"] * (len(titles) - 1)], *rows]
         parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
@@ -119,7 +118,7 @@ def _html(document: dict) -> str:
     return page.render(title=_title(document), document=document, tables=tables, rules=RULES)
 
 
-def _write_csv(document: dict, file) -> None:
+def _write_csv(document: dict[str, Any], file: TextIO) -> None:
     columns = [
         "system",
         "model",
@@ -137,15 +136,9 @@ def _write_csv(document: dict, file) -> None:
     table.writeheader()
     for row in document["rows"]:
         for rule, measures in (row["scores"] or {}).items():
-            for measure, figure in measures.items():
+            for measure, estimate in measures.items():
                 printed = row["printed"] and row["printed"].get(measure)
                 table.writerow(
-                    {**row, **figure, "rule": rule, "measure": measure, "runs": len(row["seeds"]),
+                    {**row, **estimate, "rule": rule, "measure": measure, "runs": len(row["seeds"]),
                      "paper_printed": printed}
                 )  # fmt: skip
-
-
-def _write(path: pathlib.Path, text: str) -> None:
-    aside = path.with_name(f".{path.name}")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)
