@@ -38,13 +38,13 @@ def reproduce(
 
     If interrupted, the same command resumes; finished runs are kept.
     """
-    from cafct_keras.reproduction import TABLES, CompareOptions
-    from cafct_keras.reproduction import compare as make_table
+    from cafct_keras.reproduction import TABLES, ReproduceOptions
+    from cafct_keras.reproduction import reproduce as reproduce_table
 
-    recipe, given = chosen_config(options)
+    config, given = chosen_config(options)
     if "target" not in given and table in TABLES:
-        recipe = recipe.replace(target=TABLES[table].target)
-    chosen = CompareOptions(table=table, models=models, seeds=seeds, budget=budget, out=out, recipe=recipe)
-    document = make_table(chosen, quiet=quiet)
+        config = config.replace(target=TABLES[table].target)
+    chosen = ReproduceOptions(table=table, models=models, seeds=seeds, budget=budget, out=out, config=config)
+    document = reproduce_table(chosen, quiet=quiet)
     if as_json:
         echo_json(document)

@@ -1,6 +1,6 @@
-"""The paper's tables anew: every system by one recipe on one split, scored by every rule, restartable."""
+"""Reproduction of the paper's tables: every system trained on one split and scored by every rule, resumable."""
 
 from cafct_keras.reproduction.systems import TABLES
-from cafct_keras.reproduction.table import CompareOptions, compare
+from cafct_keras.reproduction.table import ReproduceOptions, reproduce
 
-__all__ = ["TABLES", "CompareOptions", "compare"]
+__all__ = ["TABLES", "ReproduceOptions", "reproduce"]

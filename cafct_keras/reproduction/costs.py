@@ -1,46 +1,45 @@
-"""What a system costs: parameters, multiply-adds, milliseconds an image."""
+"""Costs of a system: parameters, multiply-adds and time per image."""
 
 import json
-import os
 import pathlib
+from typing import Any
 
 from cafct_keras.benchmark import benchmark
-from cafct_keras.reproduction.systems import System
 from cafct_keras.training import FitConfig
+from pipelines.atomic import atomic_write_text
 
-_KEPT = ("parameters", "macs_per_image", "ms_per_image")
+_COLUMNS = ("parameters", "macs_per_image", "ms_per_image")
 
 
-def measured(system: System, recipe: FitConfig, file: pathlib.Path) -> dict:
-    """Times a system's prediction as `benchmark predict` does, once; later starts read what was found.
+def measure(config: FitConfig, file: pathlib.Path) -> dict[str, Any]:
+    """Times a network's prediction as `benchmark predict` does, or reads what an earlier start measured.
 
     Args:
-        system: which.
-        recipe: its preset, size, precision and batch size count.
-        file: where the figures are kept.
+        config: resolved configuration of the row.
+        file: where the measurement is kept.
 
     Returns:
         `parameters` (trainable), `macs_per_image` and `ms_per_image`.
     """
-    if not file.is_file():
-        report = time_step("predict", system, recipe, repeats=5)
+    report = json.loads(file.read_text()) if file.is_file() else None
+    # Version 0.1 measured three channels whatever the context was.
+    if report is None or report.get("context", 0) != config.data.context:
+        report = time_step("predict", config, repeats=5)
         file.parent.mkdir(parents=True, exist_ok=True)
-        aside = file.with_name(f".{file.name}")
-        aside.write_text(json.dumps(report, indent=2) + "\n")
-        os.replace(aside, file)
-    report = json.loads(file.read_text())
-    return {name: report[name] for name in _KEPT}
+        atomic_write_text(file, json.dumps(report, indent=2) + "\n")
+    return {name: report[name] for name in _COLUMNS}
 
 
-def time_step(task: str, system: System, recipe: FitConfig, *, repeats: int) -> dict:
-    """See `benchmark`."""
+def time_step(task: str, config: FitConfig, *, repeats: int) -> dict[str, Any]:
+    """Times a network's step, see `benchmark`."""
     return benchmark(
         task,
-        model=system.model,
-        preset=recipe.model.preset,
-        model_options={**recipe.model.options, **system.options},
-        batch_size=recipe.optimizer.batch_size,
-        size=recipe.data.size,
-        precision=recipe.model.precision,
+        model=config.model.name,
+        preset=config.model.preset,
+        model_options=config.model.options,
+        batch_size=config.optimizer.batch_size,
+        size=config.data.size,
+        context=config.data.context,
+        precision=config.model.precision,
         repeats=repeats,
     )

@@ -1,4 +1,4 @@
-"""Training and scoring the systems of a table one after the other, going on wherever it was cut off."""
+"""The table command: training and scoring of the rows of a table, resumable at any point."""
 
 import dataclasses
 import datetime as dt
@@ -7,44 +7,48 @@ import json
 import pathlib
 import shlex
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from rich.console import Console
 
 from cafct_keras.errors import UserError
-from cafct_keras.evaluation.evaluate import EvaluateOptions, evaluate
+from cafct_keras.evaluation.evaluate import evaluate
 from cafct_keras.evaluation.writing import write_evaluation
-from cafct_keras.models import list_presets
 from cafct_keras.reproduction.budget import epochs_within
-from cafct_keras.reproduction.caveats import remarks
-from cafct_keras.reproduction.costs import measured
-from cafct_keras.reproduction.paper import PRINTED
-from cafct_keras.reproduction.pooling import pooled_figures
+from cafct_keras.reproduction.caveats import caveats
+from cafct_keras.reproduction.costs import measure
+from cafct_keras.reproduction.paper import PRINTED, with_printed_rows
+from cafct_keras.reproduction.pooling import pooled_estimates
 from cafct_keras.reproduction.systems import System, choose_systems
 from cafct_keras.reproduction.writing import console_table, write_tables
 from cafct_keras.runs import read_run
+from cafct_keras.runs.config import OPTIONS, shown
 from cafct_keras.runtime.console import make_console
 from cafct_keras.training import FitConfig, fit
 from cafct_keras.training.config import resolve
-from pipelines.atomic import atomic_directory
+from pipelines.atomic import atomic_directory, atomic_write_text
 
-FORMAT = 1
+FORMAT = 2
 RECIPE_FILE = "recipe.json"
-# What differs from row to row; all other options are the recipe, and one for all.
-_OF_A_ROW = ("model", "model_options", "seed", "out")
+_OF_A_RUN = ("seed", "out")
+_OF_A_SYSTEM = ("model", "model_options")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CompareOptions:
-    """What can be chosen.
+class ReproduceOptions:
+    """Options of a table.
 
     Attributes:
         table: of the paper, 2, 3 or 4.
         models: rows, see `choose_systems`; None for all.
-        seeds: runs a system, seeded 0, 1 and so on.
-        budget: minutes for all of it, to which the epochs are fitted, equally for every row; None for the recipe's.
-        out: folder to make, or to go on in.
-        recipe: of every run; its model, seed and folder are not used.
+        seeds: runs per system, seeded 0, 1 and so on.
+        budget: minutes for everything, to which the epochs are fitted, equally for every row; None for the recipe's
+            epochs.
+        out: folder to create, or to resume in.
+        config: of every run; what it leaves open is each network's by the recipe. Its model, seed and folder are not
+            used.
     """
 
     table: int
@@ -52,78 +56,76 @@ class CompareOptions:
     seeds: int = 3
     budget: float | None = None
     out: str
-    recipe: FitConfig
+    config: FitConfig
 
 
-def compare(options: CompareOptions, *, console: Console | None = None, quiet: bool = False) -> dict:
-    """Makes a table of the paper anew. Finished runs are kept, a run that was cut off goes on.
+def reproduce(options: ReproduceOptions, *, console: Console | None = None, quiet: bool = False) -> dict[str, Any]:
+    """Reproduces a table of the paper. Finished runs are kept, and an interrupted run is resumed.
 
-    Every run is a run folder with its evaluation in it, under `runs/`. After each the tables are written: `table.json`,
-    `table.csv`, `table.md` and `table.html`.
+    Every run is a run folder under `runs/`, with its evaluation in it. After each of them the tables are written:
+    `table.json`, `table.csv`, `table.md` and `table.html`.
 
     Args:
-        options: what is chosen.
-        console: to report to.
+        options: what to reproduce.
+        console: where to report to; None for the standard output.
         quiet: plain lines even on a terminal.
 
     Returns:
-        The document, as `table.json` holds it: `format`, `table`, `target`, `created`, `command`, `versions`,
-        `devices`, `data` (folder, layout, fingerprint and split), `recipe`, `remarks` (lines) and `rows`: each with
-        `system`, `model`, `options`, `remark`, `printed` (the paper's row or None), `seeds` (those finished), `scores`
-        (see `pooled_figures`; None before the first run is finished), `parameters`, `macs_per_image`, `ms_per_image`
-        (predicting) and `train_seconds` (mean).
+        The document in `table.json`: `format`, `table`, `target`, `created`, `command`, `versions`, `devices`, `data`
+        (folder, layout, fingerprint and split), `recipe` (options that all rows share), `caveats` (lines) and `rows`:
+        each with `system`, `model`, `options`, `recipe` (options that not all rows share), `caveat`, `printed` (the
+        paper's row or None), `seeds` (those finished), `scores` (see `pooled_estimates`; None before the first run is
+        finished), `parameters`, `macs_per_image`, `ms_per_image` (of a prediction) and `train_seconds` (mean).
 
     Raises:
-        UserError, DataError: for a mistake in options or data; or the folder holds runs by another recipe.
+        UserError, DataError: options or data are invalid, before anything is trained; or the folder holds runs by
+            another recipe.
     """
     console = console or make_console()
     systems = choose_systems(options.table, options.models)
     if options.seeds < 1:
-        raise UserError(f"--seeds {options.seeds}: give 1 or more")
+        raise UserError(f"`seeds` {options.seeds}: give 1 or more")
     folder = pathlib.Path(options.out)
-    recipe = _recipe(options, systems, folder)
-    rows = [_Row(system, folder, recipe, console, quiet) for system in systems]
-    document = {}
+    configs = _configs(options, systems, folder)
+    rows = [_Row(system, config, folder, console, quiet) for system, config in zip(systems, configs, strict=True)]
+    document: dict[str, Any] = {}
     for seed in range(options.seeds):
         for row in rows:
             console.print(f"{row.system.name}, seed {seed}", style="bold")
             row.train_and_score(seed)
-            document = _document(options, recipe, rows)
+            document = _document(options, rows)
             write_tables(document, folder)
     console.print(console_table(document))
     return document
 
 
 class _Row:
-    """One system's runs."""
+    """The runs of one system."""
 
-    def __init__(self, system: System, folder: pathlib.Path, recipe: FitConfig, console: Console, quiet: bool):
-        self.system, self.finished = system, {}
-        self._folder, self._recipe, self._console, self._quiet = folder, recipe, console, quiet
-        self.measured = measured(system, recipe, folder / "systems" / f"{system.key}.json")
+    def __init__(self, system: System, config: FitConfig, folder: pathlib.Path, console: Console, quiet: bool):
+        self.system, self.config = system, config
+        self.finished: dict[int, pathlib.Path] = {}
+        self._folder, self._console, self._quiet = folder, console, quiet
+        self._costs = measure(config, folder / "systems" / f"{system.key}.json")
 
     def train_and_score(self, seed: int) -> None:
         out = self._folder / "runs" / f"{self.system.key}-seed{seed}"
-        options = self._recipe.replace(
-            model=self.system.model,
-            model_options={**self._recipe.model.options, **self.system.options},
-            seed=seed,
-            out=str(out),
-        )
-        fit(options, resume=True, console=self._console, quiet=self._quiet)
-        _forget_networks()
+        fit(self.config.replace(seed=seed, out=str(out)), resume=True, console=self._console, quiet=self._quiet)
+        _free_memory()
         evaluation = out / "evaluation"
         if not evaluation.is_dir():
-            with atomic_directory(evaluation) as aside:
-                write_evaluation(evaluate([out], EvaluateOptions(), console=self._console, quiet=self._quiet)[0], aside)
-            _forget_networks()
+            with atomic_directory(evaluation) as temporary:
+                (scored,) = evaluate([out], console=self._console, quiet=self._quiet)
+                write_evaluation(with_printed_rows(scored), temporary)
+            _free_memory()
         self.finished[seed] = out
 
     @property
-    def cards(self) -> list[dict]:
+    def cards(self) -> list[dict[str, Any]]:
         return [read_run(out) for out in self.finished.values()]
 
-    def as_dict(self, table: int, target: str) -> dict:
+    def describe(self, table: int, shared: dict[str, Any]) -> dict[str, Any]:
+        target = self.config.data.target
         printed = PRINTED.get((table, self.system.name, target))
         seconds = [card["seconds"]["total"] for card in self.cards]
         tables = [out / "evaluation" / "slices.csv" for out in self.finished.values()]
@@ -131,80 +133,102 @@ class _Row:
             "system": self.system.name,
             "model": self.system.model,
             "options": self.system.options,
-            "remark": self.system.remark,
+            "recipe": {name: value for name, value in _options(self.config).items() if name not in shared},
+            "caveat": self.system.caveat,
             "printed": printed and printed.as_dict(),
             "seeds": list(self.finished),
-            "scores": pooled_figures(tables, target) if tables else None,
-            **self.measured,
+            "scores": pooled_estimates(tables, target) if tables else None,
+            **self._costs,
             "train_seconds": sum(seconds) / len(seconds) if seconds else None,
         }
 
 
-def _recipe(options: CompareOptions, systems: tuple[System, ...], folder: pathlib.Path) -> FitConfig:
-    """The recipe with everything decided; kept in the folder, so that a second start is held to it."""
-    asked = options.recipe
-    for system in systems:
-        known = list_presets(system.model)
-        if asked.model.preset is not None and asked.model.preset not in known:
-            raise UserError(
-                f"--preset {asked.model.preset}: {system.model} has none of that name, only {', '.join(known)}"
+def _configs(options: ReproduceOptions, systems: Sequence[System], folder: pathlib.Path) -> list[FitConfig]:
+    """Resolved configuration of every row, kept in the folder, so that a second start is held to them."""
+    asked, file = options.config.replace(seed=0, out=str(folder)), folder / RECIPE_FILE
+
+    def resolved(**changes: Any) -> list[FitConfig]:
+        return [
+            resolve(
+                asked.replace(model=system.model, model_options={**asked.model.options, **system.options}, **changes)
             )
-    recipe = resolve(asked.replace(out=str(folder / "runs" / "none")))
-    file = folder / RECIPE_FILE
-    if not file.is_file():
+            for system in systems
+        ]
+
+    configs = resolved()
+    kept: dict[str, FitConfig] = {}
+    if file.is_file():
+        kept, epochs = _read_kept(file)
+    else:
         if folder.exists() and any(folder.iterdir()):
-            raise UserError(f"--out {folder}: already exists and holds no {RECIPE_FILE}; give another name")
-        if options.budget is not None:
-            recipe = recipe.replace(epochs=epochs_within(options.budget, systems, options.seeds, recipe))
-        folder.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(_shared(recipe), indent=2) + "\n")
-        return recipe
-    kept = json.loads(file.read_text())
+            raise UserError(f"`out` {folder}: already exists and holds no {RECIPE_FILE}; give another name")
+        epochs = epochs_within(options.budget, configs, options.seeds) if options.budget is not None else 0
     if options.budget is not None:
-        recipe = recipe.replace(epochs=kept["epochs"])  # fitted to it at the first start
-    for name, value in json.loads(json.dumps(_shared(recipe))).items():
-        if kept.get(name) != value:
-            raise UserError(
-                f"--out {folder}: its runs were begun with {name} {kept.get(name)}, not {value}; one table, one "
-                "recipe: give the same options or another --out"
-            )
-    return recipe
+        configs = resolved(epochs=epochs)  # fitted to the budget at the first start
+    for system, config in zip(systems, configs, strict=True):
+        before = kept.setdefault(system.key, config)
+        for name in OPTIONS:
+            if name not in _OF_A_RUN and before[name] != config[name]:
+                raise UserError(
+                    f"`out` {folder}: its runs of {system.name} were begun with {name} {shown(before[name])}, not "
+                    f"{shown(config[name])}; give the same options or another `out`"
+                )
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = {key: config.to_dict() for key, config in kept.items()}
+    atomic_write_text(file, json.dumps({"format": FORMAT, "rows": rows}, indent=2) + "\n")
+    return configs
 
 
-def _shared(recipe: FitConfig) -> dict:
-    shared = {name: value for name, value in recipe.options().items() if name not in _OF_A_ROW}
-    return {**shared, "augmentation": dataclasses.asdict(recipe.data.augmentation)}
+def _read_kept(file: pathlib.Path) -> tuple[dict[str, FitConfig], int]:
+    """Configurations of the rows of an earlier start, by key, and its epochs."""
+    content = json.loads(file.read_text())
+    if "rows" in content:
+        rows = {key: FitConfig.from_dict(values) for key, values in content["rows"].items()}
+        return rows, next(iter(rows.values())).optimizer.epochs
+    # Version 0.1 kept one recipe for all rows. Its runs are checked when they are resumed, each by itself.
+    if content.get("recipe") != "paper":
+        raise UserError(
+            f"{file}: of version 0.1, which trained every row by the recipe of cafct_net; give another `out`"
+        )
+    return {}, content["epochs"]
 
 
-def _document(options: CompareOptions, recipe: FitConfig, rows: list[_Row]) -> dict:
+def _options(config: FitConfig) -> dict[str, Any]:
+    """Options by name, as in JSON, but those of the run or of the system."""
+    options = {name: value for name, value in config.options().items() if name not in _OF_A_RUN + _OF_A_SYSTEM}
+    return {**options, "augmentation": dataclasses.asdict(config.data.augmentation)}
+
+
+def _document(options: ReproduceOptions, rows: Sequence[_Row]) -> dict[str, Any]:
     cards = [card for row in rows for card in row.cards]
-    card = cards[0]
+    card, config = cards[0], rows[0].config
     if len({each["data"]["fingerprint"] for each in cards}) > 1:
-        raise UserError(f"--out {options.out}: the data changed between its runs; give another --out")
-    described = [row.as_dict(options.table, recipe.data.target) for row in rows]
+        raise UserError(f"`out` {options.out}: the data changed between its runs; give another `out`")
+    chosen = [_options(row.config) for row in rows]
+    shared = {name: value for name, value in chosen[0].items() if all(each[name] == value for each in chosen)}
     document = {
         "format": FORMAT,
         "table": options.table,
-        "target": recipe.data.target,
+        "target": config.data.target,
         "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["cafct-keras", *sys.argv[1:]]),
         **{name: card[name] for name in ("versions", "devices", "backend")},
         "data": {
-            "folder": recipe.data.path,
+            "folder": config.data.path,
             **{name: card["data"][name] for name in ("layout", "fingerprint")},
             "split": {
                 part: {"slices": split["slices"], "patients": len(split["patients"])}
                 for part, split in card["data"]["split"].items()
             },
         },
-        "recipe": _shared(recipe),
-        "rows": described,
+        "recipe": shared,
+        "rows": [row.describe(options.table, shared) for row in rows],
     }
-    return {**document, "remarks": remarks(document)}
+    return {**document, "caveats": caveats(document)}
 
 
-def _forget_networks() -> None:
-    """Gives back the memory of what was trained: a table is many networks in one process."""
+def _free_memory() -> None:
+    """Frees the memory of trained networks: a table trains many in one process."""
     keras.backend.clear_session()
     if keras.backend.backend() == "jax":
         import jax

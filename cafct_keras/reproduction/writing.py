@@ -86,9 +86,8 @@ def write_tables(document: dict, folder: pathlib.Path) -> None:
 
 def _title(document: dict) -> str:
     data = document["data"]
-    return (
-        f"Table {document['table']} reproduced: {document['target']}, {pathlib.Path(data['folder']).name} ({data['layout']})"
-    )
+    folder = pathlib.Path(data["folder"]).name
+    return f"Table {document['table']} reproduced: {document['target']}, {folder} ({data['layout']})"
 
 
 def _score(row: dict, rule: str, measure: str) -> str:

@@ -93,6 +93,7 @@ def new_card(config, source, parts, model):
         "data": {
             "layout": source.layout,
             "intensity": source.intensity,
+            "orientation": source.orientation,
             "fingerprint": source.fingerprint(),
             "notes": list(source.notes),
             "targets": list(parts["train"].targets),

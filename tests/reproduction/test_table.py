@@ -1,8 +1,9 @@
-"""`compare`: the paper's tables made anew, in minutes, on a few phantom slices."""
+"""`reproduce`: the paper's tables, in minutes, on a few phantom slices."""
 
 import csv
 import json
 
+import numpy as np
 import pytest
 
 from cafct_keras import create_model
@@ -10,6 +11,7 @@ from cafct_keras.evaluation.metrics.overlap import RULES
 from cafct_keras.reproduction import TABLES, table
 from cafct_keras.reproduction.paper import PRINTED
 from cafct_keras.reproduction.systems import choose_systems
+from pipelines.loading.cache import CACHES
 from tests.cli import fails, run
 from tests.trained import write_folder
 
@@ -28,7 +30,7 @@ def folder(tmp_path_factory):
 )
 def test_a_table_has_its_rows_by_every_rule_beside_the_printed_figures(table, models, folder, tmp_path):
     out = tmp_path / "table"
-    call = ("compare", "--table", table, "--models", models, "--data", folder, "--target", "liver")
+    call = ("reproduce", "--table", table, "--models", models, "--data", folder, "--target", "liver")
     result = run(*call, *RECIPE, "--seeds", 1, "--out", out, "--json")
     assert result.code == 0, result.error
     document = result.json
@@ -41,18 +43,18 @@ def test_a_table_has_its_rows_by_every_rule_beside_the_printed_figures(table, mo
         printed = PRINTED.get((table, row["system"], "liver"))
         assert row["printed"] == (printed and printed.as_dict())
     # Other data, another size and preset: said, and for every file the same.
-    said = " ".join(document["remarks"])
+    said = " ".join(document["caveats"])
     assert "not the paper's" in said
     assert "preset tiny" in said
     for name in ("table.md", "table.html"):
         text = (out / name).read_text()
         for row in document["rows"]:
             assert row["system"] in text
-        for line in document["remarks"]:
+        for line in document["caveats"]:
             assert line.replace("'", "&#39;") in text or line in text
     # Outside a terminal nothing is wrapped: a rule and a caveat are a line each.
     printed_lines = [line.strip() for line in result.out.splitlines()]
-    assert set(document["remarks"]) <= set(printed_lines)
+    assert set(document["caveats"]) <= set(printed_lines)
     assert any(line.startswith("Dice pooled") and line.count("[") == len(document["rows"]) for line in printed_lines)
     rows = list(csv.DictReader((out / "table.csv").open()))
     value = next(row for row in rows if row["rule"] == "pooled" and row["measure"] == "dice")["value"]
@@ -62,15 +64,15 @@ def test_a_table_has_its_rows_by_every_rule_beside_the_printed_figures(table, mo
 
 def test_what_was_cut_off_goes_on_and_what_is_finished_is_kept(folder, tmp_path, monkeypatch):
     out = tmp_path / "table"
-    call = ("compare", "--table", 3, "--models", "unet,attention_unet", "--data", folder, "--target", "liver")
+    call = ("reproduce", "--table", 3, "--models", "unet,attention_unet", "--data", folder, "--target", "liver")
     call = (*call, *RECIPE, "--seeds", 2, "--out", out)
     trained, fit = [], table.fit
 
-    def cut_off(options, **kwargs):
+    def cut_off(config, **kwargs):
         if len(trained) == 2:
             raise KeyboardInterrupt
-        trained.append(options.out)
-        return fit(options, **kwargs)
+        trained.append(config.out)
+        return fit(config, **kwargs)
 
     monkeypatch.setattr(table, "fit", cut_off)
     assert run(*call).code == 130
@@ -97,16 +99,82 @@ def test_tables_name_networks_that_there_are():
 
 def test_a_budget_fits_the_epochs_equally(folder, tmp_path):
     out = tmp_path / "table"
-    call = ("compare", "--table", 3, "--models", "unet", "--data", folder, *RECIPE[:-1][:4], "--batch-size", 4)
+    call = ("reproduce", "--table", 3, "--models", "unet", "--data", folder, *RECIPE[:-1][:4], "--batch-size", 4)
     line = fails(*call, "--budget", 0.01, "--out", out)
     assert "--budget 0.01: not enough" in line
     assert not out.exists()
 
 
 def test_mistakes_are_named(folder, tmp_path):
-    call = ("compare", "--data", folder, "--out", tmp_path / "table")
+    call = ("reproduce", "--data", folder, "--out", tmp_path / "table")
     assert "--table 5: unknown; give 2, 3, 4" in fails(*call, "--table", 5)
     assert "--models nothing: unknown" in fails(*call, "--table", 3, "--models", "nothing")
     assert "--preset huge" in fails(*call, "--table", 3, "--preset", "huge")
     assert "--seeds 0" in fails(*call, "--table", 3, "--seeds", 0)
     assert not (tmp_path / "table").exists()
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """Configurations that rows are trained with; nothing is measured or trained."""
+    configs = []
+
+    def stop(config, **kwargs):
+        configs.append(config)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(table, "measure", lambda *arguments: {})
+    monkeypatch.setattr(table, "fit", stop)
+    return configs
+
+
+def test_every_row_has_the_recipe_of_its_own_network(folder, tmp_path, begun):
+    call = ("reproduce", "--table", 2, "--data", folder, "--target", "liver", "--recipe", "own", "--size", 32)
+    for name in ("dense_unet", "attention_unet"):
+        assert run(*call, "--models", name, "--out", tmp_path / name).code == 130
+    dense, attention = begun
+    assert (dense["optimizer"], dense["batch_size"], dense["dice_weight"]) == ("nesterov", 40, 0)
+    assert (attention["optimizer"], attention["learning_rate"], attention["bce_weight"]) == ("adam", 1e-4, 0)
+    # Both in one table, and kept with each row, so that a second start is held to them.
+    assert run(*call, "--models", "dense_unet,attention_unet", "--out", tmp_path / "both").code == 130
+    kept = json.loads((tmp_path / "both" / "recipe.json").read_text())["rows"]
+    assert [row["optimizer"]["name"] for row in kept.values()] == ["nesterov", "adam"]
+    # Another recipe in the same folder is refused.
+    line = fails(*call, "--recipe", "paper", "--models", "dense_unet", "--out", tmp_path / "dense_unet")
+    assert "its runs of H-DenseUNet were begun with" in line
+
+
+def test_a_table_of_version_01_is_resumed_unless_its_rows_had_the_wrong_recipe(folder, tmp_path, begun):
+    call = ("reproduce", "--table", 2, "--models", "unet", "--data", folder, "--size", 32)
+    for name in ("paper", "own"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "recipe.json").write_text(json.dumps({"recipe": name, "epochs": 3}))
+    assert run(*call, "--budget", 5, "--out", tmp_path / "paper").code == 130
+    assert begun[0]["epochs"] == 3
+    assert "recipe of cafct_net" in fails(*call, "--recipe", "own", "--out", tmp_path / "own")
+
+
+def test_costs_are_those_of_the_network_with_its_context(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(table, "fit", lambda *arguments, **options: (_ for _ in ()).throw(KeyboardInterrupt))
+    call = ("reproduce", "--table", 3, "--models", "unet", "--data", folder, "--context", 2, *RECIPE)
+    assert run(*call, "--out", tmp_path / "table").code == 130
+    measured = json.loads((tmp_path / "table" / "systems" / "unet.json").read_text())
+    network = create_model("unet", preset="tiny", input_shape=(32, 32, 5))
+    assert measured["parameters"] == sum(np.prod(each.shape) for each in network.trainable_variables)
+
+
+def test_a_network_that_needs_context_is_refused_before_anything_is_trained(folder, tmp_path, begun):
+    line = fails("reproduce", "--table", 2, "--models", "unet,h_dense_unet", "--data", folder, "--out", tmp_path / "t")
+    assert "h_dense_unet: needs" in line
+    assert "--context 3" in line
+    assert not begun
+    assert not (tmp_path / "t").exists()
+
+
+def test_a_budget_respects_the_cache(folder, tmp_path, monkeypatch):
+    def in_memory(*arguments):
+        raise AssertionError("slices are kept in memory")
+
+    monkeypatch.setitem(CACHES, "ram", in_memory)
+    call = ("reproduce", "--table", 3, "--models", "unet", "--data", folder, *RECIPE[:-1][:4], "--batch-size", 4)
+    assert "--budget 0.01: not enough" in fails(*call, "--cache", "none", "--budget", 0.01, "--out", tmp_path / "table")
