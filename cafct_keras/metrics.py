@@ -1,43 +1,50 @@
-"""Streaming metrics for training, named after the rule they follow: the same masks score 0.49 or 0.77 by another one.
+"""Streaming metrics for training, named after their rule: by another rule the same masks may score 0.49 or 0.77.
 
 Targets and predictions are `(batch, H, W, classes)`. A pixel is foreground where its probability exceeds the threshold.
-A sample weight `(batch,)` of 0 leaves an image out; any other counts it once.
+A sample weight `(batch,)` of 0 excludes an image; any other weight counts it once.
 """
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
+
+from cafct_keras.typing import Tensor
 
 PACKAGE = "cafct_keras"
 CARRY = 2**20
 
 
 class _OverlapMetric(keras.metrics.Metric):
-    """Thresholds one class's maps and hands each image's pixel counts on."""
+    """Base of the metrics: thresholds the maps of one class and counts the pixels of each image."""
 
-    def __init__(self, *, name, from_logits=False, threshold=0.5, class_index=0, **kwargs):
+    def __init__(
+        self, *, name: str, from_logits: bool = False, threshold: float = 0.5, class_index: int = 0, **kwargs: Any
+    ) -> None:
         super().__init__(name=name, **kwargs)
         self.from_logits = from_logits
         self.threshold = threshold
         self.class_index = class_index
-        # Comparing logits with the threshold's own logit saves a sigmoid a pixel.
+        # Comparing logits with the logit of the threshold saves a sigmoid per pixel.
         self._cut = math.log(threshold / (1 - threshold)) if from_logits else threshold
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
+        """Adds a batch."""
         truth = ops.cast(y_true[..., self.class_index] > 0.5, "int32")
         mask = ops.cast(ops.cast(y_pred[..., self.class_index], "float32") > self._cut, "int32")
         counts = [ops.sum(value, axis=(1, 2)) for value in (truth * mask, truth, mask)]
         if sample_weight is not None:
-            there = ops.cast(ops.reshape(sample_weight, (-1,)) > 0, "int32")
-            counts = [count * there for count in counts]
+            included = ops.cast(ops.reshape(sample_weight, (-1,)) > 0, "int32")
+            counts = [count * included for count in counts]
         self.count(*counts)
 
-    def count(self, overlap, truth, mask):
-        """Takes pixel counts an image, int32 `(batch,)`: in both masks, in the target, in the prediction."""
+    def count(self, overlap: Tensor, truth: Tensor, mask: Tensor) -> None:
+        """Adds pixel counts per image, int32 `(batch,)`: in both masks, in the target, in the prediction."""
         raise NotImplementedError
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor."""
         return {
             **super().get_config(),
             "from_logits": self.from_logits,
@@ -47,19 +54,20 @@ class _OverlapMetric(keras.metrics.Metric):
 
 
 class _PooledMetric(_OverlapMetric):
-    """Sums pixels over everything seen, exactly: float32 would lose single pixels from 2^24 on, int32 wraps at 2^31."""
+    """Sums pixels over all images, exactly: float32 would lose single pixels from 2^24 on, and int32 wraps at 2^31."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.counts = self.add_variable((3, 2), "zeros", dtype="int32", name="counts")
 
-    def count(self, overlap, truth, mask):
+    def count(self, overlap: Tensor, truth: Tensor, mask: Tensor) -> None:
+        """See `_OverlapMetric`."""
         new = ops.stack([ops.sum(overlap), ops.sum(truth), ops.sum(mask)])
         low = self.counts[:, 1] + new
         high = self.counts[:, 0] + low // CARRY
         self.counts.assign(ops.stack([high, low % CARRY], axis=1))
 
-    def totals(self):
+    def totals(self) -> list[Tensor]:
         """Overlap, target and prediction in pixels, each a float32 scalar."""
         counts = ops.cast(self.counts, "float32")
         return [counts[index, 0] * CARRY + counts[index, 1] for index in range(3)]
@@ -67,34 +75,36 @@ class _PooledMetric(_OverlapMetric):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class PooledDice(_PooledMetric):
-    """Dice of all pixels of all images taken together: LiTS's "Dice global"; 1 where both sides are empty.
+    """Dice over all pixels of all images together, LiTS's "Dice global"; 1 if both sides are empty.
 
     Args:
         from_logits: whether predictions are logits.
         threshold: probability above which a pixel is foreground, in (0, 1).
-        class_index: the class that is scored.
-        name: of the metric.
+        class_index: index of the class that is scored.
+        name: name of the metric.
     """
 
-    def __init__(self, *, name="dice_pooled", **kwargs):
+    def __init__(self, *, name: str = "dice_pooled", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
 
-    def result(self):
+    def result(self) -> Tensor:
+        """The value, a float32 scalar."""
         overlap, truth, mask = self.totals()
         return ops.where(truth + mask > 0, 2 * overlap / ops.maximum(truth + mask, 1.0), 1.0)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class PooledIoU(_PooledMetric):
-    """Intersection over union of all pixels of all images taken together; 1 where both sides are empty.
+    """Intersection over union over all pixels of all images together; 1 if both sides are empty.
 
-    Arguments as those of `PooledDice`.
+    Arguments as for `PooledDice`.
     """
 
-    def __init__(self, *, name="iou_pooled", **kwargs):
+    def __init__(self, *, name: str = "iou_pooled", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
 
-    def result(self):
+    def result(self) -> Tensor:
+        """The value, a float32 scalar."""
         overlap, truth, mask = self.totals()
         union = truth + mask - overlap
         return ops.where(union > 0, overlap / ops.maximum(union, 1.0), 1.0)
@@ -102,21 +112,23 @@ class PooledIoU(_PooledMetric):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class PerSlicePositiveDice(_OverlapMetric):
-    """Mean Dice of the slices that have foreground in the target; others are left out; 0 where there were none.
+    """Mean Dice of the slices that have foreground in the target; 0 if there are none.
 
-    Arguments as those of `PooledDice`.
+    Arguments as for `PooledDice`.
     """
 
-    def __init__(self, *, name="dice_per_slice_positive", **kwargs):
+    def __init__(self, *, name: str = "dice_per_slice_positive", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.total = self.add_variable((), "zeros", name="total")
         self.slices = self.add_variable((), "zeros", name="slices")
 
-    def count(self, overlap, truth, mask):
+    def count(self, overlap: Tensor, truth: Tensor, mask: Tensor) -> None:
+        """See `_OverlapMetric`."""
         positive = truth > 0
         dice = ops.cast(2 * overlap, "float32") / ops.cast(ops.maximum(truth + mask, 1), "float32")
         self.total.assign_add(ops.sum(ops.where(positive, dice, 0.0)))
         self.slices.assign_add(ops.sum(ops.cast(positive, "float32")))
 
-    def result(self):
+    def result(self) -> Tensor:
+        """The value, a float32 scalar."""
         return self.total / ops.maximum(self.slices, 1.0)

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 
@@ -10,7 +10,7 @@ from cafct_keras.errors import UserError
 from cafct_keras.typing import Tensor
 
 OPTAX_PREFIX = "optax:"
-Rate = float | keras.optimizers.schedules.LearningRateSchedule
+Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 # Keras optimizers by name, with the arguments besides the learning rate that each has here, and their defaults.
 _ARGUMENTS = {
     "sgd": {"momentum": 0.9, "weight_decay": 1e-4},
@@ -274,7 +274,9 @@ def make_optimizer(
     has = optimizer_arguments(name)
     if unused := [argument for argument, value in given.items() if value and argument not in has]:
         raise UserError(f"`{unused[0]}` {given[unused[0]]:g}: `optimizer` {name} has none; leave it out")
-    arguments = {argument: value for argument, value in given.items() if value is not None and argument in has}
+    arguments: dict[str, Any] = {
+        argument: value for argument, value in given.items() if value is not None and argument in has
+    }
     if name.startswith(OPTAX_PREFIX):
         name_of_optax = name.removeprefix(OPTAX_PREFIX)
         try:

@@ -44,17 +44,18 @@ def atomic_copy(source: str | Path, path: str | Path) -> None:
 
 
 @contextlib.contextmanager
-def atomic_directory(directory: str | Path) -> Iterator[Path]:
+def atomic_directory(directory: str | Path, *, replace: bool = False) -> Iterator[Path]:
     """Yields a temporary folder to write to, which becomes `directory` if the block succeeds.
 
     Args:
         directory: the folder to create, along with missing parents.
+        replace: whether to replace a folder that exists.
 
     Raises:
-        DataError: `directory` already exists.
+        DataError: `directory` already exists and is not to be replaced.
     """
     directory = Path(directory)
-    if directory.exists():
+    if directory.exists() and not replace:
         raise DataError(f"`out` {directory}: already exists; choose another name or remove it")
     directory.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
@@ -63,7 +64,12 @@ def atomic_directory(directory: str | Path) -> Iterator[Path]:
         temporary.chmod(0o755)  # mkdtemp creates folders that only their owner can read
         for path in (*temporary.rglob("*"), temporary):
             fsync(path)
-        temporary.rename(directory)
+        if directory.exists():
+            replaced = directory.rename(temporary.with_name(f"{temporary.name}-replaced"))
+            temporary.rename(directory)
+            shutil.rmtree(replaced)
+        else:
+            temporary.rename(directory)
         fsync(directory.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

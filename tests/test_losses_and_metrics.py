@@ -98,5 +98,5 @@ def test_loss_and_metrics_survive_their_configuration():
 
 
 def test_unknown_reduction():
-    with pytest.raises(ValueError, match="dice_reduction must be one of"):
+    with pytest.raises(ValueError, match="`dice_reduction` volume: unknown; choose batch, image"):
         BCEDiceLoss(dice_reduction="volume")

@@ -24,8 +24,8 @@ def fit(started: float, save_config: str | None, resume: bool, quiet: bool, as_j
     run.
     """
     from cafct_keras import recipes
-    from cafct_keras.runs import Run
     from cafct_keras.runs.files import RUN_FILE
+    from cafct_keras.runs.run import Run
     from cafct_keras.training import fit as train
     from cafct_keras.training.config import resolve
 

@@ -1,40 +1,42 @@
-"""The run card, `run.json`: everything that a run was made with and what came of it."""
+"""The run card, `run.json`: what a run was made with and what came of it."""
 
 import csv
 import datetime as dt
 import hashlib
 import json
 import pathlib
-import shlex
-import sys
+from typing import Any
 
+import keras
 import numpy as np
 
 from cafct_keras.errors import UserError
 from cafct_keras.optimizers import optimizer_arguments
 from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import MODEL_FILE, RUN_FILE
+from cafct_keras.runtime.command_line import command_line
 from cafct_keras.runtime.devices import environment
-from pipelines.atomic import atomic_write_text
+from pipelines import Source
+from pipelines.atomic import atomic_write, atomic_write_text
 from pipelines.loading.augmentation import Augmentation
-from pipelines.loading.slices import foreground_counts
+from pipelines.loading.slices import Slices, foreground_counts
 from pipelines.loading.stream import sampled_counts
 
-# One more whenever an older version of this package would misread a new run folder.
+# Incremented whenever an older version of this package would misread a new run folder.
 RUN_FORMAT = 2
 
 
-def read_run(folder):
+def read_run(folder: str | pathlib.Path) -> dict[str, Any]:
     """Reads the card of a run folder, `run.json`.
 
     Args:
         folder: the run folder.
 
     Returns:
-        The card, a dictionary.
+        The card, in the present format.
 
     Raises:
-        UserError: where there is none, it cannot be read, or it is in the format of another version.
+        UserError: there is none, it cannot be read, or it is in the format of a later version.
     """
     file = pathlib.Path(folder) / RUN_FILE
     try:
@@ -55,9 +57,9 @@ def read_run(folder):
     return card
 
 
-def _from_format_1(card, file):
-    """Converts a card of version 0.1, whose options were in no groups and held what the optimizer did not use."""
-    options = {**card.pop("options")}
+def _from_format_1(card: dict[str, Any], file: pathlib.Path) -> dict[str, Any]:
+    """Converts a card whose options were in no groups, and held what the optimizer did not use."""
+    options = {**card.pop("options", {})}
     try:
         has = optimizer_arguments(options["optimizer"])
         options |= {name: None for name in ("momentum", "weight_decay") if name not in has}
@@ -65,19 +67,20 @@ def _from_format_1(card, file):
         card["config"] = FitConfig.from_options(**options).to_dict()
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{file}: has options that this version does not know ({error}); train again") from error
-    # Layers have moved since; a resumed run's variables are compared in any case.
+    card["initial_weights"] = card.pop("began_with", [])
+    # Layers have moved since; the variables of a resumed run are compared in any case.
     card.pop("network", None)
     return {**card, "format": RUN_FORMAT}
 
 
-def new_card(config, source, parts, model):
-    """The card of a run that begins.
+def new_card(config: FitConfig, source: Source, parts: dict[str, Slices], model: keras.Model) -> dict[str, Any]:
+    """The card of a new run.
 
     Args:
-        config: resolved `FitConfig`.
+        config: resolved configuration.
         source: of the data.
         parts: their slices, by part.
-        model: the network.
+        model: the model.
 
     Returns:
         A dictionary for JSON.
@@ -85,7 +88,7 @@ def new_card(config, source, parts, model):
     return {
         "format": RUN_FORMAT,
         "status": "running",
-        **session(),
+        **command_and_time(),
         "config": config.to_dict(),
         "schedule_epochs": config.optimizer.epochs,
         "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
@@ -116,22 +119,19 @@ def new_card(config, source, parts, model):
     }
 
 
-def session():
-    """The command and the time at which it was given."""
-    return {
-        "command": shlex.join(["cafct-keras", *sys.argv[1:]]),
-        "started": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-    }
+def command_and_time() -> dict[str, str | None]:
+    """The command that started or resumed a run, None outside `cafct-keras`, and the present time."""
+    return {"command": command_line(), "started": dt.datetime.now(dt.UTC).isoformat(timespec="seconds")}
 
 
-def write_card(folder, card):
+def write_card(folder: str | pathlib.Path, card: dict[str, Any]) -> None:
     """Writes `run.json`."""
     atomic_write_text(pathlib.Path(folder) / RUN_FILE, json.dumps(card, indent=2) + "\n")
 
 
-def write_split(parts, path):
+def write_split(parts: dict[str, Slices], path: pathlib.Path) -> None:
     """Lists every slice with its patient and its part, as a paired folder's index does."""
-    with path.open("w", newline="") as file:
+    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["id", "patient", "split"])
         for name, part in parts.items():

@@ -1,7 +1,7 @@
-"""Checkpoints on disk: each there whole or not at all, and none that was damaged is taken for good.
+"""Checkpoints on disk: each is written completely or not at all, and none that is damaged is used.
 
 A checkpoint is a folder `step-NNNNNNNN` with the files `state.npz` (arrays by name), `progress.json`, perhaps others,
-and `SHA256SUMS`, which `sha256sum -c` reads. It is written under another name, read back, flushed to the disk and then
+and `SHA256SUMS`, which `sha256sum -c` reads. It is written under a temporary name, read back, flushed to disk and then
 renamed.
 """
 
@@ -13,80 +13,89 @@ import json
 import pathlib
 import re
 import shutil
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
 from cafct_keras.errors import UserError
 from cafct_keras.runs.files import PROGRESS_FILE, STATE_FILE, SUMS_FILE
-from pipelines.atomic import fsync
+from pipelines.atomic import atomic_directory, fsync
 
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """What was read: the folder, the arrays by name, and the progress as it was given."""
+    """A checkpoint that was read: its folder, the arrays by name, and the progress as it was given."""
 
     folder: pathlib.Path
-    state: dict
-    progress: dict
+    state: dict[str, np.ndarray]
+    progress: dict[str, Any]
 
 
 class CheckpointStore:
     """The checkpoints of one run.
 
-    Writing goes on in a thread while training does; what went wrong there is raised by the next call.
+    Checkpoints are written in a thread while training continues; an error there is raised by the next call.
 
     Args:
-        folder: of the checkpoints; made where it is not there.
-        keep: how many stay, the newest ones.
+        folder: of the checkpoints; created if it does not exist.
+        keep: number of newest checkpoints that are kept.
     """
 
-    def __init__(self, folder, *, keep=2):
+    def __init__(self, folder: str | pathlib.Path, *, keep: int = 2) -> None:
         self._folder = pathlib.Path(folder)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._keep = keep
         self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
-        self._writing = None
+        self._writing: concurrent.futures.Future[None] | None = None
         for left_over in self._folder.glob(".step-*"):  # of a process that was killed while it wrote or removed
             shutil.rmtree(left_over)
 
-    def save(self, step, state, progress, *, files=()):
-        """Begins to write a checkpoint, once the one before is written.
+    def save(
+        self,
+        step: int,
+        state: dict[str, np.ndarray],
+        progress: dict[str, Any],
+        *,
+        files: Iterable[str | pathlib.Path] = (),
+    ) -> None:
+        """Starts to write a checkpoint, once the previous one is written.
 
         Args:
             step: its number, from 0; a checkpoint of the same number is replaced.
             state: name to NumPy array, which must not change from here on.
-            progress: what JSON can hold.
+            progress: serializable as JSON.
             files: further files to keep a copy of, as they are now.
 
         Raises:
-            OSError: the checkpoint before could not be written.
+            OSError: the previous checkpoint could not be written.
         """
         self.wait()
         contents = {pathlib.Path(file).name: pathlib.Path(file).read_bytes() for file in files}
         self._writing = self._thread.submit(self._write, step, state, progress, contents)
 
-    def wait(self):
-        """Returns once all is written.
+    def wait(self) -> None:
+        """Waits until the last checkpoint is written.
 
         Raises:
-            OSError: it could not be.
+            OSError: it could not be written.
         """
         writing, self._writing = self._writing, None
         if writing is not None:
             writing.result()
 
-    def steps(self):
-        """Numbers of the checkpoints that are there, ascending."""
+    def steps(self) -> list[int]:
+        """Numbers of the existing checkpoints, ascending."""
         return _steps(self._folder)
 
-    def latest(self, *, warn=lambda message: None):
-        """Reads the newest checkpoint that is whole.
+    def latest(self, *, warn: Callable[[str], None] = lambda message: None) -> Checkpoint | None:
+        """Reads the newest intact checkpoint.
 
         Args:
-            warn: called with a line for each damaged one, which is set aside as `damaged-step-NNNNNNNN`.
+            warn: called with a line for each damaged one, which is renamed to `damaged-step-NNNNNNNN`.
 
         Returns:
-            A `Checkpoint`; None where there is none at all.
+            The checkpoint; None if there is none at all.
 
         Raises:
             UserError: every one is damaged.
@@ -100,40 +109,35 @@ class CheckpointStore:
                 aside = self._folder / f"damaged-{folder.name}"
                 shutil.rmtree(aside, ignore_errors=True)
                 folder.rename(aside)
-                warn(f"{error}; it is kept as {aside.name}, and the checkpoint before it is taken")
+                warn(f"{error}; it is kept as {aside.name}, and the previous checkpoint is used")
         if steps:
-            raise UserError(f"{self._folder}: every checkpoint is damaged; remove that folder to begin the run anew")
+            raise UserError(f"{self._folder}: every checkpoint is damaged; remove that folder to start the run again")
         return None
 
-    def _write(self, step, state, progress, files):
-        aside = self._folder / f".step-{step:08d}.partial"
-        try:
-            aside.mkdir()
+    def _write(
+        self, step: int, state: dict[str, np.ndarray], progress: dict[str, Any], files: dict[str, bytes]
+    ) -> None:
+        with atomic_directory(self._path(step), replace=True) as temporary:
             for name, content in files.items():
-                (aside / name).write_bytes(content)
-            np.savez(aside / STATE_FILE, **state)
-            (aside / PROGRESS_FILE).write_text(json.dumps(progress, indent=1))
-            (aside / SUMS_FILE).write_text(_sums(aside))
-            for path in [*aside.iterdir(), aside]:
+                (temporary / name).write_bytes(content)
+            arrays: dict[str, Any] = state
+            np.savez(temporary / STATE_FILE, **arrays)
+            (temporary / PROGRESS_FILE).write_text(json.dumps(progress, indent=1))
+            (temporary / SUMS_FILE).write_text(_sums(temporary))
+            for path in temporary.iterdir():
                 fsync(path)
-            with np.load(aside / STATE_FILE) as written:
+            with np.load(temporary / STATE_FILE) as written:
                 if any(written[name].tobytes() != value.tobytes() for name, value in state.items()):
-                    raise OSError(f"{aside / STATE_FILE} reads differently from what was written; look after the disk")
-        except BaseException:
-            shutil.rmtree(aside, ignore_errors=True)  # makes room on a full disk
-            raise
-        self._remove(step)
-        aside.rename(self._path(step))
-        fsync(self._folder)
+                    raise OSError(f"{self._path(step)} reads differently from what was written; check the disk")
         for old in self.steps()[: -self._keep]:
             self._remove(old)
 
-    def _remove(self, step):
-        """Takes the name away first, so that what is half removed is no checkpoint."""
+    def _remove(self, step: int) -> None:
+        """Renames first, so that what is half removed is not a checkpoint."""
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self._path(step).rename(self._folder / f".step-{step:08d}.old"))
 
-    def _path(self, step):
+    def _path(self, step: int) -> pathlib.Path:
         return self._folder / f"step-{step:08d}"
 
 
@@ -148,22 +152,22 @@ def _steps(folder: pathlib.Path) -> list[int]:
     return sorted(int(match[1]) for match in found if match)
 
 
-def read_checkpoint(folder):
-    """Reads a checkpoint, every byte of it checked.
+def read_checkpoint(folder: str | pathlib.Path) -> Checkpoint:
+    """Reads a checkpoint and verifies its checksums.
 
     Args:
         folder: of the checkpoint.
 
     Returns:
-        A `Checkpoint`.
+        The checkpoint.
 
     Raises:
-        UserError: it is not as it was written.
+        UserError: it is damaged.
     """
     folder = pathlib.Path(folder)
     try:
         if (folder / SUMS_FILE).read_bytes() != _sums(folder).encode():
-            raise ValueError(f"its files are not those that {SUMS_FILE} names")
+            raise ValueError(f"its files do not match {SUMS_FILE}")
         with np.load(folder / STATE_FILE, allow_pickle=False) as arrays:
             state = dict(arrays)
         return Checkpoint(folder, state, json.loads((folder / PROGRESS_FILE).read_text()))
@@ -171,7 +175,7 @@ def read_checkpoint(folder):
         raise UserError(f"{folder}: damaged ({error})") from error
 
 
-def _sums(folder):
+def _sums(folder: pathlib.Path) -> str:
     lines = []
     for path in sorted(folder.iterdir()):
         if path.name != SUMS_FILE:

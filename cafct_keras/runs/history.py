@@ -1,10 +1,11 @@
-"""What a run has been through: its position, its epochs, its best network. Tables and events are written from it."""
+"""History of a run: its position, epochs and best model, and the table and TensorBoard events written from it."""
 
 import csv
 import dataclasses
 import pathlib
 import shutil
 import time
+from typing import Any
 
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
@@ -16,31 +17,30 @@ from pipelines.atomic import atomic_write
 
 @dataclasses.dataclass
 class History:
-    """Where a run stands; goes into every checkpoint.
+    """Progress of a run, part of every checkpoint.
 
     Attributes:
         epoch: of the next step, from 0.
-        batch: of the next step within its epoch, from 0; equal to the steps of an epoch where only the validation is
-            outstanding.
-        rows: an epoch each: its number `epoch`, `ended` in seconds since 1970, and `logs`, a number by name.
-        best: highest value of the metric that counts.
-        best_epoch: its epoch.
-        seconds: that the run has taken.
+        batch: of the next step within its epoch, from 0; equal to the steps per epoch if only the validation remains.
+        rows: one per epoch: its number `epoch`, `ended` in seconds since 1970, and `logs`, values by name.
+        best: highest value of the monitored metric; None while there is none, or none that is finite.
+        best_epoch: epoch of the best model, from 0.
+        seconds: training time of the run so far.
     """
 
     epoch: int = 0
     batch: int = 0
-    rows: list = dataclasses.field(default_factory=list)
+    rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     best: float | None = None
     best_epoch: int | None = None
     seconds: float = 0.0
 
-    def by_name(self):
-        """Metric name to its values, one an epoch; None where an epoch lacks it."""
+    def by_name(self) -> dict[str, list[float | None]]:
+        """Metric name to its values, one per epoch; None where an epoch lacks it."""
         names = sorted({name for row in self.rows for name in row["logs"]})
         return {name: [row["logs"].get(name) for row in self.rows] for name in names}
 
-    def write_csv(self, path):
+    def write_csv(self, path: pathlib.Path) -> None:
         """Writes the epochs as a table."""
         columns = self.by_name()
         with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
@@ -60,30 +60,30 @@ class HistoryWriter:
         folder: the run folder.
     """
 
-    def __init__(self, history, folder):
+    def __init__(self, history: History, folder: pathlib.Path) -> None:
         self._history = history
-        self._table = pathlib.Path(folder) / HISTORY_FILE
-        self._events = pathlib.Path(folder) / EVENTS
+        self._table = folder / HISTORY_FILE
+        self._events = folder / EVENTS
         shutil.rmtree(self._events, ignore_errors=True)
-        self._writers = {}
+        self._writers: dict[str, EventFileWriter] = {}
         for row in history.rows:
             self._add_events(row)
         if history.rows:
             history.write_csv(self._table)
 
-    def add(self, epoch, logs):
+    def add(self, epoch: int, logs: dict[str, float]) -> None:
         """Appends an epoch to the history and to both files."""
         row = {"epoch": epoch, "ended": time.time(), "logs": dict(logs)}
         self._history.rows.append(row)
         self._history.write_csv(self._table)
         self._add_events(row)
 
-    def close(self):
+    def close(self) -> None:
         """Closes the event files."""
         for writer in self._writers.values():
             writer.close()
 
-    def _add_events(self, row):
+    def _add_events(self, row: dict[str, Any]) -> None:
         for name, value in row["logs"].items():
             part = "validation" if name.startswith("val_") else "train"
             if part not in self._writers:

@@ -12,20 +12,21 @@ from cafct_keras.runs.files import MODEL_FILE, RUN_FILE
 from cafct_keras.runs.validation import check_model_file
 
 
-def load_model(path):
-    """Loads a trained network for prediction, whatever backend it was trained on.
+def load_model(path: str | pathlib.Path) -> keras.Model:
+    """Loads a trained model for prediction, whatever backend it was trained on.
 
-    A file from others runs no code and writes nothing: see `cafct_keras.runs.validation`.
+    The file is validated before it is loaded: loading runs no code of the file and writes nothing, see
+    `cafct_keras.runs.validation`.
 
     Args:
-        path: a run folder, whose `model.keras` is taken, or a `.keras` file.
+        path: a run folder, whose `model.keras` is loaded, or a `.keras` file.
 
     Returns:
         A `keras.Model`, not compiled.
 
     Raises:
-        UserError: where there is no such file, it is no network of this project or holds more than one, or the run
-            folder is in the format of another version.
+        UserError: there is no such file, it is not a model of this project, or the run folder is in the format of a
+            later version.
     """
     path = pathlib.Path(path)
     if (path / RUN_FILE).is_file():

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+from typing import Any
 
 from cafct_keras.errors import UserError
 from cafct_keras.runs.card import read_run
@@ -13,36 +14,37 @@ from pipelines import DataError, Source, open_source
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """A trained network and what is known of it.
+    """A trained model and how it was trained.
 
     Attributes:
-        path: of the run folder, or of a `.keras` file in it.
+        path: the run folder, or a `.keras` file in it.
         card: see `read_run`.
     """
 
     path: pathlib.Path
-    card: dict
+    card: dict[str, Any]
 
     @classmethod
     def open(cls, path: str | pathlib.Path) -> "Run":
         """Finds the card of a run folder, or of a `.keras` file that lies in one.
 
         Raises:
-            UserError: there is none: without, nobody knows which slices the network is to be shown.
+            UserError: there is none; without it the input of the model is unknown.
         """
         path = folder = pathlib.Path(path)
         if path.suffix == ".keras" and path.is_file():
-            folder = next((each for each in path.resolve().parents[:2] if (each / RUN_FILE).is_file()), None)
-            if folder is None:
+            folders = [each for each in path.resolve().parents[:2] if (each / RUN_FILE).is_file()]
+            if not folders:
                 raise UserError(
                     f"{path}: no {RUN_FILE} beside it, which says for what size, window and target it was trained; "
                     "give the folder of its run"
                 )
+            folder = folders[0]
         return cls(path=path, card=read_run(folder))
 
     @property
     def name(self) -> str:
-        """What it is called in reports: its folder's name."""
+        """Name in reports: that of its folder."""
         path = self.path.resolve()
         return f"{path.parent.name}/{path.name}" if path.is_file() else path.name
 
@@ -53,21 +55,21 @@ class Run:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """What its channels show, in order."""
+        """Targets of the output channels, in order."""
         return tuple(self.card["data"]["targets"])
 
     def open_data(
         self, data: str | pathlib.Path | None = None, *, layout: str | None = None, patient_pattern: str | None = None
     ) -> Source:
-        """Opens data for it.
+        """Opens data to evaluate or predict.
 
         Args:
-            data: see `open_source`, likewise the others; None for what it was trained on.
-            layout: of the folder.
-            patient_pattern: of a paired folder.
+            data: see `open_source`; None for the data that the run was trained on.
+            layout: layout of the folder; None to detect it.
+            patient_pattern: see `DataConfig`.
 
         Raises:
-            UserError: what it was trained on is gone.
+            UserError: the data that the run was trained on are gone.
             DataError: see `open_source`; or there are no masks of a target.
         """
         trained_on = self.config.data
@@ -75,13 +77,13 @@ class Run:
             data, layout = trained_on.path, layout or trained_on.layout
             patient_pattern = patient_pattern or trained_on.patient_pattern
             if data != "phantom" and not pathlib.Path(data).is_dir():
-                raise UserError(f"{self.path}: {data}, which it was trained on, is not here; give --data DIR")
+                raise UserError(f"{self.path}: {data}, which it was trained on, does not exist; give `data`")
         source = open_source(
             data, target=trained_on.target, size=trained_on.size, layout=layout, patient_pattern=patient_pattern
         )
         if missing := [target for target in self.targets if target not in source.targets]:
             raise DataError(
                 f"{data}: no {missing[0]} masks, which {self.path} predicts, only {', '.join(source.targets)}; "
-                "give other --data"
+                "give other `data`"
             )
         return source

@@ -1,27 +1,29 @@
-"""Looking through a `.keras` file before Keras does, so that a file from others runs no code and fills no memory.
+"""Validation of untrusted `.keras` files before they are loaded, so that they run no code and fill no memory.
 
-Keras makes objects of what a file's configuration names, and its own checks have been got round (CVE-2025-1550,
-CVE-2025-8747). Here nothing is made that is not on a list: this project's registered classes, and Keras's layers that
-only compute. Weights must lie in the file as they are: no archive members besides the three that Keras writes, no
-compression that a few bytes unfold from, no links to other files.
+Keras creates the objects that a file's configuration names, and its own checks have been circumvented (CVE-2025-1550,
+CVE-2025-8747). Here only classes on an allowlist are created: this project's registered ones, and Keras's layers that
+only compute. Weights must be stored plainly: no archive members besides the three that Keras writes, no compression,
+which a small file could expand from, and no links to other files.
 """
 
 import io
 import json
 import os
+import pathlib
 import re
 import stat
 import zipfile
+from typing import Any
 
 import h5py
 import keras
 
 CONFIG_FILE, METADATA_FILE, WEIGHTS_FILE = "config.json", "metadata.json", "model.weights.h5"
 PACKAGE = "cafct_keras>"
-# Many times what the largest network here needs.
+# Many times the size for the largest model here.
 LARGEST_CONFIG = 16 << 20
 
-# Keras's classes that are made, module and name: those that only compute, and hold no function, file or other model.
+# Allowed classes of Keras, module and name: those that only compute, and hold no function, file or other model.
 ALLOWED = re.compile(
     r"""
     keras\.layers\.(
@@ -43,27 +45,27 @@ ALLOWED = re.compile(
 )
 
 
-def check_model_file(path):
-    """Checks that a `.keras` file holds nothing but layers that compute and weights as large as they look.
+def check_model_file(path: str | pathlib.Path) -> None:
+    """Checks that a `.keras` file holds only layers that compute, and plainly stored weights.
 
     Args:
-        path: of the file.
+        path: the file.
 
     Raises:
-        ValueError: it does not; the message says what it holds.
+        ValueError: it holds something else; the message says what.
         zipfile.BadZipFile, OSError, KeyError: it cannot be read.
     """
     with zipfile.ZipFile(path) as archive:
         _check_members(archive.infolist(), os.path.getsize(path))
         config = json.loads(archive.read(CONFIG_FILE))
-        # How the model was compiled is not looked at where it is loaded for prediction.
+        # Models are loaded without being compiled.
         _check_config({name: value for name, value in config.items() if name != "compile_config"})
-        # All at once: HDF5 jumps about, and each jump back in an archive's member reads it anew from its beginning.
+        # All at once: HDF5 seeks, and each seek backwards in an archive's member reads it again from its beginning.
         with h5py.File(io.BytesIO(archive.read(WEIGHTS_FILE)), "r") as weights:
             _check_weights(weights)
 
 
-def _check_members(members, size):
+def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
     names = sorted(member.filename for member in members)
     if names != [CONFIG_FILE, METADATA_FILE, WEIGHTS_FILE]:
         known = {CONFIG_FILE, METADATA_FILE, WEIGHTS_FILE}
@@ -79,8 +81,8 @@ def _check_members(members, size):
         raise ValueError("its members are larger than it is")
 
 
-def _check_config(config):
-    """Goes through everything that Keras would make an object of."""
+def _check_config(config: Any) -> None:
+    """Checks every class that Keras would create an object of."""
     waiting = [config]
     while waiting:
         each = waiting.pop()
@@ -92,7 +94,7 @@ def _check_config(config):
             waiting.extend(each)
 
 
-def _check_class(config):
+def _check_class(config: dict[str, Any]) -> None:
     name, module, registered = (config.get(key) for key in ("class_name", "module", "registered_name"))
     if name == "__keras_tensor__":  # a shape and a dtype
         return
@@ -107,7 +109,7 @@ def _check_class(config):
     )
 
 
-def _check_weights(file):
+def _check_weights(file: h5py.File) -> None:
     waiting, seen = [file], set()
     while waiting:
         group = waiting.pop()
@@ -120,4 +122,4 @@ def _check_weights(file):
                     seen.add(item.id)
                     waiting.append(item)
             elif item.external or item.is_virtual or item.id.get_storage_size() != item.nbytes:
-                raise ValueError(f"its weights {item.name} are not in the file as they are")
+                raise ValueError(f"its weights {item.name} are not stored plainly in the file")

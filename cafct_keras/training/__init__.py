@@ -1,12 +1,14 @@
-"""Training: from options to a complete run folder."""
+"""Training, from a configuration to a complete run folder."""
+
+from typing import Any
 
 from cafct_keras.runs.config import DataConfig, FitConfig, LossConfig, ModelConfig, OptimizerConfig, SessionConfig
 
 __all__ = ["DataConfig", "FitConfig", "LossConfig", "ModelConfig", "OptimizerConfig", "SessionConfig", "fit"]
 
 
-def fit(options, **kwargs):
-    """Trains a network; see `cafct_keras.training.run.fit`. Imported at the call, for it needs TensorFlow's tf.data."""
+def fit(config: FitConfig, **kwargs: Any) -> dict[str, Any]:
+    """Trains a model; see `cafct_keras.training.run.fit`, which is imported when called: it needs Keras."""
     from cafct_keras.training.run import fit
 
-    return fit(options, **kwargs)
+    return fit(config, **kwargs)

@@ -1,20 +1,28 @@
-"""What happens besides the steps: checkpoints, a watch for NaN, validation, the networks that are kept."""
+"""Training callbacks: checkpoints, validation, the best model, history, and an end to training at a non-finite loss."""
 
 import dataclasses
 import math
 import pathlib
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
+import numpy as np
 
+from cafct_keras.runs.checkpoints import CheckpointStore
 from cafct_keras.runs.files import LAST_MODEL, MODEL_FILE
-from cafct_keras.training.state import put_metrics, take_metrics, take_state
-from cafct_keras.training.stopping import RunStoppedError
+from cafct_keras.runs.history import History, HistoryWriter
+from cafct_keras.training.durations import Interval
+from cafct_keras.training.state import get_metrics, get_state, set_metrics
+from cafct_keras.training.stopping import RunStoppedError, StopRequest
 from pipelines.atomic import atomic_copy, atomic_write
 
+Logs = dict[str, Any]
 
-def save_model(model, path):
-    """Writes a `.keras` file; a killed run leaves the old file or the new one."""
+
+def save_model(model: keras.Model, path: str | pathlib.Path) -> None:
+    """Writes a `.keras` file; a killed process leaves the old file or the new one."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as temporary:
@@ -23,11 +31,11 @@ def save_model(model, path):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StepCounter:
-    """Makes global steps of what Keras counts, which in a continued run's first epoch begins at 0 in mid-epoch.
+    """Converts what Keras counts, which begins at 0 in the middle of a resumed run's first epoch, to steps of the run.
 
     Attributes:
-        steps_per_epoch: of the run.
-        first_epoch, first_batch: where this process begins.
+        steps_per_epoch: steps per epoch.
+        first_epoch, first_batch: where this process starts.
     """
 
     steps_per_epoch: int
@@ -35,87 +43,104 @@ class StepCounter:
     first_batch: int = 0
 
     @property
-    def first_step(self):
-        """Where this process begins, as a step within the run."""
+    def first_step(self) -> int:
+        """Step within the run at which this process starts."""
         return self.first_epoch * self.steps_per_epoch + self.first_batch
 
-    def batch(self, epoch, batch):
+    def batch(self, epoch: int, batch: int) -> int:
         """The batch within its epoch, from 0."""
         return batch + (self.first_batch if epoch == self.first_epoch else 0)
 
-    def step(self, epoch, batch):
+    def step(self, epoch: int, batch: int) -> int:
         """The step within the run, from 0."""
         return epoch * self.steps_per_epoch + self.batch(epoch, batch)
 
 
-class NonFiniteGuard(keras.callbacks.Callback):
-    """Ends training at the first step whose loss is NaN or infinite.
+class TerminateOnNonFinite(keras.callbacks.Callback):
+    """Stops training at the first step whose loss is NaN or infinite, and knows which it was.
 
     Args:
-        trained: the network in training. Not the inherited `model`: under JAX reading that moves the state back into
-            the network, which must not happen beside a running step.
+        trained: the model in training. Not the inherited `model`: under JAX, reading that moves the state back into the
+            model, which must not happen beside a running step.
         counter: of steps.
 
     Attributes:
-        step: number of that step within the whole run, from 0; None while all is well.
+        step: that step within the run, from 0; None while every loss is finite.
     """
 
     async_safe = True
 
-    def __init__(self, trained, *, counter):
+    def __init__(self, trained: keras.Model, *, counter: StepCounter) -> None:
         super().__init__()
         self._trained = trained
         self._counter = counter
-        self.step = None
+        self.step: int | None = None
         self._epoch = 0
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Notes the epoch."""
         self._epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):
-        # The loss is the epoch's mean so far, and stays NaN from the first bad step on; callbacks may run out of order.
-        if not math.isfinite(logs["loss"]):
-            step = self._counter.step(self._epoch, batch)
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Looks at the loss: the epoch's mean so far, which stays NaN from the first bad step on."""
+        if not math.isfinite((logs or {})["loss"]):
+            step = self._counter.step(self._epoch, batch)  # callbacks may run out of order
             self.step = step if self.step is None else min(self.step, step)
             self._trained.stop_training = True
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Saves the whole state between two steps: at intervals, and before it ends a run that is to stop.
+    """Saves the whole state between two steps, at intervals and before it ends a run that is to stop.
 
-    All that it does it does before a batch: Keras calls that in the training thread and at the right step, and under
-    JAX reading `model` there is what brings the variables up to date.
+    It acts before a batch: Keras calls that in the training thread and at the right step, and under JAX reading `model`
+    there updates the variables.
 
     Args:
-        store: a `CheckpointStore`; None where another process writes.
+        store: where checkpoints are written; None if another process writes.
         history: of the run; its position is kept up to date.
-        folder: of the run; its best network is kept with each checkpoint.
+        folder: run folder, whose best model is kept with each checkpoint.
         counter: of steps.
-        interval: an `Interval`.
-        stop: a `StopRequest`.
-        metrics: those of the epoch that the run continues in; None at its beginning. Not the whole state, which would
+        interval: between checkpoints.
+        stop: whether to stop.
+        metrics: those of the epoch in which the run is resumed; None at its start. Not the whole state, which would
             stay in memory.
         started: `time.perf_counter()` from which the seconds of this process count.
     """
 
-    def __init__(self, *, store, history, folder, counter, interval, stop, metrics=None, started):
+    def __init__(
+        self,
+        *,
+        store: CheckpointStore | None,
+        history: History,
+        folder: pathlib.Path,
+        counter: StepCounter,
+        interval: Interval,
+        stop: StopRequest,
+        metrics: dict[str, np.ndarray] | None = None,
+        started: float,
+    ) -> None:
         super().__init__()
         self._store = store
         self._history = history
-        self._best_file = pathlib.Path(folder) / MODEL_FILE
+        self._best_file = folder / MODEL_FILE
         self._counter = counter
         self._interval = interval
         self._stop = stop
         self._restored = metrics
         self._since = started - history.seconds
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Restores the metrics of a resumed epoch, which Keras has just reset."""
         self._epoch = epoch
-        if epoch == self._counter.first_epoch and self._counter.first_batch:
-            # Keras has just set them back to zero, in the middle of an epoch.
-            put_metrics(self.model, self._restored)
+        if epoch == self._counter.first_epoch and self._counter.first_batch and self._restored is not None:
+            set_metrics(self.model, self._restored)
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Saves a checkpoint if one is due, and stops if asked to.
+
+        Raises:
+            RunStoppedError: training is to stop here.
+        """
         self._history.epoch, self._history.batch = self._epoch, self._counter.batch(self._epoch, batch)
         reason = self._stop.reason()
         if reason or self._interval.due(self._counter.step(self._epoch, batch)):
@@ -123,24 +148,30 @@ class Checkpoints(keras.callbacks.Callback):
         if reason:
             raise RunStoppedError(reason)
 
-    def on_epoch_end(self, epoch, logs=None):
-        self._metrics = take_metrics(self.model)  # the validation is about to use the same
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Keeps the metrics of training, which the validation is about to use too."""
+        self._metrics = get_metrics(self.model)
         self._history.epoch, self._history.batch = epoch, self._counter.steps_per_epoch
 
-    def on_test_batch_begin(self, batch, logs=None):
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Stops during validation if asked to.
+
+        Raises:
+            RunStoppedError: training is to stop here.
+        """
         if reason := self._stop.reason():
             self.save(self._metrics)
             raise RunStoppedError(reason)
 
-    def save(self, metrics=None):
-        """Begins to write a checkpoint; none of a network that has come to NaN.
+    def save(self, metrics: dict[str, np.ndarray] | None = None) -> None:
+        """Starts to write a checkpoint, unless a value of the state is not finite.
 
         Args:
-            metrics: to save in place of the network's own.
+            metrics: saved in place of the model's own.
         """
         if self._store is None:
             return
-        state = {**take_state(self.model), **(metrics or {})}
+        state = {**get_state(self.model), **(metrics or {})}
         if not all(math.isfinite(value.sum()) for value in state.values() if value.dtype.kind == "f"):
             return
         self._history.seconds = time.perf_counter() - self._since
@@ -150,64 +181,79 @@ class Checkpoints(keras.callbacks.Callback):
 
 
 class Validation(keras.callbacks.Callback):
-    """Adds the scores of the validation slices to an epoch's logs, their names beginning with `val_`.
+    """Adds the scores of the validation slices to an epoch's logs, under names that begin with `val_`.
 
-    Keras's own would do the same, but could not be done by itself, where a run goes on after the last step of an epoch.
+    Keras's own validation cannot be run by itself, which a run that is resumed after the last step of an epoch needs.
 
     Args:
         evaluate: called with callbacks; returns scores by name.
-        checkpoints: may end the run meanwhile.
+        callbacks: called during validation.
     """
 
-    def __init__(self, evaluate, *, checkpoints):
+    def __init__(
+        self,
+        evaluate: Callable[[Sequence[keras.callbacks.Callback]], dict[str, float]],
+        *,
+        callbacks: Sequence[keras.callbacks.Callback],
+    ) -> None:
         super().__init__()
         self._evaluate = evaluate
-        self._checkpoints = checkpoints
+        self._callbacks = callbacks
 
-    def on_epoch_end(self, epoch, logs=None):
-        scores = self._evaluate([self._checkpoints])
-        logs.update({f"val_{name}": value for name, value in scores.items()})
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Validates."""
+        scores = self._evaluate(self._callbacks)
+        if logs is not None:
+            logs.update({f"val_{name}": value for name, value in scores.items()})
 
 
-class KeptNetworks(keras.callbacks.Callback):
-    """Saves the network after every epoch, and as the run's model where it is the best so far.
+class BestModelCheckpoint(keras.callbacks.Callback):
+    """Saves the model after every epoch, and as the run's model if it is the best so far.
+
+    Until a validation loss is finite, and without validation, the newest counts as the best.
 
     Args:
-        model: the network as it is used afterwards, with its sigmoid; it shares its weights with the one in training.
-        folder: the run folder; the last network goes to `checkpoints/last.keras`, the best to `model.keras`.
+        model: the model that is used afterwards, with its sigmoid; it shares its weights with the one in training.
+        folder: run folder; the last model goes to `checkpoints/last.keras`, the best to `model.keras`.
         history: of the run; its best is kept up to date.
-        monitor: name of the validation metric, the higher the better; without validation the newest counts as the best.
-        guard: no network is saved once this has seen a NaN.
+        monitor: name of the validation metric, the higher the better.
+        guard: no model is saved once this has seen a non-finite loss.
     """
 
-    def __init__(self, model, *, folder, history, monitor, guard):
+    def __init__(
+        self, model: keras.Model, *, folder: pathlib.Path, history: History, monitor: str, guard: TerminateOnNonFinite
+    ) -> None:
         super().__init__()
         self._served = model
-        self._folder = pathlib.Path(folder)
+        self._folder = folder
         self._history = history
         self._monitor = monitor
         self._guard = guard
 
-    def on_epoch_end(self, epoch, logs=None):
-        if self._guard.step is not None or not math.isfinite(logs.get("val_loss", logs["loss"])):
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Saves the last and perhaps the best model."""
+        logs = logs or {}
+        if self._guard.step is not None or not math.isfinite(logs["loss"]):
             return
-        last = self._folder / LAST_MODEL
-        save_model(self._served, last)
-        if self._history.best is None or logs[self._monitor] > self._history.best:
-            self._history.best, self._history.best_epoch = logs.get(self._monitor), epoch
-            atomic_copy(last, self._folder / MODEL_FILE)
+        save_model(self._served, self._folder / LAST_MODEL)
+        validated = math.isfinite(logs.get("val_loss", math.nan))
+        score, best = (logs[self._monitor] if validated else None), self._history.best
+        if best is None or (score is not None and score > best):
+            self._history.best, self._history.best_epoch = score, epoch
+            atomic_copy(self._folder / LAST_MODEL, self._folder / MODEL_FILE)
 
 
 class HistoryFiles(keras.callbacks.Callback):
     """Adds the logs of every epoch to the history and its files. Must follow the callbacks that add to these logs.
 
     Args:
-        writer: a `HistoryWriter`.
+        writer: of the history.
     """
 
-    def __init__(self, writer):
+    def __init__(self, writer: HistoryWriter) -> None:
         super().__init__()
         self._writer = writer
 
-    def on_epoch_end(self, epoch, logs=None):
-        self._writer.add(epoch, logs)
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Adds the epoch."""
+        self._writer.add(epoch, logs or {})

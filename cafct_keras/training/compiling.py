@@ -1,17 +1,22 @@
-"""From config to a compiled network."""
+"""Building and compiling the model of a run."""
+
+from collections.abc import Sequence
+
+import keras
 
 from cafct_keras import metrics
 from cafct_keras.errors import UserError
 from cafct_keras.losses import BCEDiceLoss
-from cafct_keras.models import create_model
-from cafct_keras.optimizers import cosine_schedule, make_optimizer, poly_schedule
+from cafct_keras.optimizers import Rate, cosine_schedule, make_optimizer, poly_schedule
+from cafct_keras.runs.config import FitConfig, OptimizerConfig
+from cafct_keras.weights import create_model
 
 
-def make_model(config, *, channels, classes):
-    """Builds the network of a run.
+def build_model(config: FitConfig, *, channels: int, classes: int) -> keras.Model:
+    """Builds the model of a run, with random weights.
 
     Raises:
-        UserError: for an option that the network does not have.
+        UserError: the model does not have one of its `model_options`, or not with this value.
     """
     try:
         return create_model(
@@ -25,27 +30,24 @@ def make_model(config, *, channels, classes):
         raise UserError(f"`model_options`: {error}") from error
 
 
-def compile_for_training(model, config, *, targets, steps_per_epoch, schedule_epochs):
-    """Compiles a network for training on logits.
+def compile_for_training(
+    model: keras.Model, config: FitConfig, *, targets: Sequence[str], steps_per_epoch: int, schedule_epochs: int
+) -> str:
+    """Compiles a model for training on logits.
 
     Args:
-        model: to logits.
-        config: resolved `FitConfig`.
+        model: ends in logits.
+        config: resolved configuration.
         targets: names of its classes.
-        steps_per_epoch: of the run.
-        schedule_epochs: epochs over which the learning rate falls; it stays where it is from there on.
+        steps_per_epoch: steps per epoch.
+        schedule_epochs: epochs over which the learning rate decays; it keeps its last value from there on.
 
     Returns:
-        Name of the Dice metric that counts.
+        Name of the Dice metric by which the best epoch is chosen; of two targets, the lesion's.
     """
-    rate, steps = config.optimizer.learning_rate, schedule_epochs * steps_per_epoch
-    if config.optimizer.schedule == "cosine":
-        rate = cosine_schedule(rate, steps=steps, warmup_steps=round(config.optimizer.warmup_epochs * steps_per_epoch))
-    elif config.optimizer.schedule == "poly":
-        rate = poly_schedule(rate, steps=steps)
     optimizer = make_optimizer(
         config.optimizer.name,
-        learning_rate=rate,
+        learning_rate=_learning_rate(config.optimizer, steps_per_epoch, schedule_epochs),
         momentum=config.optimizer.momentum,
         weight_decay=config.optimizer.weight_decay,
         clip_norm=config.optimizer.clip_norm,
@@ -56,8 +58,14 @@ def compile_for_training(model, config, *, targets, steps_per_epoch, schedule_ep
         for metric in (metrics.PooledDice, metrics.PooledIoU, metrics.PerSlicePositiveDice):
             name = prefix + metric().name
             measured.append(metric(name=name, from_logits=True, class_index=index))
-    # Weighted, so that the filling of the last validation batch does not count.
     loss = BCEDiceLoss(from_logits=True, bce_weight=config.loss.bce_weight, dice_weight=config.loss.dice_weight)
+    # Weighted, so that the padding of the last validation batch does not count.
     model.compile(optimizer, loss, weighted_metrics=measured)
-    # With two targets, the lesion's.
     return measured[-3].name
+
+
+def _learning_rate(optimizer: OptimizerConfig, steps_per_epoch: int, schedule_epochs: int) -> Rate:
+    rate, steps = optimizer.learning_rate, schedule_epochs * steps_per_epoch
+    if optimizer.schedule == "cosine":
+        return cosine_schedule(rate, steps=steps, warmup_steps=round(optimizer.warmup_epochs * steps_per_epoch))
+    return poly_schedule(rate, steps=steps) if optimizer.schedule == "poly" else rate

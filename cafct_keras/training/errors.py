@@ -1,57 +1,59 @@
-"""What machines do to a run, in one line that names the cause and the mend."""
+"""Failures of disk, memory and other processes as one line that names the cause and the fix."""
 
 import contextlib
 import errno
 import pathlib
+from collections.abc import Iterator
 
 from cafct_keras.errors import UserError
+from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import RUN_FILE
 from cafct_keras.training.devices import several_processes
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-# Of JAX, TensorFlow, PyTorch on a GPU and PyTorch on a CPU; none of them has a type for it that is there without them.
+# Words of JAX, TensorFlow, PyTorch on a GPU and PyTorch on a CPU; none has an exception type that exists without it.
 OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "can't allocate memory")
-# Of JAX's collectives and of the service that its processes keep in touch by.
+# Words of JAX's collectives and of its coordination service.
 PEER_GONE = ("gloo", "nccl", "connection closed by peer", "connection reset by peer", "coordination service")
 
 
 @contextlib.contextmanager
-def explained(config):
-    """Turns errors of disk and memory into a user's.
+def translate_errors(config: FitConfig) -> Iterator[None]:
+    """Turns errors of disk, memory and other processes in a block into a `UserError`.
 
     Args:
-        config: resolved `FitConfig` of the run.
+        config: resolved configuration of the run.
 
     Raises:
-        UserError: in place of what the machine said.
+        UserError: in place of the original error.
     """
     try:
         yield
     except OSError as error:
-        raise UserError(_disk(error) + _go_on(config.out)) from error
+        raise UserError(_disk(error) + _resume(config.out)) from error
     except Exception as error:
         if several_processes(config) and any(words in str(error).lower() for words in PEER_GONE):
             raise UserError(
-                f"another process of this run is gone: start all of them anew{_go_on(config.out)}"
+                f"another process of this run is gone: start all of them again{_resume(config.out)}"
             ) from error
         if not isinstance(error, MemoryError) and not any(words in str(error) for words in OUT_OF_MEMORY):
             raise
         batch_size, size = config.optimizer.batch_size, config.data.size
         raise UserError(
-            f"out of memory with --batch-size {batch_size} at {size}x{size}: begin another run "
-            f"with --batch-size {max(1, batch_size // 2)}, a smaller --preset or --size or --precision "
-            f"mixed_bfloat16, or find out what else uses the memory{_go_on(config.out)}"
+            f"out of memory with `batch_size` {batch_size} at {size}x{size}: start another run with `batch_size` "
+            f"{max(1, batch_size // 2)}, a smaller `preset` or `size` or `precision` mixed_bfloat16, or free memory "
+            f"that other programs use{_resume(config.out)}"
         ) from error
 
 
-def _disk(error):
-    # HDF5 tells the number in its text alone.
+def _disk(error: OSError) -> str:
+    # HDF5 gives the number in its text only.
     if error.errno in FULL or any(f"errno = {number}" in str(error) for number in FULL):
-        return f"no space left on the disk{f' of {error.filename}' if error.filename else ''}: make room"
-    return f"{error.filename or 'input or output'}: {error.strerror or error}: put that right"
+        return f"no space left on the disk{f' of {error.filename}' if error.filename else ''}: free some space"
+    return f"{error.filename or 'input or output'}: {error.strerror or error}: fix that"
 
 
-def _go_on(out):
-    if not (pathlib.Path(out) / RUN_FILE).exists():
+def _resume(out: str | None) -> str:
+    if out is None or not (pathlib.Path(out) / RUN_FILE).exists():
         return ""
-    return f"; then the run goes on from its last checkpoint with: cafct-keras fit --resume --out {out}"
+    return f"; then resume from the last checkpoint with: cafct-keras fit --resume --out {out}"

@@ -1,34 +1,39 @@
-"""What a run begins with: random weights, those of another run, or encoders from elsewhere."""
+"""Initial weights of a run: random, of another run, or of published encoders."""
 
 import pathlib
+from typing import Any
+
+import keras
 
 from cafct_keras.errors import UserError
-from cafct_keras.models import load_weights
-from cafct_keras.runs import load_model
+from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import MODEL_FILE
+from cafct_keras.runs.loading import load_model
+from cafct_keras.weights import load_weights
 from cafct_keras.weights.readers import sha256
 
 
-def begin(model, config):
-    """Gives a network the weights that a run begins with.
+def initialize_weights(model: keras.Model, config: FitConfig) -> list[dict[str, Any]]:
+    """Loads the initial weights of a run.
 
     Args:
         model: as it was built, with random weights.
-        config: the run's `FitConfig`; `init` and `weights` count.
+        config: of the run; `init` and `weights` of its model count.
 
     Returns:
-        For the run card, a list of dictionaries, one a file: its name, SHA-256 and what it filled, see `load_weights`;
-        empty where the weights stay random.
+        For the run card, a dictionary per file with its name, SHA-256 and what it filled, see `load_weights`; empty if
+        the weights stay random.
 
     Raises:
-        UserError: for a file that cannot be read or does not fit.
+        UserError: a file cannot be read or does not fit.
     """
-    if config.model.init is None:
+    init = config.model.init
+    if init is None:
         return load_weights(model, config.model.weights)
-    source = load_model(config.model.init)
+    source = load_model(init)
     if [w.shape for w in source.weights] != [w.shape for w in model.weights]:
-        raise UserError(f"--init {config.model.init}: another network; give the --model, --preset and --target it has")
+        raise UserError(f"`init` {init}: another model; give the `model`, `preset` and `target` that it has")
     model.set_weights(source.get_weights())
-    path = pathlib.Path(config.model.init)
+    path = pathlib.Path(init)
     file = path / MODEL_FILE if path.is_dir() else path
     return [{"file": str(file), "sha256": sha256(file), "filled": ["all"]}]

@@ -1,4 +1,8 @@
-"""Pictures of a run: its curves, and slices with truth and prediction."""
+"""Figures of a run: its curves, and slices with ground truth and prediction."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -6,7 +10,7 @@ TRUTH = "#2ca02c"
 PREDICTION = "#d62728"
 
 
-def _pyplot():
+def _pyplot() -> Any:
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -15,12 +19,12 @@ def _pyplot():
     return plt
 
 
-def plot_curves(history, path, *, dice):
-    """Writes loss and Dice by epoch, of training and where there is one of validation, as a PNG.
+def plot_curves(history: dict[str, list[float | None]], path: pathlib.Path, *, dice: str) -> None:
+    """Plots loss and Dice by epoch, of training and of validation if there is one.
 
     Args:
-        history: metric name to one value an epoch, as `keras.callbacks.History` has it.
-        path: of the PNG.
+        history: metric name to one value per epoch.
+        path: the PNG file to write.
         dice: name of the Dice metric.
     """
     plt = _pyplot()
@@ -40,16 +44,24 @@ def plot_curves(history, path, *, dice):
     plt.close(figure)
 
 
-def plot_samples(images, masks, probabilities, names, path, *, title):
-    """Writes a sheet of slices: the image, the image with the truth, the image with the prediction.
+def plot_samples(
+    images: np.ndarray,
+    masks: np.ndarray,
+    probabilities: np.ndarray,
+    names: Sequence[str],
+    path: pathlib.Path,
+    *,
+    title: str,
+) -> None:
+    """Plots slices in three rows: the image, the image with the ground truth, the image with the prediction.
 
     Args:
-        images: `(N, H, W)` uint8 grey.
+        images: `(N, H, W)` uint8 gray values.
         masks: `(N, H, W)` 0 or 1.
         probabilities: `(N, H, W)` in [0, 1]; outlined at 0.5.
         names: N names.
-        path: of the PNG.
-        title: over the sheet.
+        path: the PNG file to write.
+        title: title of the figure.
     """
     plt = _pyplot()
     count = len(images)

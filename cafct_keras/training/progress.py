@@ -1,22 +1,28 @@
-"""Progress on the terminal: a bar where there is one, plain lines elsewhere."""
+"""Progress of training on the console: a bar on a terminal, plain lines elsewhere."""
 
 import time
+from typing import Any
 
 import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from cafct_keras.training.callbacks import StepCounter
+from cafct_keras.training.durations import duration
+
+Logs = dict[str, Any]
+
 
 class TrainingProgress(keras.callbacks.Callback):
-    """One line an epoch, and on a terminal a bar with the time left, loss and Dice.
+    """Prints a line per epoch, and on a terminal shows a bar with the time left, loss and Dice.
 
     Args:
         epochs: of the run.
-        counter: of steps, a `StepCounter`.
+        counter: of steps.
         dice: name of the metric that is shown beside the loss.
         console: where to write.
         quiet: no bar, even on a terminal.
-        started: `time.perf_counter()` at the start of the command, from which the first step's time counts.
+        started: `time.perf_counter()` at the start of the command, from which the time to the first step counts.
 
     Attributes:
         first_step_s: seconds from `started` to the end of the first step.
@@ -24,19 +30,25 @@ class TrainingProgress(keras.callbacks.Callback):
 
     async_safe = True
 
-    def __init__(self, *, epochs, counter, dice, console=None, quiet=False, started=None):
+    def __init__(
+        self, *, epochs: int, counter: StepCounter, dice: str, console: Console, quiet: bool, started: float
+    ) -> None:
         super().__init__()
-        self._console = console or Console()
+        self._console = console
         self._epochs = epochs
         self._counter = counter
         self._dice = dice
-        self._started = time.perf_counter() if started is None else started
-        self._bar = None
-        self._show_bar = self._console.is_terminal and not quiet
-        self.first_step_s = None
+        self._started = started
+        self._bar: Progress | None = None
+        self._show_bar = console.is_terminal and not quiet
+        self.first_step_s: float | None = None
         self._training_since = time.perf_counter()
+        # The first step and the first batch of the validation are compiled.
+        self._compiling_s = 0.0
+        self._validated = False
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Shows the bar."""
         if self._show_bar and self._bar is None:
             self._bar = Progress(
                 TextColumn("{task.description}"),
@@ -50,39 +62,54 @@ class TrainingProgress(keras.callbacks.Callback):
             self._task = self._bar.add_task("compiling", total=self._counter.step(self._epochs, 0))
             self._bar.start()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Notes the epoch."""
         self._epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Updates the bar."""
         if self.first_step_s is None:
-            self.first_step_s = time.perf_counter() - self._started
-        if self._bar:
+            now = time.perf_counter()
+            self.first_step_s = now - self._started
+            self._compiling_s += now - self._training_since
+        if self._bar and logs:
             text = f"epoch {self._epoch + 1}/{self._epochs}  loss {logs['loss']:.3f}  dice {logs[self._dice]:.3f}"
             self._bar.update(self._task, completed=self._counter.step(self._epoch, batch) + 1, description=text)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Notes the time at which the validation starts."""
+        self._validating_since = time.perf_counter()
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Measures the time that the validation compiles."""
+        if not self._validated:
+            self._validated = True
+            self._compiling_s += time.perf_counter() - self._validating_since
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Prints the epoch's line."""
+        logs = logs or {}
         elapsed = time.perf_counter() - self._training_since
-        done = epoch + 1 - self._counter.first_step / self._counter.steps_per_epoch
-        left = elapsed / done * (self._epochs - epoch - 1) if done else 0.0
         waited = f"{logs['data_wait']:.0%} waiting for data, " if "data_wait" in logs else ""
         validation = ""
         if "val_loss" in logs:
             validation = f"validation: loss {logs['val_loss']:.4f}  dice {logs['val_' + self._dice]:.4f}  "
         self._console.print(
             f"epoch {epoch + 1:3d}/{self._epochs}  loss {logs['loss']:.4f}  dice {logs[self._dice]:.4f}  {validation}"
-            f"{waited}{duration(elapsed)}, {duration(left)} left",
+            f"{waited}{duration(elapsed)}, {duration(self._left(epoch, elapsed))} left",
             highlight=False,
             soft_wrap=True,
         )
 
-    def close(self):
-        """Takes the bar away; needed where training ended with an exception too."""
+    def close(self) -> None:
+        """Removes the bar; needed after an exception too."""
         if self._bar:
             self._bar.stop()
 
-
-def duration(seconds):
-    """Seconds as `45 s`, `12 min` or `3.4 h`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    def _left(self, epoch: int, elapsed: float) -> float:
+        """Seconds left after this epoch, by the pace since the first step, which includes compiling."""
+        steps = (epoch + 1) * self._counter.steps_per_epoch
+        done = steps - self._counter.first_step
+        if self.first_step_s is not None and done > 1:
+            elapsed, done = elapsed - self._compiling_s, done - 1
+        return elapsed / done * (self._epochs * self._counter.steps_per_epoch - steps) if done else 0.0

@@ -1,8 +1,10 @@
-"""The whole state of a network in training, as arrays by name.
+"""The complete state of a model in training, as arrays by name.
 
-`model.get_state_tree()` holds the same, but only what is built already, and `set_state_tree` passes over names that it
-does not know, which would make a continued run another run without a word.
+`model.get_state_tree()` holds only what is built already, and `set_state_tree` ignores names that it does not know: a
+resumed run would silently be another run.
 """
+
+from collections.abc import Iterable
 
 import keras
 import numpy as np
@@ -10,14 +12,15 @@ import numpy as np
 from cafct_keras.errors import UserError
 
 METRICS = "metrics"
+State = dict[str, np.ndarray]
 
 
-def build_state(model, *, classes):
-    """Makes all the variables that Keras would make in the course of the first step.
+def build_state(model: keras.Model, *, classes: int) -> None:
+    """Creates all variables that Keras would otherwise create during the first step.
 
     Args:
-        model: a compiled network.
-        classes: of its output.
+        model: a compiled model.
+        classes: number of output channels.
     """
     model.optimizer.build(model.trainable_variables)
     nothing = np.zeros((1, 1, 1, classes), "float32")
@@ -26,11 +29,11 @@ def build_state(model, *, classes):
     model.reset_metrics()
 
 
-def take_state(model):
-    """Copies the state: weights, statistics, seed generators, optimiser with its step, metrics.
+def get_state(model: keras.Model) -> State:
+    """Copies the state: weights, statistics, seed generators, optimizer with its step, metrics.
 
     Args:
-        model: a network whose state is built. Under JAX and within `fit` its variables must be in step: take it from
+        model: a model whose state is built. Under JAX and within `fit` its variables must be up to date: take it from
             `Callback.model`.
 
     Returns:
@@ -39,57 +42,57 @@ def take_state(model):
     return _arrays(_variables(model))
 
 
-def metrics_of(state):
-    """The metrics' part of a state."""
+def metrics_of(state: State) -> State:
+    """The metrics in a state."""
     return {name: value for name, value in state.items() if name.startswith(f"{METRICS}/")}
 
 
-def take_metrics(model):
-    """The metrics' part of `take_state`."""
+def get_metrics(model: keras.Model) -> State:
+    """The metrics in `get_state`."""
     return _arrays(_metrics(model))
 
 
-def put_state(model, state):
-    """Gives a network the state that was taken from one like it.
+def set_state(model: keras.Model, state: State) -> None:
+    """Restores a state.
 
     Args:
-        model: a network whose state is built.
-        state: name to NumPy array.
+        model: a model whose state is built.
+        state: as `get_state` returned it for a model like this one.
 
     Raises:
-        UserError: an entry is missing, too many, or of another shape or dtype; nothing was changed then.
+        UserError: an entry is missing, unknown, or of another shape or dtype; nothing is changed then.
     """
     variables = _variables(model)
     differences = [f"has no {name}" for name in variables if name not in state]
-    differences += [f"has {name}, which the network has not" for name in state if name not in variables]
+    differences += [f"has {name}, which the model does not have" for name in state if name not in variables]
     differences += [
-        f"has {name} as {_form(state[name])}, the network as {_form(variable)}"
+        f"has {name} as {_form(state[name])}, the model as {_form(variable)}"
         for name, variable in variables.items()
         if name in state and _form(state[name]) != _form(variable)
     ]
     if differences:
         more = f" and {len(differences) - 1} more" if len(differences) > 1 else ""
-        raise UserError(f"the checkpoint is of another network or optimiser: it {differences[0]}{more}")
+        raise UserError(f"the checkpoint is of another model or optimizer: it {differences[0]}{more}")
     for name, variable in variables.items():
         variable.assign(state[name])
 
 
-def put_metrics(model, metrics):
-    """Gives a network the metrics that `take_metrics` took from one like it."""
+def set_metrics(model: keras.Model, metrics: State) -> None:
+    """Restores metrics that `get_metrics` or `metrics_of` returned."""
     for name, variable in _metrics(model).items():
         variable.assign(metrics[name])
 
 
-def _arrays(variables):
-    # Copies, for under JAX and PyTorch an array may look into memory that the next step overwrites.
+def _arrays(variables: dict[str, keras.Variable]) -> State:
+    # Copies: under JAX and PyTorch an array may look into memory that the next step overwrites.
     return {name: np.array(keras.ops.convert_to_numpy(variable)) for name, variable in variables.items()}
 
 
-def _metrics(model):
+def _metrics(model: keras.Model) -> dict[str, keras.Variable]:
     return _named(METRICS, model.metrics_variables)
 
 
-def _variables(model):
+def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     return {
         **_named("weights", model.trainable_variables),
         **_named("statistics", model.non_trainable_variables),
@@ -98,14 +101,14 @@ def _variables(model):
     }
 
 
-def _named(group, variables):
+def _named(group: str, variables: Iterable[keras.Variable]) -> dict[str, keras.Variable]:
     named = [(f"{group}/{variable.path}", variable) for variable in variables]
     found = dict(named)
     if len(found) < len(named):
         twice = next(name for name in found if sum(name == other for other, _ in named) > 1)
-        raise RuntimeError(f"two variables of the name {twice}: give the layers that own them names of their own")
+        raise RuntimeError(f"two variables are named {twice}: name the layers that own them")
     return found
 
 
-def _form(array):
+def _form(array: np.ndarray | keras.Variable) -> str:
     return f"{keras.backend.standardize_dtype(array.dtype)}{tuple(array.shape)}"

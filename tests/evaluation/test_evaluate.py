@@ -114,7 +114,7 @@ def test_data_that_changed_or_went(scans, tmp_path):
     assert "warning: data: not those that the run was trained on" in result.error
     assert "warning: patients: 1 of 4 have names of patients that the run was trained on" in result.error
     shutil.rmtree(folder)
-    assert "is not here; give --data DIR" in fails("evaluate", network)
+    assert "does not exist; give --data" in fails("evaluate", network)
     assert evaluated(network, "--data", scans, "--split", "all").json["results"][0]["summary"]["cases"] == 6
 
 

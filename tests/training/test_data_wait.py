@@ -29,6 +29,6 @@ def test_slow_data_show():
     wait, history = fitted(pause=0.05)
     assert len(history["data_wait"]) == 3
     assert min(history["data_wait"][1:]) > 0.5
-    assert wait.share > 0.3  # the first epoch compiles too
+    assert wait.fraction > 0.3  # the first epoch compiles too
     idle, _ = fitted(pause=0)
-    assert idle.share < wait.share
+    assert idle.fraction < wait.fraction

@@ -13,7 +13,7 @@ import pytest
 
 from cafct_keras.training import FitConfig, errors
 from cafct_keras.training import run as training_run
-from cafct_keras.training.callbacks import NonFiniteGuard
+from cafct_keras.training.callbacks import TerminateOnNonFinite
 from tests.cli import fails, run
 from tests.trained import write_folder
 
@@ -45,9 +45,10 @@ def allocate_too_much():
 @pytest.mark.parametrize("fault", [allocate_too_much, lambda: np.ones(TOO_MANY)], ids=["backend", "numpy"])
 def test_out_of_memory(folder, tmp_path, fault):
     out = tmp_path / "run"
-    with mock.patch.object(NonFiniteGuard, "on_train_batch_begin", side_effect=lambda *_, **__: fault(), create=True):
+    faulty = mock.Mock(side_effect=lambda *_, **__: fault())
+    with mock.patch.object(TerminateOnNonFinite, "on_train_batch_begin", faulty, create=True):
         message = fails("fit", "--data", folder, *RECIPE, "--out", out)
-    assert "out of memory with --batch-size 4 at 32x32: begin another run with --batch-size 2" in message
+    assert "out of memory with --batch-size 4 at 32x32: start another run with --batch-size 2" in message
     assert f"cafct-keras fit --resume --out {out}" in message
 
 
@@ -68,7 +69,7 @@ def test_full_disk(folder, tmp_path):
 
     every = (*RECIPE, "--checkpoint-every", 1)
     try:
-        with mock.patch.object(NonFiniteGuard, "on_train_batch_begin", fill, create=True):
+        with mock.patch.object(TerminateOnNonFinite, "on_train_batch_begin", fill, create=True):
             message = fails("fit", "--data", folder, *every, "--out", disk / "run")
         assert "no space left on the disk" in message
         assert f"cafct-keras fit --resume --out {disk / 'run'}" in message
@@ -106,12 +107,13 @@ def test_file_that_vanishes(tmp_path, moment):
 
 
 def test_other_errors_stay_what_they_are(tmp_path):
-    with pytest.raises(RuntimeError, match="something else"), errors.explained(FitConfig(out=str(tmp_path))):
+    with pytest.raises(RuntimeError, match="something else"), errors.translate_errors(FitConfig(out=str(tmp_path))):
         raise RuntimeError("something else")
 
 
 def test_disk_errors_name_the_file(tmp_path):
     options = FitConfig(out=str(tmp_path))
     error = OSError(errno.EIO, os.strerror(errno.EIO), str(pathlib.Path("/disk/file")))
-    with pytest.raises(ValueError, match="/disk/file: Input/output error: put that right"), errors.explained(options):
+    words = "/disk/file: Input/output error: fix that"
+    with pytest.raises(ValueError, match=words), errors.translate_errors(options):
         raise error

@@ -114,7 +114,7 @@ def test_warm_start_begins_where_the_other_run_ended(trained, slices_folder, tmp
     # A learning rate of next to nothing: the scores must be those of the run that it starts from.
     still = ("--optimizer", "sgd", "--learning-rate", 1e-12, "--epochs", 1)
     warm = run("fit", "--data", slices_folder, *SMALL, *still, "--init", out, "--out", tmp_path / "warm", "--json")
-    (beginning,) = warm.json["began_with"]
+    (beginning,) = warm.json["initial_weights"]
     assert beginning["sha256"] == hashlib.sha256((out / "model.keras").read_bytes()).hexdigest()
     # Batch normalisation's statistics move a little even so.
     assert warm.json["validation"]["dice_pooled"] == pytest.approx(result.json["validation"]["dice_pooled"], abs=0.2)

@@ -6,14 +6,14 @@ import threading
 
 import pytest
 
-from cafct_keras.training.devices import Team
+from cafct_keras.training.devices import ProcessGroup
 from cafct_keras.training.stopping import StopRequest
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_first_signal_asks_and_the_second_does_not(number):
     before = signal.getsignal(number)
-    stop = StopRequest(team=Team(), started=0)
+    stop = StopRequest(group=ProcessGroup(), started=0)
     with stop.listening():
         assert stop.reason() is None
         os.kill(os.getpid(), number)
@@ -24,7 +24,7 @@ def test_the_first_signal_asks_and_the_second_does_not(number):
 
 
 def test_signals_within_a_thread_are_left_alone():
-    stop = StopRequest(team=Team(), started=0)
+    stop = StopRequest(group=ProcessGroup(), started=0)
     entered = []
 
     def listen():

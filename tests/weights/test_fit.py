@@ -29,9 +29,9 @@ def test_run_begins_with_them_and_its_card_says_so(files, slices_folder, tmp_pat
     result = run("fit", "--data", slices_folder, *SMALL, *still, *weights, "--out", tmp_path / "run", "--json")
     assert result.code == 0, result
     card = result.json
-    assert [entry["filled"] for entry in card["began_with"]] == [["transformer"], ["cnn"]]
-    assert [entry["file"] for entry in card["began_with"]] == [file.name for file in files]
-    assert [entry["sha256"] for entry in card["began_with"]] == [
+    assert [entry["filled"] for entry in card["initial_weights"]] == [["transformer"], ["cnn"]]
+    assert [entry["file"] for entry in card["initial_weights"]] == [file.name for file in files]
+    assert [entry["sha256"] for entry in card["initial_weights"]] == [
         hashlib.sha256(file.read_bytes()).hexdigest() for file in files
     ]
     assert card["config"]["model"]["options"] == {"normalization": "imagenet"}

@@ -1,0 +1,60 @@
+"""What a run reports on the console besides its progress."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from rich.console import Console
+
+from cafct_keras.runs.config import FitConfig
+from cafct_keras.runs.files import MODEL_FILE
+from cafct_keras.training.durations import duration
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """Where and since when a run reports.
+
+    Attributes:
+        console: where to write.
+        quiet: no progress bar, even on a terminal.
+        started: `time.perf_counter()` at the start of the command.
+    """
+
+    console: Console
+    quiet: bool
+    started: float
+
+    def say(self, text: str) -> None:
+        """Prints a line without wrapping it."""
+        self.console.print(text, highlight=False, soft_wrap=True)
+
+
+def headline(config: FitConfig, card: dict[str, Any]) -> str:
+    """What is about to be trained, on what and where."""
+    data, model, optimizer = config.data, config.model, config.optimizer
+    counts = ", ".join(
+        f"{name} {part['slices']} slices of {len(part['patients'])} patients"
+        for name, part in card["data"]["split"].items()
+    )
+    return (
+        f"{model.name} {model.preset or 'base'} ({card['parameters']:,} parameters) on {card['data']['layout']}, "
+        f"{data.target}, {data.size}x{data.size}: {counts}\n"
+        f"{optimizer.name} {optimizer.learning_rate:g}, batch {optimizer.batch_size}, {optimizer.epochs} epochs, "
+        f"{card['backend']} on {card['devices'][0]}; run folder {config.out}"
+    )
+
+
+def summary(card: dict[str, Any], folder: pathlib.Path) -> str:
+    """What a finished run achieved."""
+    validated = card["config"]["data"]["validation"]
+    best = validated and card.get("validation", {}).get("loss", 0) is not None
+    lines = [f"{'best' if best else 'last'} epoch {card['best_epoch']}, {duration(card['seconds']['total'])} in total"]
+    if validated and not best:
+        lines.insert(0, "no epoch had a finite validation loss: the last one is kept")
+    for part in ("validation", "test"):
+        scores = {name: value for name, value in card.get(part, {}).items() if name != "loss"}
+        if scores:
+            shown = (f"{name} {'not finite' if value is None else f'{value:.4f}'}" for name, value in scores.items())
+            lines.append(f"{part:10s} " + "  ".join(shown))
+    return "\n".join([*lines, f"{folder / MODEL_FILE} is ready: cafct_keras.load_model({str(folder)!r})"])
