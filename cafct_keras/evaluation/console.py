@@ -1,7 +1,7 @@
-"""An evaluation in twenty lines, coloured where there is a terminal."""
+"""Console summary of an evaluation, in at most twenty lines."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.text import Text
 
@@ -17,9 +17,9 @@ _STEPS = {
 
 
 def summary(document: dict) -> Text:
-    """The figures of an evaluation, each with its rule, its interval and what predicting nothing scores by it.
+    """The scores of an evaluation, each with its rule, its interval and the score of predicting nothing.
 
-    What is no better than predicting nothing is red.
+    Scores no better than that of predicting nothing are red.
 
     Args:
         document: what `evaluation.json` holds.
@@ -36,7 +36,7 @@ def summary(document: dict) -> Text:
 
 
 def comparison(document: dict) -> Text:
-    """How this run differs from the one it is compared with, metric by metric; what is certain is coloured."""
+    """Differences from the run that an evaluation is compared with; those whose interval excludes 0 are coloured."""
     found = document["comparison"]
     first, second = found["runs"]
     title = f"{second} minus {first}, {found['result']}, with 95 % intervals over patients and Wilcoxon's p"
@@ -73,7 +73,7 @@ def _headline(document: dict) -> Text:
 
 
 class _Column(NamedTuple):
-    """Dice or IoU of one target in one result; `nothing` is whether to say what predicting nothing scores."""
+    """Dice or IoU of one target in one result; `nothing` is whether to show the score of predicting nothing."""
 
     title: str
     measure: str
@@ -82,7 +82,7 @@ class _Column(NamedTuple):
 
 
 def _columns(document: dict) -> list[_Column]:
-    """Dice of each target and result, and IoU where there is room."""
+    """Dice of each target and result, and IoU if there is room."""
     results = document["results"]
     targets = list(results[0]["summary"]["targets"])
     measures = {"dice": "Dice", "iou": "IoU"} if len(results) * len(targets) == 1 else {"dice": "Dice"}
@@ -109,7 +109,7 @@ def _rows(columns: Sequence[_Column]) -> Iterator[list[Text]]:
         yield [Text(rule, "cyan"), *(_cell(column, "overlap", rule, column.measure) for column in columns)]
     surface = columns[0].target["surface"]
     unit, length = surface["unit"], surface["length"]
-    further = [
+    further: list[tuple[str, str, tuple[str, ...], bool]] = [
         (f"hd95_{length}", f"{unit}s that show it", ("surface", "positive", f"hd95_{length}"), True),
         (f"nsd_2_{length}", f"{unit}s that show it", ("surface", "positive", f"nsd_2_{length}"), False),
     ]
@@ -117,7 +117,7 @@ def _rows(columns: Sequence[_Column]) -> Iterator[list[Text]]:
         per_unit = ("lesions", "false_positives_per_unit")
         further += [
             ("lesion recall", "IoU over 0", ("lesions", "iou_over_0", "recall"), False),
-            ("false positives", f"components a {lesions['unit']}", per_unit, True),
+            ("false positives", f"components per {lesions['unit']}", per_unit, True),
         ]
     for name, words, path, error in further:
         cells = (_cell(each, *path, error=error) if each.measure == "dice" else Text() for each in columns)
@@ -125,14 +125,14 @@ def _rows(columns: Sequence[_Column]) -> Iterator[list[Text]]:
 
 
 def _cell(column: _Column, *path: str, error: bool = False) -> Text:
-    figure = column.target
+    figure: Any = column.target
     for name in path:
         figure = figure and figure.get(name)
     return _shown(figure, error=error, nothing=column.nothing)
 
 
 def _shown(figure: dict | None, *, error: bool = False, nothing: bool = True) -> Text:
-    """One figure; of an `error` the least is best, and no error is no worse than that of predicting nothing."""
+    """One estimate; the lowest `error` is best, and an error of 0 is never worse than that of predicting nothing."""
     if figure is None or figure["value"] is None:
         return Text("-", "dim")
     value, least = figure["value"], figure["predict_nothing"]

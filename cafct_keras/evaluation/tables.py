@@ -1,6 +1,7 @@
 """Rows of the tables `cases.csv` and `slices.csv`."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -9,12 +10,12 @@ from cafct_keras.evaluation.metrics.lesions import IOU_THRESHOLDS
 from cafct_keras.evaluation.metrics.overlap import MEASURES, Counts, unit_scores
 from cafct_keras.evaluation.metrics.scores import CaseScore, TargetScore
 
-# Scores of a row: 0 where one mask is empty, None (an empty field) where both are.
+# Scores of a row are 0 where one mask is empty, and None (an empty field) where both are.
 _RULE = {"case": "per_case_nnunet", "slice": "per_slice_all_skip"}
 
 
-def case_rows(cases: Sequence[CaseScore]) -> list[dict]:
-    """One row a case and target.
+def case_rows(cases: Sequence[CaseScore]) -> list[dict[str, Any]]:
+    """One row per case and target.
 
     Columns: case, patient, target, slices, tp, fp, fn, pixels; dice, iou, precision and recall of all slices together
     (0 where one mask is empty, None where both are); hd95, assd and nsd of the volume, or their means over the slices
@@ -40,17 +41,17 @@ def case_rows(cases: Sequence[CaseScore]) -> list[dict]:
     ]
 
 
-def slice_rows(cases: Sequence[CaseScore]) -> list[dict]:
-    """One row a slice and target.
+def slice_rows(cases: Sequence[CaseScore]) -> list[dict[str, Any]]:
+    """One row per slice and target.
 
     Columns: case, patient, target, index, slice (its name), tp, fp, fn, pixels; dice, iou, precision and recall (0
-    where one mask is empty, None where both are); where slices are measured by themselves also hd95, assd and nsd.
+    where one mask is empty, None where both are); for slices measured one by one also hd95, assd and nsd.
     """
     rows = []
     for case in cases:
         for name, target in case.targets.items():
             measured = target.surface.measures() if target.surface.unit == "slice" else {}
-            apart = target.surface.in_reference | target.surface.in_prediction
+            shown = target.surface.in_reference | target.surface.in_prediction
             rows += [
                 {
                     "case": case.case,
@@ -59,14 +60,14 @@ def slice_rows(cases: Sequence[CaseScore]) -> list[dict]:
                     "index": index,
                     "slice": case.slice_names[index],
                     **overlap,
-                    **{key: float(values[index]) if apart[index] else None for key, values in measured.items()},
+                    **{key: float(values[index]) if shown[index] else None for key, values in measured.items()},
                 }
                 for index, overlap in enumerate(_overlap(target.counts, "slice"))
             ]
     return rows
 
 
-def _overlap(counts: Counts, unit: str) -> list[dict]:
+def _overlap(counts: Counts, unit: str) -> list[dict[str, Any]]:
     scores = {measure: unit_scores(_RULE[unit], measure, counts) for measure in MEASURES}
     return [
         {field: int(values[index]) for field, values in vars(counts).items()}
@@ -75,14 +76,14 @@ def _overlap(counts: Counts, unit: str) -> list[dict]:
     ]
 
 
-def _surface(target: TargetScore) -> dict:
-    apart = target.surface.in_reference | target.surface.in_prediction
+def _surface(target: TargetScore) -> dict[str, Any]:
+    shown = target.surface.in_reference | target.surface.in_prediction
     return {
-        name: float(values[apart].mean()) if apart.any() else None for name, values in target.surface.measures().items()
+        name: float(values[shown].mean()) if shown.any() else None for name, values in target.surface.measures().items()
     }
 
 
-def _lesions(target: TargetScore) -> dict:
+def _lesions(target: TargetScore) -> dict[str, Any]:
     columns = ["lesions", *(f"lesions_found_iou_over_{threshold:g}" for threshold in IOU_THRESHOLDS), "false_positives"]
     if target.lesions is None:
         return dict.fromkeys(columns)
@@ -91,7 +92,7 @@ def _lesions(target: TargetScore) -> dict:
     return dict(zip(columns, [len(lesions), *found, len(target.lesions.false_positives)], strict=True))
 
 
-def _volumes(case: CaseScore, target: TargetScore) -> dict:
+def _volumes(case: CaseScore, target: TargetScore) -> dict[str, Any]:
     if case.spacing is None or not case.contiguous:
         return {"predicted_ml": None, "reference_ml": None}
     tp, fp, fn = (int(values.sum()) for values in (target.counts.tp, target.counts.fp, target.counts.fn))

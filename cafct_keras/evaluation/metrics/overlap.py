@@ -99,7 +99,7 @@ RULES: dict[str, Rule] = {
         both_empty=1.0,
         false_positive="computed",
         measures=("dice", "iou"),
-        meaning="Mean over slices of the mean of foreground and background; the background flatters it.",
+        meaning="Mean over slices of the mean of foreground and background; the background inflates it.",
         used_by="Keras's MeanIoU(num_classes=2), slice by slice",
     ),
 }

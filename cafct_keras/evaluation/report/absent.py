@@ -1,13 +1,13 @@
-"""What a page leaves out, and why: a section without content is a sentence, not an empty box."""
+"""Sections that a page leaves out, each with its reason."""
 
 from collections.abc import Iterator, Sequence
 
+from cafct_keras.evaluation.report.chart import rows_of
 from cafct_keras.evaluation.report.picture import Picture
-from cafct_keras.evaluation.report.series import rows_of
 
 
 def left_out(document: dict, pictures: Sequence[Picture]) -> list[tuple[str, str]]:
-    """Names what is not there, each with its reason."""
+    """Title and reason of every section that is left out."""
     return [*_scores(document), *_pictures(document, pictures), *_rest(document)]
 
 
@@ -22,12 +22,12 @@ def _scores(document: dict) -> Iterator[tuple[str, str]]:
     elif not options["spacing_known"]:
         yield "Lesions by diameter", "the size of a pixel is not known."
     if not any(target["volume_ml"] for target in targets):
-        why = "the size of a voxel is not known" if options["contiguous"] else "the slices are no volumes"
+        why = "the size of a voxel is not known" if options["contiguous"] else "the slices are not volumes"
         yield "Volumes", f"{why}."
     if summary["burden"] is None:
         yield "Tumour burden", "it needs liver and lesion, scored together."
     if not document["calibration"]:
-        yield "Reliability and other thresholds", "they need probabilities, and masks were scored."
+        yield "Reliability and other thresholds", "they need probabilities, and only masks were scored."
 
 
 def _pictures(document: dict, pictures: Sequence[Picture]) -> Iterator[tuple[str, str]]:
@@ -51,10 +51,10 @@ def _pictures(document: dict, pictures: Sequence[Picture]) -> Iterator[tuple[str
 
 def _rest(document: dict) -> Iterator[tuple[str, str]]:
     for key, what, why in (
-        ("paper", "The paper's figures", "they stand beside scores of the slices that the paper used."),
+        ("paper", "The paper's figures", "they are shown beside scores of the slices that the paper used."),
         ("comparison", "A comparison", "there is nothing to compare with."),
         ("failures", "Failures", "every case was scored."),
-        ("run", "The run card", "it is not known what made these predictions."),
+        ("run", "The run card", "the origin of these predictions is unknown."),
     ):
         if not document[key]:
             yield what, why

@@ -1,15 +1,13 @@
-"""Charts after Bland and Altman (1986): how far two ways to measure one thing are apart."""
+"""Bland-Altman charts (1986) of volumes and tumour burden."""
 
-from cafct_keras.evaluation.report.axes import linear_axis
-from cafct_keras.evaluation.report.chart import Chart, Dots, Guide
-from cafct_keras.evaluation.report.series import page_id, rows_of, shape, style
+from cafct_keras.evaluation.report.chart import Chart, Dots, Guide, linear_axis, page_id, rows_of, shape, style
 from cafct_keras.evaluation.report.wording import MINUS, counted, fixed, is_known
 
 _GUIDES = (("upper", "upper limit", "limit"), ("bias", "bias", "bias"), ("lower", "lower limit", "limit"))
 
 
 def volume_agreement(results: list[dict], target: str) -> list[Chart]:
-    """Predicted and reference volumes, one chart a result."""
+    """Predicted and reference volumes, one chart per result."""
     return _charts(
         results,
         [
@@ -22,7 +20,7 @@ def volume_agreement(results: list[dict], target: str) -> list[Chart]:
 
 
 def burden_agreement(results: list[dict]) -> list[Chart]:
-    """Predicted and reference tumour burden in percent of the liver, one chart a result."""
+    """Predicted and reference tumour burden in percent of the liver, one chart per result."""
     burdens = [result["summary"]["burden"] for result in results]
     return _charts(
         results,
@@ -54,7 +52,7 @@ def _charts(results: list[dict], measured: list[tuple], *, title: str, unit: str
                 name=page_id("agreement", title, result["name"]),
                 title=title if len(results) == 1 else f"{title}, {result['name']}",
                 units=counted(len(points), "case"),
-                caption="After Bland and Altman; 95 % of differences are expected between the limits.",
+                caption="Bland-Altman plot; 95 % of differences are expected between the limits.",
                 summary=f"Differences in {unit}: " + ", ".join(guide.label for guide in guides) + ".",
                 x=linear_axis(f"mean of prediction and reference ({unit})", [(p + g) / 2 for _, p, g in points]),
                 y=linear_axis(f"prediction {MINUS} reference ({unit})", [0, *differences, *(g.value for g in guides)]),

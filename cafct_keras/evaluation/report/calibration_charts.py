@@ -1,8 +1,8 @@
-"""Charts of probabilities: how far they can be trusted, and what another threshold would score."""
+"""Charts of calibration and of scores by threshold."""
 
-from cafct_keras.evaluation.report.axes import share_axis
-from cafct_keras.evaluation.report.chart import Chart, Dots, Guide, Line
-from cafct_keras.evaluation.report.series import page_id, style
+from typing import Any
+
+from cafct_keras.evaluation.report.chart import Chart, Dots, Guide, Line, page_id, style, unit_axis
 from cafct_keras.evaluation.report.wording import counted, fixed, is_known, short
 
 _CURVES = {
@@ -10,11 +10,11 @@ _CURVES = {
     "pooled_dice": "Dice, pooled",
     "pooled_iou": "IoU, pooled",
 }
-_POINTS = 250  # of a curve: more than a screen shows apart
+_POINTS = 250  # per curve, more than a screen resolves
 
 
-def reliability(calibration: dict, target: str) -> Chart | None:
-    """What share of the pixels that were given a probability is foreground."""
+def reliability(calibration: dict[str, Any], target: str) -> Chart | None:
+    """Fraction of foreground by predicted probability."""
     curve = calibration["reliability"]
     points = [
         (confidence, frequency, f"{counted(pixels, 'pixel')} at {fixed(confidence)}: {fixed(frequency)} are {target}")
@@ -23,19 +23,17 @@ def reliability(calibration: dict, target: str) -> Chart | None:
     ]
     if not points:
         return None
-    caption = "On the diagonal a probability means what it says."
+    caption = "On the diagonal, probabilities are calibrated."
     if is_known(calibration["expected_error"]):
-        caption += (
-            f" Expected error {fixed(calibration['expected_error'], 4)}, decided by the background's many pixels."
-        )
+        caption += f" Expected error {fixed(calibration['expected_error'], 4)}, dominated by background pixels."
     return Chart(
         name=page_id("reliability", target),
         title="Reliability",
         units=counted(sum(curve["pixels"]), "pixel"),
         caption=caption,
-        summary="Share of foreground: " + ", ".join(f"{fixed(y, 2)} at {fixed(x, 2)}" for x, y, _ in points) + ".",
-        x=share_axis("predicted probability"),
-        y=share_axis(f"share that is {target}"),
+        summary="Fraction of foreground: " + ", ".join(f"{fixed(y, 2)} at {fixed(x, 2)}" for x, y, _ in points) + ".",
+        x=unit_axis("predicted probability"),
+        y=unit_axis(f"fraction that is {target}"),
         lines=[
             Line(style="diagonal", points=[(0, 0), (1, 1)]),
             Line(style=style(0), points=[(x, y) for x, y, _ in points]),
@@ -44,8 +42,8 @@ def reliability(calibration: dict, target: str) -> Chart | None:
     )
 
 
-def threshold_sweep(calibration: dict, target: str, threshold: float | None) -> Chart | None:
-    """Scores by threshold, with the one that was used."""
+def threshold_sweep(calibration: dict[str, Any], target: str, threshold: float | None) -> Chart | None:
+    """Scores by threshold, and the threshold that was used."""
     sweep = calibration["sweep"]
     lines, best = [], []
     for index, (rule, label) in enumerate(_CURVES.items()):
@@ -62,10 +60,10 @@ def threshold_sweep(calibration: dict, target: str, threshold: float | None) -> 
         name=page_id("thresholds", target),
         title="Scores by threshold",
         units=counted(sum(calibration["reliability"]["pixels"]), "pixel"),
-        caption="Of the cases scored here: choose a threshold on validation data, or it flatters the score.",
+        caption="On the cases scored here. Choose a threshold on validation data: chosen here it inflates the score.",
         summary="Best: " + "; ".join(best) + ".",
-        x=share_axis("threshold"),
-        y=share_axis("score"),
+        x=unit_axis("threshold"),
+        y=unit_axis("score"),
         guides=[Guide(axis="x", value=threshold, label=f"used: {short(threshold)}")] if is_known(threshold) else [],
         lines=lines,
         legend=[(line.style, "line", line.note) for line in lines],

@@ -1,13 +1,11 @@
-"""A chart of how far two runs are apart."""
+"""Chart of the differences between two runs."""
 
-from cafct_keras.evaluation.report.axes import linear_axis, name_axis
-from cafct_keras.evaluation.report.chart import Chart, Dots, Guide, Line
-from cafct_keras.evaluation.report.series import page_id, style
+from cafct_keras.evaluation.report.chart import Chart, Dots, Guide, Line, linear_axis, name_axis, page_id, style
 from cafct_keras.evaluation.report.wording import counted, fixed, interval, is_known
 
 
 def overlap_differences(comparison: dict, target: str) -> Chart | None:
-    """The second run minus the first, by each rule of overlap."""
+    """The second run minus the first, by overlap rule."""
     _, second = comparison["runs"]
     metrics = {
         name: metric

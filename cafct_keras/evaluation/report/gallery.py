@@ -1,7 +1,8 @@
-"""Which slices a report shows: chosen while cases stream by, with no more than a few of them in memory."""
+"""Selection of the slices that a report shows, while cases stream by, with a few of them in memory."""
 
 import bisect
 import dataclasses
+import functools
 import operator
 from collections.abc import Callable
 
@@ -12,20 +13,20 @@ from cafct_keras.evaluation.metrics.overlap import Counts, unit_scores
 from cafct_keras.evaluation.metrics.scores import CaseScore
 from cafct_keras.evaluation.report.picture import Picture
 
-CASES = 4  # the worst, and as many about the median
+CASES = 4  # worst cases, and as many around the median
 STRUCTURES = 8  # false positives, and as many missed lesions
 OF_ONE_CASE = 2  # of those, so that one bad case does not fill the page
-NEAR_MEDIAN = 12  # candidates: the median moves while cases come
+NEAR_MEDIAN = 12  # candidates, as the median moves while cases are added
 
 
 class Gallery:
-    """Chooses, for each target, cases with the lowest and with the median Dice, large false positives and misses.
+    """Selects, for each target, cases with the lowest and with the median Dice, large false positives and misses.
 
-    A case is shown by one slice: a poor one by that with the most wrong pixels, a middling one by that with the most
-    foreground. A case's Dice is that of all its slices together; cases empty in both masks are passed over.
+    One slice of a case is shown: of the worst cases the one with the most wrong pixels, of the median ones the one with
+    the most foreground. Dice is that of all slices of a case together; cases empty in both masks are skipped.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._shelves: dict[str, _Shelf] = {}
 
     def offer(
@@ -35,7 +36,7 @@ class Gallery:
         reference: dict[str, np.ndarray],
         images: np.ndarray | None,
     ) -> None:
-        """Looks at a case, and copies what is worth keeping.
+        """Considers a case, and copies the slices worth keeping.
 
         Args:
             scored: its scores.
@@ -60,12 +61,12 @@ class Gallery:
             self._shelves.setdefault(name, _Shelf()).offer(scored, name, picture)
 
     def pictures(self) -> list[Picture]:
-        """What was chosen, with captions."""
+        """The selected slices, with captions."""
         return [picture for shelf in self._shelves.values() for picture in shelf.pictures()]
 
 
 class _Best:
-    """The few candidates with the lowest keys."""
+    """The candidates with the lowest keys."""
 
     def __init__(self, most: int):
         self._most = most
@@ -78,10 +79,10 @@ class _Best:
 
 
 class _Shelf:
-    """One target's candidates."""
+    """Candidates of one target."""
 
-    def __init__(self):
-        self._dice: list[float] = []  # of all cases, rising
+    def __init__(self) -> None:
+        self._dice: list[float] = []  # of all cases, sorted
         self._worst = _Best(CASES)
         self._median: list[tuple[float, Picture]] = []
         self._structures = {"false_positive": _Best(STRUCTURES), "missed_lesion": _Best(STRUCTURES)}
@@ -92,7 +93,7 @@ class _Shelf:
         (dice,) = unit_scores("per_case_nnunet", "dice", counts.grouped(np.zeros(len(counts), int), 1))
         if not np.isnan(dice):
             bisect.insort(self._dice, float(dice))
-            self._worst.offer(dice, lambda: picture("worst", _telling(counts)))
+            self._worst.offer(dice, lambda: picture("worst", _worst_slice(counts)))
             self._offer_median(
                 float(dice), lambda: picture("median", int((counts.tp + counts.fp + counts.fn).argmax()))
             )
@@ -102,10 +103,8 @@ class _Shelf:
         for kind, found in (("false_positive", target.lesions.false_positives), ("missed_lesion", missed)):
             largest = sorted(found, key=lambda component: -component.voxels)[:OF_ONE_CASE]
             for component in largest:
-                self._structures[kind].offer(
-                    -component.voxels,
-                    lambda kind=kind, component=component: picture(kind, component.slice, _described(component)),
-                )
+                make = functools.partial(picture, kind, component.slice, _describe(component))
+                self._structures[kind].offer(-component.voxels, make)
 
     def _offer_median(self, dice: float, make: Callable[[], Picture]) -> None:
         farthest = max((self._from_median(each) for each, _ in self._median), default=0)
@@ -129,16 +128,16 @@ class _Shelf:
         return captioned + [picture for best in self._structures.values() for _, picture in best.kept]
 
     def _rank(self, dice: float) -> str:
-        return f"{bisect.bisect_left(self._dice, dice) + 1} of {len(self._dice)} counted from the worst"
+        return f"rank {bisect.bisect_left(self._dice, dice) + 1} of {len(self._dice)}, worst first"
 
 
-def _telling(counts: Counts) -> int:
+def _worst_slice(counts: Counts) -> int:
     """The slice with the most wrong pixels, or with the most foreground if none is wrong."""
     wrong = counts.fp + counts.fn
     return int((wrong if wrong.any() else counts.tp).argmax())
 
 
-def _described(component: Component) -> str:
+def _describe(component: Component) -> str:
     if component.diameter is None:
         return f"{component.voxels} pixels"
     return f"{component.voxels} pixels, {component.diameter:.0f} mm across"

@@ -1,16 +1,30 @@
-"""Charts of Dice: by every rule, case by case, and against the target's size."""
+"""Charts of Dice by rule, by case and by size of the target."""
 
 import statistics
 
 from cafct_keras.evaluation.metrics.overlap import RULES
-from cafct_keras.evaluation.report.axes import log_axis, name_axis, rank_axis, score_axis, share_axis
-from cafct_keras.evaluation.report.chart import Chart, Dots, Guide, Line
-from cafct_keras.evaluation.report.series import NOTHING, legend, page_id, rows_of, shape, style
+from cafct_keras.evaluation.report.chart import (
+    NOTHING,
+    Chart,
+    Dots,
+    Guide,
+    Line,
+    legend,
+    log_axis,
+    name_axis,
+    page_id,
+    rank_axis,
+    rows_of,
+    score_axis,
+    shape,
+    style,
+    unit_axis,
+)
 from cafct_keras.evaluation.report.wording import counted, fixed, interval, is_known
 
 
 def dice_by_rule(results: list[dict], target: str) -> Chart | None:
-    """Dice by every rule with its interval, and what predicting nothing would score."""
+    """Dice by every rule with its interval, and the score of predicting nothing."""
     summaries = [result["summary"]["targets"][target] for result in results]
     rules = [rule for rule in RULES if rule in summaries[0]["overlap"]]
     lines, dots = [], []
@@ -40,7 +54,7 @@ def dice_by_rule(results: list[dict], target: str) -> Chart | None:
         units=counted(summaries[0]["cases"], "case"),
         caption="The same masks, scored by each rule. Bars: 95 % intervals over patients.",
         summary=f"Dice by {len(values)} rules: from {fixed(min(values))} to {fixed(max(values))}.",
-        x=share_axis("Dice"),
+        x=unit_axis("Dice"),
         y=name_axis(rules),
         lines=lines,
         dots=[Dots(style="nothing", shape="tick", points=nothing), *dots],
@@ -52,7 +66,7 @@ def dice_by_rule(results: list[dict], target: str) -> Chart | None:
 def dice_of_cases(results: list[dict], target: str) -> Chart | None:
     """Each case's Dice, from the worst to the best of the first result."""
     scores = [{row["case"]: row["dice"] for row in rows_of(result, target)} for result in results]
-    ranked = sorted((case for case, dice in scores[0].items() if is_known(dice)), key=scores[0].get)
+    ranked = sorted((case for case, dice in scores[0].items() if is_known(dice)), key=scores[0].__getitem__)
     if not ranked:
         return None
     values = [scores[0][case] for case in ranked]
@@ -85,7 +99,7 @@ def dice_of_cases(results: list[dict], target: str) -> Chart | None:
 
 
 def dice_by_size(results: list[dict], target: str) -> Chart | None:
-    """Each case's Dice against how much of the target its reference shows."""
+    """Each case's Dice by the size of the target in its reference."""
     shown = [
         [row for row in rows_of(result, target) if row["tp"] + row["fn"] > 0 and is_known(row["dice"])]
         for result in results

@@ -1,4 +1,4 @@
-"""From a document and pictures to a page."""
+"""Writing of the page."""
 
 import json
 import pathlib
@@ -12,19 +12,20 @@ from cafct_keras.evaluation.report import wording
 from cafct_keras.evaluation.report.absent import left_out
 from cafct_keras.evaluation.report.agreement_charts import burden_agreement, volume_agreement
 from cafct_keras.evaluation.report.calibration_charts import reliability, threshold_sweep
+from cafct_keras.evaluation.report.chart import page_id
 from cafct_keras.evaluation.report.comparison_charts import overlap_differences
 from cafct_keras.evaluation.report.overlap_charts import dice_by_rule, dice_by_size, dice_of_cases
 from cafct_keras.evaluation.report.picture import Picture
-from cafct_keras.evaluation.report.series import page_id
+from pipelines.atomic import atomic_write_text
 
 
 def write_report(document: dict, pictures: Sequence[Picture], path: str | pathlib.Path) -> None:
-    """Writes one self-contained HTML file: no network, no server, no script.
+    """Writes one self-contained HTML file, without network access or scripts.
 
     Args:
-        document: what `evaluation.json` holds. A figure that is None or NaN is a dash on the page.
-        pictures: slices to show, those of one kind in the order in which they come.
-        path: of the file; one that is there already is replaced.
+        document: what `evaluation.json` holds, see `Document`. Values that are None or NaN are dashes.
+        pictures: slices to show, those of one kind in the order given.
+        path: of the file, which is replaced if it exists.
     """
     page = (
         _environment()
@@ -36,15 +37,15 @@ def write_report(document: dict, pictures: Sequence[Picture], path: str | pathli
             left_out=left_out(document, pictures),
         )
     )
-    pathlib.Path(path).write_text(page, encoding="utf-8")
+    atomic_write_text(path, page)
 
 
 def _paper_tables(document: dict) -> list[dict]:
     """The paper's rows by table and target, for targets that are scored.
 
-    `rules` holds the rules that may have produced some of them, each with the systems whose rows it has not.
+    `rules` maps the rules that may have produced some of them to the systems whose rows they cannot have produced.
     """
-    tables = {}
+    tables: dict[tuple[int, str], list[dict]] = {}
     for row in document["paper"] or ():
         if row["target"] in document["results"][0]["summary"]["targets"]:
             tables.setdefault((row["table"], row["target"]), []).append(row)
@@ -66,7 +67,7 @@ def _paper_tables(document: dict) -> list[dict]:
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader(__package__),
-        autoescape=True,  # whatever a case, a path or a message is called
+        autoescape=True,  # names of cases, paths and messages are arbitrary
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,4 +1,4 @@
-"""Slices with the outlines of reference and prediction: a PNG under two paths, so that lines stay sharp at any zoom."""
+"""Slices with the outlines of reference and prediction: a PNG under two SVG paths, which are sharp at any zoom."""
 
 import base64
 import dataclasses
@@ -9,7 +9,7 @@ import numpy as np
 from cafct_keras.errors import UserError
 
 KINDS = ("worst", "median", "false_positive", "missed_lesion")
-SMALLEST_SIDE = 64  # pixels around a small structure: enough to tell where it lies
+SMALLEST_SIDE = 64  # pixels around a small structure, enough to see where it lies
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -17,17 +17,17 @@ class Picture:
     """One slice of the report.
 
     Attributes:
-        kind: one of `KINDS`, where it is shown.
+        kind: one of `KINDS`, the section that shows it.
         case: its name.
         slice_name: of the slice.
         target: what the masks show.
-        caption: what there is to see, one sentence.
-        image: uint8 `(H, W)`, grey; None where only masks are known.
+        caption: one sentence.
+        image: uint8 `(H, W)`, grey; None for masks alone.
         reference: bool `(H, W)`.
         prediction: bool `(H, W)`.
 
     Raises:
-        UserError: there is no such kind, or the arrays do not fit.
+        UserError: the kind is unknown, or the arrays do not match.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class Picture:
     reference: np.ndarray
     prediction: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise UserError(f"kind={self.kind!r}: no such pictures; give one of {', '.join(KINDS)}")
         shapes = {np.shape(each) for each in (self.image, self.reference, self.prediction) if each is not None}
@@ -55,7 +55,7 @@ class Picture:
 
     @property
     def window(self) -> tuple[int, int, int, int]:
-        """Top, left, height and width of what is shown: both masks with a margin, square where the slice allows."""
+        """Top, left, height and width of the part shown: both masks with a margin, square if the slice allows."""
         either = np.argwhere(self.reference | self.prediction)
         if not len(either):
             return (0, 0, *self.size)
@@ -63,11 +63,11 @@ class Picture:
         side = max(SMALLEST_SIDE, int(1.4 * (high - low).max()))
         lengths = np.minimum(side, self.size)
         start = np.clip((low + high - lengths) // 2, 0, np.subtract(self.size, lengths))
-        return (*map(int, start), *map(int, lengths))
+        return int(start[0]), int(start[1]), int(lengths[0]), int(lengths[1])
 
     @property
     def png(self) -> str | None:
-        """What is shown of the image, as a data URI."""
+        """The part of the image that is shown, as a data URI."""
         if self.image is None:
             return None
         from PIL import Image
@@ -86,10 +86,11 @@ class Picture:
         from contourpy import contour_generator
 
         top, left, height, width = self.window
-        # Framed with background, so that an outline closes where a mask meets the edge.
+        # Padded with background, so that an outline closes where a mask meets the edge.
         framed = np.pad(mask[top : top + height, left : left + width], 1).astype(float)
         path = []
         for loop in contour_generator(z=framed).lines(0.5):
+            loop = np.asarray(loop)
             steps = np.diff(loop, axis=0)
             corners = loop[:-1][(steps != np.roll(steps, 1, axis=0)).any(axis=1)] - 0.5
             path.append(f"M{' '.join(f'{x:g},{y:g}' for x, y in corners)}Z")

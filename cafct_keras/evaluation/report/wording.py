@@ -1,26 +1,28 @@
-"""How values are written: with true minus signs, grouped thousands, and a dash for what cannot be said."""
+"""Formatting of values: true minus signs, grouped thousands, a dash for undefined values."""
+
+from typing import TypeGuard
 
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 
 
-def is_known(value: float | None) -> bool:
+def is_known(value: float | None) -> TypeGuard[float]:
     """Whether there is a value: not None, not NaN."""
     return value is not None and value == value
 
 
 def fixed(value: float | None, digits: int = 3) -> str:
-    """With so many decimals."""
+    """A value with a number of decimals."""
     return _minus(f"{value:,.{digits}f}") if is_known(value) else DASH
 
 
 def short(value: float) -> str:
-    """As short as it can be, to four digits."""
+    """A value with up to four significant digits."""
     return _minus(f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}")
 
 
 def interval(figure: dict, digits: int = 3) -> str:
-    """The ends of a figure's interval; empty where it has none."""
+    """The ends of an estimate's interval; empty if it has none."""
     if not (is_known(figure["low"]) and is_known(figure["high"])):
         return ""
     between = " to " if figure["low"] < 0 else DASH
@@ -28,7 +30,7 @@ def interval(figure: dict, digits: int = 3) -> str:
 
 
 def scaled(value: dict | float | None, scale: float) -> dict | float | None:
-    """A value, or a figure with its interval, in another unit."""
+    """A value, or an estimate with its interval, in another unit."""
     if isinstance(value, dict):
         return value | {key: scaled(value[key], scale) for key in ("value", "low", "high", "predict_nothing")}
     return value * scale if is_known(value) else None
@@ -40,8 +42,8 @@ def counted(count: int, unit: str) -> str:
     return f"{count:,} {unit if count == 1 else plural}"
 
 
-def plain(value) -> str:
-    """An option or a note, as people would write it; the items of a list line by line."""
+def plain(value: object) -> str:
+    """An option or a note as text; items of a list on lines of their own."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):

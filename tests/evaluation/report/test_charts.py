@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cafct_keras.evaluation.report.agreement_charts import burden_agreement, volume_agreement
-from cafct_keras.evaluation.report.axes import linear_axis, log_axis, rank_axis, score_axis
 from cafct_keras.evaluation.report.calibration_charts import reliability, threshold_sweep
-from cafct_keras.evaluation.report.chart import Chart
+from cafct_keras.evaluation.report.chart import Chart, linear_axis, log_axis, rank_axis, score_axis
 from cafct_keras.evaluation.report.comparison_charts import overlap_differences
 from cafct_keras.evaluation.report.overlap_charts import dice_by_rule, dice_by_size, dice_of_cases
 from tests.evaluation.report.documents import calibrated, everything

@@ -34,7 +34,7 @@ def test_a_case_is_shown_where_it_fails():
     assert np.array_equal(picture.reference, reference[1])
     assert np.array_equal(picture.prediction, prediction[1])
     assert np.array_equal(picture.image, images[1])
-    assert picture.caption == "Dice 0.787, 1 of 1 counted from the worst"
+    assert picture.caption == "Dice 0.787, rank 1 of 1, worst first"
     assert not np.shares_memory(picture.reference, reference)
 
 
@@ -46,7 +46,7 @@ def test_the_worst_and_the_middling(order):
         offered(gallery, f"side {side}", boxes((0, 0, 0, side)), boxes((0, 0, 0, 23)), target="liver")
     worst = of_kind(gallery, "worst")
     assert [picture.case for picture in worst] == ["side 1", "side 2", "side 3", "side 4"]
-    assert worst[1].caption.endswith(", 2 of 23 counted from the worst")
+    assert worst[1].caption.endswith(", rank 2 of 23, worst first")
     median = [int(picture.case.removeprefix("side ")) for picture in of_kind(gallery, "median")]
     assert len(median) == CASES
     assert median == sorted(median)

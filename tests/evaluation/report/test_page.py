@@ -120,7 +120,7 @@ def test_surfaces_lesions_volumes_and_burden(full, tmp_path):
     lesion = full[0]["results"][0]["summary"]["targets"]["lesion"]
     text = read.blocks["target-lesion"]
     surface = lesion["surface"]
-    assert f"As predicted, {counted(surface['missed'], 'volume')} missed, {surface['spurious']} spurious" in text
+    assert f"As predicted, {counted(surface['missed'], 'volume')} missed, {surface['spurious']} false positives" in text
     for rule in ("positive", "all"):
         figure = surface[rule]["nsd_2_mm"]
         assert f"{fixed(figure['value'])} {interval(figure)}" in text
@@ -166,7 +166,7 @@ def test_what_is_not_there_is_said_in_words(tmp_path):
     for words in (
         "Post-processing none was asked for.",
         "Lesions one by one no target that has lesions was scored.",
-        "Volumes the slices are no volumes.",
+        "Volumes the slices are not volumes.",
         "Tumour burden it needs liver and lesion, scored together.",
         "Reliability and other thresholds they need probabilities",
         "Pictures of the worst and the median cases none were made.",
