@@ -19,9 +19,10 @@ _MODULE_OF = {
     "Source": "pipelines.case",
     "detect_layout": "pipelines.layouts",
     "open_source": "pipelines.layouts",
+    "verify": "pipelines.layouts",
 }
 
-__all__ = ["LAYOUTS", "SPLITS", "Case", "DataError", "Source", "detect_layout", "open_source"]
+__all__ = ["LAYOUTS", "SPLITS", "Case", "DataError", "Source", "detect_layout", "open_source", "verify"]
 
 
 def __getattr__(name: str) -> object:
