@@ -3,8 +3,6 @@
 import dataclasses
 import datetime as dt
 import math
-import shlex
-import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,6 +28,7 @@ from cafct_keras.evaluation.results import (
 )
 from cafct_keras.evaluation.summary import summarize
 from cafct_keras.evaluation.tables import case_rows
+from cafct_keras.runtime.command_line import command_line
 from cafct_keras.runtime.versions import versions
 
 
@@ -148,7 +147,7 @@ class Accumulator:
         document = Document(
             title=title,
             created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            command=shlex.join(["cafct-keras", *sys.argv[1:]]),
+            command=command_line(),
             versions=versions(),
             data=data,
             threshold=threshold,

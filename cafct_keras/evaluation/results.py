@@ -323,7 +323,7 @@ class Document:
         format: `FORMAT`.
         title: one line.
         created: UTC, ISO 8601.
-        command: the command line.
+        command: the command line; None outside `cafct-keras`.
         versions: package to version.
         data: what was scored.
         threshold: None for masks.
@@ -339,7 +339,7 @@ class Document:
     format: int = FORMAT
     title: str
     created: str
-    command: str
+    command: str | None
     versions: dict[str, str]
     data: EvaluatedData
     threshold: Threshold | None

@@ -5,8 +5,6 @@ import datetime as dt
 import gc
 import json
 import pathlib
-import shlex
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +23,7 @@ from cafct_keras.reproduction.systems import System, choose_systems
 from cafct_keras.reproduction.writing import console_table, write_tables
 from cafct_keras.runs import read_run
 from cafct_keras.runs.config import OPTIONS, shown
+from cafct_keras.runtime.command_line import command_line
 from cafct_keras.runtime.console import make_console
 from cafct_keras.training import FitConfig, fit
 from cafct_keras.training.config import resolve
@@ -211,7 +210,7 @@ def _document(options: ReproduceOptions, rows: Sequence[_Row]) -> dict[str, Any]
         "table": options.table,
         "target": config.data.target,
         "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["cafct-keras", *sys.argv[1:]]),
+        "command": command_line(),
         **{name: card[name] for name in ("versions", "devices", "backend")},
         "data": {
             "folder": config.data.path,

@@ -103,7 +103,8 @@ def _markdown(document: dict) -> str:
     for titles, rows in (headline(document), *(by_rule(document, measure) for measure in MEASURES)):
         lines = [titles, ["---", *["---:"] * (len(titles) - 1)], *rows]
         parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
-    parts.append(f"`{document['command']}`")
+    if document["command"]:
+        parts.append(f"`{document['command']}`")
     return "\n\n".join(parts) + "\n"
 
 

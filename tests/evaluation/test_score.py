@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from cafct_keras import evaluation
+from cafct_keras.evaluation.folders import score_folders
 from pipelines.masks.folders import MaskFolders
 from tests.cli import fails, run
 from tests.evaluating import SPACING, labels_of, save_nifti
@@ -57,6 +58,11 @@ def scored(*arguments, code=0):
     result = run("score", *arguments, "--json")
     assert result.code == code, result
     return result.json
+
+
+def test_a_program_of_the_users_own_is_no_command_line(slices):
+    document = score_folders(slices / "prediction", slices / "reference", quiet=True).document
+    assert document.command is None
 
 
 def test_volumes_are_scored_as_the_library_scores_them(volumes):
