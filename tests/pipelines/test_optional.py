@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 OPTIONAL = (
     "nibabel",
@@ -65,3 +67,13 @@ def test_a_report_names_its_extra_before_anything_is_scored(tmp_path):
     assert done.stderr.splitlines() == [
         'cafct-keras: report.html needs the package jinja2; run: pip install "cafct-keras[report]"'
     ]
+
+
+def test_scores_without_a_report_need_no_extra(tmp_path):
+    mask = tmp_path / "masks" / "slice.png"
+    mask.parent.mkdir()
+    Image.fromarray(np.uint8([[0, 1], [1, 1]])).save(mask)
+    done = call("score", "--prediction", mask.parent, "--reference", mask.parent)
+    assert done.returncode == 0, done.stderr
+    code = f"import sys; sys.modules.update(dict.fromkeys({OPTIONAL})); import cafct_keras.reproduction.paper"
+    subprocess.run([sys.executable, "-c", code], check=True)
