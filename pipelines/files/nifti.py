@@ -106,14 +106,14 @@ def read_hu(volume: Volume, findings: Findings) -> np.ndarray | None:
     hu = np.empty(volume.frame.shape, np.int16, order="F")
     missing, low, high = 0, np.inf, -np.inf
     for k, plane in enumerate(planes):
-        if plane.dtype.kind == "f":
-            finite = np.isfinite(plane)
-            missing += plane.size - int(np.count_nonzero(finite))
-            plane = np.rint(np.where(finite, plane, 0))
-        least, most = plane.min(), plane.max()
-        low, high = min(low, least), max(high, most)
-        if least >= _INT16.min and most <= _INT16.max:
-            hu[:, :, k] = plane
+        whole = np.rint(plane) if plane.dtype.kind == "f" else plane
+        if whole.min() >= _INT16.min and whole.max() <= _INT16.max:  # which NaN is not
+            hu[:, :, k] = whole
+            continue
+        finite = whole[np.isfinite(whole)]
+        missing += whole.size - finite.size
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
     if missing:
         findings.error(
             "nan", volume.path, f"{missing} voxels are NaN or infinite, not Hounsfield units; export the CT again"
