@@ -31,16 +31,15 @@ class OptaxOptimizer(keras.optimizers.Optimizer):
         transformation: the name of a function of optax that takes a learning rate, such as `"lion"`; or a ready
             `optax.GradientTransformation`, which cannot be written into a saved model: such a model loads with
             `compile=False`.
-        learning_rate: a number or a Keras learning-rate schedule, for a named transformation; None for the function's
-            own default.
+        learning_rate: a number or a Keras learning-rate schedule, for a named transformation.
         global_clipnorm: gradients are clipped to this global norm; None for no clipping.
         name: name of the optimizer.
         **kwargs: further arguments of the named function, such as `momentum=0.9`.
 
     Raises:
         RuntimeError: under another backend.
-        ValueError: for a name that optax does not have, a function that needs a learning rate and was given none, or a
-            transformation given together with its arguments.
+        ValueError: for a name that optax does not have, a named transformation without a learning rate, or a ready one
+            together with arguments.
     """
 
     def __init__(
@@ -58,11 +57,9 @@ class OptaxOptimizer(keras.optimizers.Optimizer):
                 "set KERAS_BACKEND=jax or use a Keras optimizer"
             )
         if isinstance(transformation, str):
-            factory = optax_function(transformation)
+            optax_function(transformation)
             if learning_rate is None:
-                learning_rate = inspect.signature(factory).parameters["learning_rate"].default
-                if not isinstance(learning_rate, int | float):
-                    raise ValueError(f"optax.{transformation} has no default `learning_rate`; give one")
+                raise ValueError(f"optax.{transformation} needs a `learning_rate`")
             if isinstance(learning_rate, int):
                 learning_rate = float(learning_rate)
         elif kwargs or learning_rate is not None:

@@ -100,3 +100,25 @@ def test_loss_and_metrics_survive_their_configuration():
 def test_unknown_reduction():
     with pytest.raises(ValueError, match="`dice_reduction` volume: unknown; choose batch, image"):
         BCEDiceLoss(dice_reduction="volume")
+
+
+@pytest.mark.parametrize("reduction", ["sum", "none", None])
+def test_a_reduction_that_is_not_a_mean_is_refused(reduction):
+    with pytest.raises(ValueError, match=r"`reduction` .*: this loss is a mean over the batch"):
+        BCEDiceLoss(reduction=reduction)
+    assert BCEDiceLoss.from_config(BCEDiceLoss().get_config()).reduction == "sum_over_batch_size"
+
+
+@pytest.mark.parametrize("reduction", ["batch", "image"])
+def test_only_the_ratio_of_sample_weights_matters(reduction):
+    generator = np.random.default_rng(0)
+    truth = (generator.random((4, 8, 8, 2)) > 0.7).astype("float32")
+    logits = generator.normal(size=truth.shape).astype("float32")
+    loss = BCEDiceLoss(from_logits=True, dice_reduction=reduction)
+    plain = float(loss(truth, logits))
+    for weight in (1.0, 0.01, 100.0):
+        np.testing.assert_allclose(float(loss(truth, logits, np.full(4, weight, "float32"))), plain, rtol=1e-5)
+    weights = np.array([0.3, 0.1, 0.0, 0.1], "float32")
+    expected = float(loss(truth, logits, 10 * weights))
+    np.testing.assert_allclose(float(loss(truth, logits, weights)), expected, rtol=1e-5)
+    assert float(loss(truth, logits, np.zeros(4, "float32"))) == 0

@@ -1,3 +1,5 @@
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -133,3 +135,66 @@ def test_long_gradients_are_shortened_and_short_ones_left(name):
     assert np.linalg.norm(free) > 0.1 * 0.5
     np.testing.assert_allclose(first_step(0.5), free * 0.1 * 0.5 / np.linalg.norm(free), rtol=1e-4, atol=1e-7)
     np.testing.assert_array_equal(first_step(1e6), free)
+
+
+@on_jax
+def test_a_learning_rate_that_is_set_takes_effect():
+    """`ReduceLROnPlateau` and the like set it while the step is compiled."""
+    optimizer = OptaxOptimizer("sgd", learning_rate=0.1)
+    model = network(optimizer)
+    model.train_on_batch(*data())
+    before = model.get_weights()
+    optimizer.learning_rate = 0.0
+    model.train_on_batch(*data())
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    plateau = keras.callbacks.ReduceLROnPlateau(monitor="loss", factor=0.5, patience=1, min_delta=1e9)
+    optimizer.learning_rate = 0.1
+    model.fit(*data(), epochs=3, callbacks=[plateau], verbose=0)
+    assert float(optimizer.learning_rate) < 0.1
+    assert any((one != other).any() for one, other in zip(before, model.get_weights(), strict=True))
+
+
+@on_jax
+@pytest.mark.parametrize("name", ["lion", "adafactor"])
+def test_a_learning_rate_that_is_left_out_is_missed(name):
+    with pytest.raises(ValueError, match=f"optax.{name} needs a `learning_rate`"):
+        OptaxOptimizer(name)
+
+
+@on_jax
+def test_a_ready_transformation_refuses_another_learning_rate():
+    import optax
+
+    optimizer = OptaxOptimizer(optax.sgd(0.1))
+    with pytest.raises(AttributeError, match="has its own learning rate"):
+        optimizer.learning_rate = 0.2
+
+
+@on_jax
+def test_optax_state_has_the_variables_that_earlier_checkpoints_hold():
+    """Adam's count, two moments of four variables each, and with a schedule optax's count of its own."""
+    for rate, count in ((0.1, 9), (cosine_schedule(0.1, steps=9), 10)):
+        optimizer = OptaxOptimizer("adam", learning_rate=rate)
+        network(optimizer).train_on_batch(*data())
+        states = [variable.name for variable in optimizer.variables if variable.name.startswith("state")]
+        assert states == [f"state{index}" for index in range(count)]
+
+
+@pytest.mark.backends
+def test_weight_decay_and_momentum_act_or_are_refused():
+    for name, argument in (("adam", "weight_decay"), ("adam", "momentum"), ("adamw", "momentum")):
+        with pytest.raises(UserError, match=f"`{argument}` 0.5: `optimizer` {name} has none"):
+            make_optimizer(name, **{argument: 0.5})
+    assert make_optimizer("adamw", weight_decay=0.5).weight_decay == 0.5
+    assert make_optimizer("sgd").weight_decay == 1e-4
+
+
+@on_jax
+def test_weight_decay_of_optax_acts_or_is_refused():
+    with pytest.raises(UserError, match=re.escape("`weight_decay` 0.5: `optimizer` optax:adam has none")):
+        make_optimizer("optax:adam", weight_decay=0.5)
+    decayed, plain = (
+        weights_by_step(make_optimizer("optax:lion", learning_rate=0.01, weight_decay=decay)) for decay in (0.9, 0.0)
+    )
+    assert np.abs(decayed[-1]).sum() < np.abs(plain[-1]).sum()

@@ -79,7 +79,8 @@ def fit(
         config = resumed_config(config, card, given)
         if card["status"] == "finished" and config.optimizer.epochs == card["config"]["optimizer"]["epochs"]:
             folder = pathlib.Path(str(config.out))
-            report.say(f"{folder}: already finished; give more `epochs` to train on\n{summary(card, folder)}")
+            report.say(f"{folder}: already finished; resume it with more epochs to train longer")
+            report.say(summary(card, folder))
             return card
     # What Keras numbers is numbered from the start, so that a process that trains several models names their state as a
     # fresh one does.

@@ -149,3 +149,12 @@ def test_what_reads_differently_is_no_checkpoint(tmp_path):
         with pytest.raises(OSError, match="reads differently"):
             store.wait()
     assert store.steps() == [1]
+
+
+def test_copies_of_users_are_no_checkpoints(tmp_path):
+    written(tmp_path, 1, 2)
+    for name in ("step-00000010.bak", "step-00000011 (copy)"):
+        (tmp_path / name).mkdir()
+    store = CheckpointStore(tmp_path)
+    assert store.steps() == [1, 2]
+    assert_is(store.latest(), 2)

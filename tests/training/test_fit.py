@@ -192,6 +192,24 @@ def test_mistaken_options(options, words, slices_folder, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--momentum", 2), "--momentum 2: must be at least 0 and below 1"),
+        (("--learning-rate", -1), "--learning-rate -1: must be above 0"),
+        (("--learning-rate", "nan"), "--learning-rate nan: must be above 0"),
+        (("--batch-size", 0), "--batch-size 0: must be at least 1"),
+        (("--foreground-fraction", 7), "--foreground-fraction 7: must be above 0 and below 1"),
+        (("--cache", "disk"), "--cache disk: unknown; choose ram, none"),
+        (("--optimizer", "adam", "--weight-decay", 0.1), "--weight-decay 0.1: --optimizer adam has none; leave it out"),
+        (("--optimizer", "adamw", "--momentum", 0.5), "--momentum 0.5: --optimizer adamw has none; leave it out"),
+        (("--window", 250, -200), "--window 250.0 -200.0: must be a lower and a higher number of HU"),
+    ],
+)
+def test_options_are_checked_before_any_data_are_read(options, words, tmp_path):
+    assert words in fails("fit", "--data", tmp_path / "nowhere", *options)
+
+
 @pytest.mark.parametrize("options", [("--epochs", "many"), ("--nonsense",), ("--model-option", "fusion")])
 def test_options_that_do_not_parse(options):
     assert options[0].strip("-") in fails("fit", *options, code=2).replace("_", "-")

@@ -13,8 +13,12 @@ import keras
 import numpy as np
 import pytest
 
+import cafct_keras
+from cafct_keras.errors import UserError
 from cafct_keras.models import registry
 from cafct_keras.runs.lock import lock
+from cafct_keras.training import DataConfig, FitConfig, ModelConfig, OptimizerConfig, fit
+from cafct_keras.training.loop import TrainingLoop
 from cafct_keras.training.progress import TrainingProgress
 from tests.cli import fails, run
 from tests.trained import write_folder
@@ -141,7 +145,7 @@ def test_resume_of_a_finished_run_leaves_it_alone(whole, folder):
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
     result = run("fit", "--data", folder, *RECIPE, *RANDOM, "--out", out, "--resume", "--json")
     assert result.code == 0, result
-    assert "finished already; give more --epochs" in result.out
+    assert "already finished; resume it with more epochs" in result.out
     assert result.json["status"] == "finished"
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
@@ -227,7 +231,7 @@ def test_another_network_is_refused(whole, tmp_path, known):
     with mock.patch.dict(registry._NETWORKS):
         registry.register("micro", presets={"only": {"width": 4}}, default="only")(micro.micro)
         message = fails("fit", "--resume", "--out", copy)
-    assert ("the network is not the one" if known else "the checkpoint is of another network") in message
+    assert ("the model is not the one" if known else "the checkpoint is of another model") in message
 
 
 def test_another_backend_is_refused(whole, tmp_path):
@@ -251,6 +255,58 @@ def test_two_processes_on_one_run(whole, tmp_path):
     copy = copied(whole[1][-1], tmp_path)
     with lock(copy):
         assert "another process is training in this run folder" in fails("fit", "--resume", "--out", copy)
+
+
+def levels(*, width=8, levels, rates, **options):
+    """The network of `micro.py`, with arguments that JSON changes."""
+    assert isinstance(levels, list)
+    assert list(rates) == [4]
+    return micro.micro(width=width, **options)
+
+
+@mock.patch.dict(registry._NETWORKS)
+def test_resuming_from_python_with_the_object_that_began_it(folder, tmp_path):
+    registry.register("levels", presets={"only": {}}, default="only")(levels)
+    config = FitConfig(
+        data=DataConfig(path=str(folder), target="liver", size=32),
+        model=ModelConfig(name="levels", options={"levels": (3, 4), "rates": {4: (6, 12)}}),
+        optimizer=OptimizerConfig(name="adamw", batch_size=4, epochs=1),
+        out=str(tmp_path / "run"),
+    )
+    card = fit(config, quiet=True)
+    assert card["command"] is None  # not that of a notebook's kernel
+    assert fit(config, resume=True) == card
+    more = fit(config.replace(epochs=2), resume=True, quiet=True)
+    assert more["config"]["optimizer"]["epochs"] == 2
+    assert more["resumed"][0]["command"] is None
+    with pytest.raises(UserError, match=r"`model_options` .* was started with"):
+        fit(config.replace(model_options={"levels": (3, 5), "rates": {4: (6, 12)}}), resume=True)
+
+
+def test_all_validation_losses_are_not_finite(folder, tmp_path):
+    """The last model is kept, and a line says so."""
+    evaluate = TrainingLoop.evaluate
+
+    def diverged(self, part, callbacks=()):
+        scores = evaluate(self, part, callbacks)
+        return {name: float("nan") for name in scores} if part == "validation" else scores
+
+    with mock.patch.object(TrainingLoop, "evaluate", diverged):
+        result = run("fit", "--data", folder, *RECIPE, "--out", tmp_path / "run", "--json")
+    assert result.code == 0, result
+    assert "no epoch had a finite validation loss: the last one is kept" in result.out
+    assert "last epoch 2" in result.out
+    assert result.json["validation"]["loss"] is None
+    assert cafct_keras.load_model(tmp_path / "run").name == "micro"
+
+
+def test_a_copy_of_a_checkpoint_is_no_checkpoint(whole, tmp_path):
+    copy = copied(whole[1][-1], tmp_path)
+    last = max((copy / "checkpoints").glob("step-*"))
+    backup = shutil.copytree(last, last.with_name("step-00000010.bak"))
+    assert run("fit", "--resume", "--out", copy).code == 0
+    shutil.rmtree(backup)
+    assert_same(copy, whole[0])
 
 
 def test_time_limit(whole, folder, tmp_path):
