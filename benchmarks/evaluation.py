@@ -1,8 +1,8 @@
-"""What scoring costs: counts of many slices, and surfaces and lesions of one large scan, each in a process of its own.
+"""Cost of scoring: counts of many slices, and surfaces and lesions of one large scan, each in its own process.
 
-Prints a line each with seconds and peak memory, within about a minute: `python benchmarks/evaluation.py`. The scan is
-512x512x300 at 1.0 x 0.7 x 0.7 mm, with a liver of about 2.5 litres whose prediction is off by some voxels and strays
-into every corner of the scan, and forty lesions of which some are missed.
+Prints one line for each, with seconds and peak memory, within about a minute: `python benchmarks/evaluation.py`. The
+scan is 512x512x300 at 1.0 x 0.7 x 0.7 mm, with a liver of about 2.5 litres whose prediction is off by some voxels and
+strays into every corner of the scan, and forty lesions of which some are missed.
 """
 
 import multiprocessing

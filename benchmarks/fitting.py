@@ -1,8 +1,8 @@
-"""What `fit` adds to the bare training step: data, metrics, checkpoints, progress.
+"""Cost of everything that `fit` adds to the bare training step: data, metrics, checkpoints, progress.
 
 Times the bare step, one epoch of `cafct-keras fit` on the phantom and the bare step again, all in this process:
-`GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python benchmarks/fitting.py [PRESET]`; the setting is the one that `cafct-keras`
-starts itself with.
+`GLIBC_TUNABLES=glibc.malloc.hugetlb=1 python benchmarks/fitting.py [PRESET]`; `cafct-keras`
+restarts itself with this setting.
 """
 
 import itertools

@@ -1,7 +1,7 @@
-"""What thresholding alone makes of the phantom: the best pooled lesion Dice on its test cases.
+"""Thresholding of the phantom: the best pooled lesion Dice on its test cases.
 
 The intervals, and the blur, are chosen with hindsight on the test cases themselves, so no threshold can do better; a
-network has to. Prints three lines within about ten seconds: `python benchmarks/phantom_thresholding.py`.
+network should. Prints three lines within about ten seconds: `python benchmarks/phantom_thresholding.py`.
 """
 
 import numpy as np

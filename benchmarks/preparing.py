@@ -1,4 +1,4 @@
-"""What `cafct-keras data prepare` costs: the time of a LiTS's worth of slices, and memory at 100 and at 1,000 cases.
+"""Cost of `cafct-keras data prepare`: time for as many slices as LiTS has, and memory at 100 and at 1,000 cases.
 
 Folders in Kaggle's layout are written from the phantom below FOLDER (3 GB, and kept there: the phantom takes longer
 than what is measured), and each is prepared in a process of its own: `python benchmarks/preparing.py FOLDER`.
@@ -16,7 +16,7 @@ from pipelines.layouts.lits_png.writer import write_lits_png
 from pipelines.layouts.phantom import Phantom
 
 LITS = 58_638  # slices
-# Cases, slices a case, size written, size prepared.
+# Cases, slices per case, size written, size prepared.
 RUNS = ((100, 50, 512, 256), (100, 4, 64, 64), (1000, 4, 64, 64))
 PREPARE = (sys.executable, "-c", "from cafct_keras.cli import main; main()", "data", "prepare")
 

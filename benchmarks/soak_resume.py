@@ -1,10 +1,10 @@
-"""Kills training runs at random moments and resumes them: each must end with the bits of one that was left alone.
+"""Kills training runs at random moments and resumes them: each must be bit-identical to an uninterrupted run.
 
     python benchmarks/soak_resume.py --runs 50
 
-Every process gets a random time to live, from none to half as long again as the whole run took, and is ended with
-SIGKILL; its run is resumed until it is done. A checkpoint is written at every step, so that many are killed while they
-write one. The network is `tiny` with stochastic depth, the slices are augmented.
+Every process is ended by SIGKILL after a random time, up to 1.5 times that of the whole run, and its run is resumed
+until it is complete. A checkpoint is written at every step, so that many processes are killed while writing one. The
+network is `tiny` with stochastic depth; the slices are augmented.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Help and version come at once: without importing Keras or what it brings along."""
+"""Help and version, which must not wait for Keras."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Packages that only some users need: what works without them, and what is said where they are missing."""
+"""Optional packages."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What importing the package decides and loads."""
+"""Choice of the backend at import."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What `import cafct_keras` decides, and what it refuses."""
+"""Import of the package."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def test_keras_that_was_imported_first_is_followed(tmp_path):
     assert "warn" not in done.stderr.lower()
 
 
-def test_keras_that_was_imported_first_with_another_backend_is_told(tmp_path):
+def test_keras_that_was_imported_first_with_another_backend_is_reported(tmp_path):
     code = (
         "import os, keras; os.environ['KERAS_BACKEND'] = 'jax'; import cafct_keras; "
         "print(keras.backend.backend(), os.environ['KERAS_BACKEND'])"
