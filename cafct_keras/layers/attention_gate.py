@@ -88,7 +88,7 @@ class AttentionGate(layers.Layer):
         query = self.psi(ops.relu(theta + upsample_bilinear(phi, self.gate_factor)))
         if self.use_bn:
             query = self.psi_norm(query, training=training)
-        # Float32, since coefficients in half precision saturate early.
+        # The sigmoid is computed in float32 under every dtype policy.
         alpha = ops.cast(ops.sigmoid(ops.cast(query, "float32")), self.compute_dtype)
         gated = x * upsample_bilinear(alpha, self.strides)
         if self.use_output_conv:
