@@ -82,6 +82,3 @@ class AtrousSpatialPyramidPooling(layers.Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.filters or input_shape[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "filters": self.filters, "rates": self.rates, "style": self.style}

@@ -97,15 +97,3 @@ class AttentionGate(layers.Layer):
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return input_shape[0]
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "strides": self.strides,
-            "kernel_size": self.kernel_size,
-            "gate_factor": self.gate_factor,
-            "pool": self.pool,
-            "use_bn": self.use_bn,
-            "use_output_conv": self.use_output_conv,
-        }

@@ -59,15 +59,6 @@ class DoubleConv(layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.filters)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "hidden": self.hidden,
-            "use_bias": self.use_bias,
-            "use_bn": self.use_bn,
-        }
-
 
 @register()
 class DecoderBlock(DoubleConv):
@@ -111,9 +102,6 @@ class DecoderBlock(DoubleConv):
 
     def compute_output_shape(self, input_shape: tuple[Shape, ...]) -> Shape:
         return super().compute_output_shape(input_shape[0])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "upsampling": self.upsampling}
 
 
 @register()
@@ -178,13 +166,3 @@ class SegmentationHead(layers.Layer):
 
     def compute_output_spec(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype="float32")
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "classes": self.classes,
-            "filters": self.filters,
-            "depth": self.depth,
-            "factor": self.factor,
-            "prior": self.prior,
-        }

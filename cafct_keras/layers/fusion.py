@@ -47,9 +47,6 @@ class SqueezeExcitation(layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "reduction_ratio": self.reduction_ratio}
-
 
 @register(renamed={"ratio": "reduction_ratio"})
 class MultiScaleChannelAttention(layers.Layer):
@@ -94,9 +91,6 @@ class MultiScaleChannelAttention(layers.Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "reduction_ratio": self.reduction_ratio}
 
 
 @register(renamed={"ratio": "reduction_ratio"})
@@ -158,11 +152,3 @@ class AttentionalFeatureFusion(layers.Layer):
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return (*input_shape[0][:-1], self.filters)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "mode": self.mode,
-            "reduction_ratio": self.reduction_ratio,
-        }

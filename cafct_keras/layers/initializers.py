@@ -114,7 +114,3 @@ class Normal(NumPyInitializer):
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Draws values of the given shape, float32."""
         return generator.standard_normal(shape, dtype="float32") * self.stddev
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {**super().get_config(), "stddev": self.stddev}

@@ -55,6 +55,3 @@ class MaxPooling(layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, *sides, channels = input_shape
         return batch, *(None if side is None else (side + self.size % 2) // 2 for side in sides), channels
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "size": self.size}

@@ -73,6 +73,3 @@ class BilinearUpsampling(layers.Layer):
         batch, height, width, channels = input_shape
         height, width = (None if size is None else size * self.factor for size in (height, width))
         return batch, height, width, channels
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor, "align_corners": self.align_corners}

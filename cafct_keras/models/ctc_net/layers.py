@@ -48,9 +48,6 @@ class PreActivationBottleneck(layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.filters)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "filters": self.filters}
-
 
 @register(renamed={"ratio": "reduction_ratio"})
 class ComplementaryFusion(layers.Layer):
@@ -112,11 +109,3 @@ class ComplementaryFusion(layers.Layer):
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return input_shape[0]
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "num_heads": self.num_heads,
-            "window_size": self.window_size,
-            "reduction_ratio": self.reduction_ratio,
-        }

@@ -58,11 +58,3 @@ class DenseDecoderBlock(layers.Layer):
         batch, *sides, _ = input_shape[-1] if isinstance(input_shape[0], (list, tuple)) else input_shape
         sides = (None if side is None else side * factor for side, factor in zip(sides, self.factors, strict=True))
         return batch, *sides, self.filters
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "factors": self.factors,
-            "dropout": self.dropout,
-        }

@@ -51,9 +51,6 @@ class NormReLU(layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "scale": self.scale}
-
 
 @register()
 class DenseStem(layers.Layer):
@@ -82,9 +79,6 @@ class DenseStem(layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, *sides, _ = input_shape
         return batch, *(strided_size(side, 2) for side in sides), self.filters
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "filters": self.filters, "scale": self.scale}
 
 
 @register(renamed={"growth": "growth_rate"})
@@ -121,9 +115,6 @@ class DenseStep(layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], input_shape[-1] + self.growth_rate)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "growth_rate": self.growth_rate, "scale": self.scale}
-
 
 @register(renamed={"growth": "growth_rate"})
 class DenseBlock(layers.Layer):
@@ -157,9 +148,6 @@ class DenseBlock(layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], input_shape[-1] + self.depth * self.growth_rate)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "growth_rate": self.growth_rate, "depth": self.depth, "scale": self.scale}
-
 
 @register()
 class DenseTransition(layers.Layer):
@@ -190,6 +178,3 @@ class DenseTransition(layers.Layer):
         *outer, height, width, channels = input_shape
         height, width = (None if side is None else side // 2 for side in (height, width))
         return *outer, height, width, channels // 2
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "scale": self.scale}

@@ -55,9 +55,6 @@ class ScoredVolume(layers.Layer):
         (batch, height, width, depth), scores_shape = input_shape
         return batch, depth + sum(_missing(depth, self.multiple)), height, width, 1 + scores_shape[-1]
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "multiple": self.multiple}
-
 
 @register()
 class HybridSum(layers.Layer):
@@ -82,9 +79,6 @@ class HybridSum(layers.Layer):
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         batch, _, *rest = input_shape[1]
         return batch, self.depth, *rest
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "depth": self.depth}
 
 
 @register()

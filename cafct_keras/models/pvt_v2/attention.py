@@ -75,9 +75,6 @@ class SpatialReductionAttention(layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "num_heads": self.num_heads, "sr_ratio": self.sr_ratio}
-
 
 @register()
 class LinearSpatialReductionAttention(SpatialReductionAttention):

@@ -57,14 +57,6 @@ class OverlapPatchEmbedding(layers.Layer):
         batch, height, width, _ = input_shape
         return batch, strided_size(height, self.strides), strided_size(width, self.strides), self.filters
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "patch_size": self.patch_size,
-            "strides": self.strides,
-        }
-
 
 @register(renamed={"ratio": "mlp_ratio"})
 class ConvFeedForward(layers.Layer):
@@ -97,9 +89,6 @@ class ConvFeedForward(layers.Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "mlp_ratio": self.mlp_ratio, "linear": self.linear}
 
 
 @register(renamed={"reduction": "sr_ratio", "ratio": "mlp_ratio", "drop_path_rate": "stochastic_depth_rate"})
@@ -155,16 +144,6 @@ class TransformerBlock(layers.Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "num_heads": self.num_heads,
-            "sr_ratio": self.sr_ratio,
-            "mlp_ratio": self.mlp_ratio,
-            "stochastic_depth_rate": self.stochastic_depth_rate,
-            "linear": self.linear,
-        }
 
 
 @register(renamed={"reduction": "sr_ratio", "ratio": "mlp_ratio", "drop_path_rates": "stochastic_depth_rates"})
@@ -238,16 +217,3 @@ class TransformerStage(layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, _ = input_shape
         return batch, strided_size(height, self.strides), strided_size(width, self.strides), self.filters
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "num_heads": self.num_heads,
-            "stochastic_depth_rates": self.stochastic_depth_rates,
-            "sr_ratio": self.sr_ratio,
-            "mlp_ratio": self.mlp_ratio,
-            "patch_size": self.patch_size,
-            "strides": self.strides,
-            "linear": self.linear,
-        }

@@ -65,9 +65,6 @@ class ResidualUpsampling(layers.Layer):
         shape = BilinearUpsampling(factor=self.factor).compute_output_shape(_as_list(input_shape)[0])
         return (*shape[:-1], self.filters)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "filters": self.filters, "factor": self.factor}
-
 
 def _as_list(shape: Any) -> list[Shape]:
     """Returns one shape or several as a list."""

@@ -41,9 +41,6 @@ class ConvStem(layers.Layer):
         height, width = (strided_size(strided_size(size, 2), 2) for size in (height, width))
         return batch, height, width, self.filters
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "filters": self.filters}
-
 
 @register()
 class ResidualBlock(layers.Layer):
@@ -114,15 +111,6 @@ class ResidualBlock(layers.Layer):
         filters = self.filters * RESIDUAL_EXPANSION[self.block]
         return batch, strided_size(height, self.strides), strided_size(width, self.strides), filters
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "block": self.block,
-            "strides": self.strides,
-            "dilation_rates": self.dilation_rates,
-        }
-
 
 @register()
 class ConvStage(layers.Layer):
@@ -190,13 +178,3 @@ class ConvStage(layers.Layer):
         batch, height, width, _ = input_shape
         filters = self.filters * RESIDUAL_EXPANSION[self.block]
         return batch, strided_size(height, self.strides), strided_size(width, self.strides), filters
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "depth": self.depth,
-            "block": self.block,
-            "strides": self.strides,
-            "dilation_rate": self.dilation_rate,
-        }

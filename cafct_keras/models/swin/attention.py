@@ -92,14 +92,6 @@ class WindowAttention(layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "num_heads": self.num_heads,
-            "window_size": self.window_size,
-            "shift": self.shift,
-        }
-
 
 class _Windows:
     """Partition of a map of `height` and `width`, which a graph may know only at run time."""

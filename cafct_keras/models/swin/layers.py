@@ -51,9 +51,6 @@ class PatchEmbedding(layers.Layer):
         height, width = (None if side is None else side // self.patch_size for side in (height, width))
         return batch, height, width, self.filters
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "filters": self.filters, "patch_size": self.patch_size}
-
 
 @register()
 class PatchMerging(layers.Layer):
@@ -114,9 +111,6 @@ class PatchExpanding(layers.Layer):
         batch, height, width, _ = input_shape
         height, width = (None if side is None else side * self.factor for side in (height, width))
         return batch, height, width, self.filters
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "filters": self.filters, "factor": self.factor}
 
 
 @register(renamed={"drop_path_rate": "stochastic_depth_rate"})
@@ -185,15 +179,6 @@ class SwinBlock(layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "num_heads": self.num_heads,
-            "window_size": self.window_size,
-            "shift": self.shift,
-            "stochastic_depth_rate": self.stochastic_depth_rate,
-        }
-
 
 @register(renamed={"drop_path_rates": "stochastic_depth_rates"})
 class SwinStage(layers.Layer):
@@ -241,11 +226,3 @@ class SwinStage(layers.Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "num_heads": self.num_heads,
-            "window_size": self.window_size,
-            "stochastic_depth_rates": self.stochastic_depth_rates,
-        }
