@@ -96,9 +96,10 @@ def fit(
             for line in (*source.notes, headline(config, card)):
                 report.say(line)
             loop.restore(report)
-            _run(loop, config, card, parts["train"], group=group, started=started)
+            since = started - loop.history.seconds  # as if the run had never been interrupted
+            _run(loop, config, card, parts["train"], group=group, since=since)
             if group.is_main:
-                _finish(loop, card, parts, folder, started=started)
+                _finish(loop, card, parts, folder, since=since)
                 report.say(summary(card, folder))
     return card
 
@@ -162,11 +163,10 @@ def _run_folder(
 
 
 def _run(
-    loop: TrainingLoop, config: FitConfig, card: dict[str, Any], train: Slices, *, group: ProcessGroup, started: float
+    loop: TrainingLoop, config: FitConfig, card: dict[str, Any], train: Slices, *, group: ProcessGroup, since: float
 ) -> None:
     """Trains to the end, or writes down how far it came."""
     folder, history = pathlib.Path(str(config.out)), loop.history
-    since = started - history.seconds
     card["status"] = "stopped"
     try:
         with _quiet_keras():
@@ -186,10 +186,9 @@ def _run(
 
 
 def _finish(
-    loop: TrainingLoop, card: dict[str, Any], parts: dict[str, Slices], folder: pathlib.Path, *, started: float
+    loop: TrainingLoop, card: dict[str, Any], parts: dict[str, Slices], folder: pathlib.Path, *, since: float
 ) -> None:
     """Scores the best model, plots it and completes the card."""
-    since = started - loop.history.seconds
     with _quiet_keras():
         best = loop.use_best()
         card["best_epoch"] = (loop.history.best_epoch or 0) + 1

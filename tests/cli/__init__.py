@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import sys
+import time
 from unittest import mock
 
 from cafct_keras import cli
@@ -15,6 +16,7 @@ class Result:
     code: int
     out: str
     error: str
+    seconds: float
 
     @property
     def json(self):
@@ -23,7 +25,7 @@ class Result:
 
 def run(*arguments):
     """Calls `cafct-keras ARGUMENTS` and returns its exit code and what it printed."""
-    out, error, code = io.StringIO(), io.StringIO(), 0
+    out, error, code, start = io.StringIO(), io.StringIO(), 0, time.perf_counter()
     with (
         mock.patch.object(sys, "argv", ["cafct-keras", *map(str, arguments)]),
         contextlib.redirect_stdout(out),
@@ -33,7 +35,7 @@ def run(*arguments):
             cli.main()
         except SystemExit as stop:
             code = stop.code or 0
-    return Result(code, out.getvalue(), error.getvalue())
+    return Result(code, out.getvalue(), error.getvalue(), time.perf_counter() - start)
 
 
 def fails(*arguments, code=1):

@@ -28,6 +28,7 @@ def test_run_folder_is_complete(trained, slices_folder):
     assert card["config"]["optimizer"]["learning_rate"] == 3e-3
     assert card["config"]["data"]["augmentation"]["rotation"] == 10
     assert card["parameters"] == 406_778
+    assert 0 < card["seconds"]["first_step"] < card["seconds"]["total"] < result.seconds
     source = PairedFolder(slices_folder, target="liver", size=64)
     assert card["data"]["fingerprint"] == source.fingerprint()
     split = card["data"]["split"]
