@@ -6,15 +6,16 @@
     model = cafct_keras.load_model("runs/liver")
     probability = model.predict(images)  # float32 (N, H, W, classes) in [0, 1]
 
-Importing the package chooses the Keras backend (JAX unless configured otherwise) and nothing more: Keras itself, and
-everything named here, is imported on first use. `import cafct_keras.models` registers all classes with Keras, which
-`keras.saving.load_model` needs; `cafct_keras.load_model` does so by itself.
+Importing the package chooses the Keras backend (JAX unless configured otherwise) and registers the classes of its
+networks with Keras, so that `keras.saving.load_model` reads them too. The command line does without them until a
+command needs Keras.
 """
 
 import importlib
 import typing
 
 from cafct_keras.runtime import startup as _startup
+from cafct_keras.runtime.command_line import is_command_line as _is_command_line
 
 _startup.prepare()
 
@@ -58,3 +59,7 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+if not _is_command_line():
+    importlib.import_module("cafct_keras.models")
