@@ -11,3 +11,9 @@ class UserError(ValueError):
     """
 
     exit_code = 1
+
+
+class RunStoppedError(UserError):
+    """A run stopped early and can be resumed; schedulers know its exit code as a temporary failure."""
+
+    exit_code = 75

@@ -10,12 +10,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from cafct_keras.errors import RunStoppedError
 from cafct_keras.runs.checkpoints import CheckpointStore
 from cafct_keras.runs.files import LAST_MODEL, MODEL_FILE
 from cafct_keras.runs.history import History, HistoryWriter
 from cafct_keras.training.durations import Interval
 from cafct_keras.training.state import get_metrics, get_state, set_metrics
-from cafct_keras.training.stopping import RunStoppedError, StopRequest
+from cafct_keras.training.stopping import StopRequest
 from pipelines.atomic import atomic_copy, atomic_write
 
 Logs = dict[str, Any]

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 
 import keras
 
-from cafct_keras.errors import UserError
+from cafct_keras.errors import RunStoppedError, UserError
 from cafct_keras.runs.config import FitConfig
-from cafct_keras.training.stopping import RunStoppedError
 
 # A process that is gone is noticed after this many seconds; JAX then ends the others.
 HEARTBEAT_S = 20

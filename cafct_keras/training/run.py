@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from rich.console import Console
 
-from cafct_keras.errors import UserError
+from cafct_keras.errors import RunStoppedError, UserError
 from cafct_keras.runs.card import command_and_time, new_card, write_card, write_split
 from cafct_keras.runs.checkpoints import has_checkpoints
 from cafct_keras.runs.config import FitConfig
@@ -29,7 +29,6 @@ from cafct_keras.training.initial_weights import initialize_weights
 from cafct_keras.training.loop import TrainingLoop, finite
 from cafct_keras.training.reporting import Report, headline, summary
 from cafct_keras.training.resume import check_unchanged, find_run, refuse_existing, resumed_config
-from cafct_keras.training.stopping import RunStoppedError
 from pipelines import Source, open_source
 from pipelines.errors import DataError
 from pipelines.loading.slices import Slices, load_slices, network_images

@@ -5,21 +5,11 @@ import signal
 import threading
 import time
 import types
-import typing
 from collections.abc import Iterator
 
-from cafct_keras.errors import UserError
-
-if typing.TYPE_CHECKING:
-    from cafct_keras.training.devices import ProcessGroup
+from cafct_keras.training.devices import ProcessGroup
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-
-class RunStoppedError(UserError):
-    """A run stopped early and can be resumed; schedulers know its exit code as a temporary failure."""
-
-    exit_code = 75
 
 
 class StopRequest:
@@ -31,7 +21,7 @@ class StopRequest:
         started: `time.perf_counter()` from which they count.
     """
 
-    def __init__(self, *, group: "ProcessGroup", time_limit: float | None = None, started: float) -> None:
+    def __init__(self, *, group: ProcessGroup, time_limit: float | None = None, started: float) -> None:
         self._group = group
         self._deadline = None if time_limit is None else started + time_limit
         self._signal: signal.Signals | None = None
