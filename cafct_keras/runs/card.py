@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from cafct_keras.errors import UserError
-from cafct_keras.optimizers import optimizer_arguments
+from cafct_keras.optimizers import OPTAX_PREFIX, optimizer_arguments
 from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import MODEL_FILE, RUN_FILE
 from cafct_keras.runtime.command_line import command_line
@@ -61,7 +61,9 @@ def _from_format_1(card: dict[str, Any], file: pathlib.Path) -> dict[str, Any]:
     """Converts a card whose options were in no groups, and held what the optimizer did not use."""
     options = {**card.pop("options", {})}
     try:
-        has = optimizer_arguments(options["optimizer"])
+        # Optimizers of optax were given their learning rate alone.
+        optax = options["optimizer"].startswith(OPTAX_PREFIX)
+        has = frozenset() if optax else optimizer_arguments(options["optimizer"])
         options |= {name: None for name in ("momentum", "weight_decay") if name not in has}
         options["augmentation"] = Augmentation(**options["augmentation"])
         card["config"] = FitConfig.from_options(**options).to_dict()

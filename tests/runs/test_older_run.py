@@ -1,5 +1,6 @@
 """A run folder of version 0.1.0 before it kept checkpoints (`older_run`, of the network in `micro.py`)."""
 
+import json
 import pathlib
 import shutil
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 import cafct_keras
+from cafct_keras.runs import read_run
 from tests.cli import fails
 
 OLDER = pathlib.Path(__file__).with_name("older_run")
@@ -31,3 +33,13 @@ def test_it_cannot_go_on_and_stays_as_it_is(tmp_path):
     assert f"made by a version that kept no checkpoints; start another run with --init {copy}" in message
     for file in OLDER.iterdir():
         assert (copy / file.name).read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize("optimizer", ["optax:lion", "optax:sgd"])
+def test_optimizers_of_optax_keep_what_they_were_trained_with(optimizer, tmp_path):
+    """Version 0.1.0 recorded a momentum and a weight decay, but did not give them to optax."""
+    card = json.loads((OLDER / "run.json").read_text())
+    card["options"] |= {"optimizer": optimizer, "momentum": 0.9, "weight_decay": 1e-4}
+    (tmp_path / "run.json").write_text(json.dumps(card))
+    converted = read_run(tmp_path)["config"]["optimizer"]
+    assert (converted["momentum"], converted["weight_decay"]) == (None, None)
