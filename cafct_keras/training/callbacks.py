@@ -15,7 +15,7 @@ from cafct_keras.runs.checkpoints import CheckpointStore
 from cafct_keras.runs.files import LAST_MODEL, MODEL_FILE
 from cafct_keras.runs.history import History, HistoryWriter
 from cafct_keras.training.durations import Interval
-from cafct_keras.training.state import get_metrics, get_state, set_metrics
+from cafct_keras.training.state import METRICS, get_metrics, get_state, set_metrics
 from cafct_keras.training.stopping import StopRequest
 from pipelines.atomic import atomic_copy, atomic_write
 
@@ -173,7 +173,9 @@ class Checkpoints(keras.callbacks.Callback):
         if self._store is None:
             return
         state = {**get_state(self.model), **(metrics or {})}
-        if not all(math.isfinite(value.sum()) for value in state.values() if value.dtype.kind == "f"):
+        # Between epochs the metrics are those of the last validation, which the next epoch resets.
+        judged = [value for name, value in state.items() if self._history.batch or not name.startswith(f"{METRICS}/")]
+        if not all(math.isfinite(value.sum()) for value in judged if value.dtype.kind == "f"):
             return
         self._history.seconds = time.perf_counter() - self._since
         step = self._counter.steps_per_epoch * self._history.epoch + self._history.batch
