@@ -2,8 +2,8 @@
 
 import contextlib
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,10 +58,11 @@ def atomic_directory(directory: str | Path, *, replace: bool = False) -> Iterato
     if directory.exists() and not replace:
         raise DataError(f"`out` {directory}: already exists; choose another name or remove it")
     directory.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+    # Not by `tempfile`, whose folders only their owner can read: the user's umask counts.
+    temporary = directory.with_name(f".{directory.name}-{secrets.token_hex(4)}")
+    temporary.mkdir()
     try:
         yield temporary
-        temporary.chmod(0o755)  # mkdtemp creates folders that only their owner can read
         for path in (*temporary.rglob("*"), temporary):
             fsync(path)
         if directory.exists():

@@ -52,6 +52,16 @@ def test_what_was_saved_is_read_and_the_last_ones_stay(tmp_path):
     assert checked.returncode == 0
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+def test_a_group_that_shares_a_run_can_write_in_its_checkpoints(tmp_path):
+    before = os.umask(0o002)
+    try:
+        written(tmp_path, 5)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "step-00000005").stat().st_mode & 0o777 == 0o775
+
+
 def test_a_checkpoint_of_the_same_step_is_replaced(tmp_path):
     store = written(tmp_path, 1, 2)
     store.save(2, state(2), {"epoch": 4}, files=[__file__])
