@@ -44,7 +44,7 @@ def fill(config: FitConfig) -> FitConfig:
     """
     recipe = _recipe(config)
     values = {name: recipe[name] for name in recipe if config[name] is None}
-    optimizer = config["optimizer"] or values["optimizer"]
+    optimizer = values.get("optimizer", config["optimizer"])
     has = optimizer_arguments(optimizer)
     for name in _OF_SOME_OPTIMIZERS:
         if config[name] and name not in has:
@@ -53,8 +53,8 @@ def fill(config: FitConfig) -> FitConfig:
             values[name] = None
     if config["warmup_epochs"] is None:
         # A run of an epoch or two has no room for an epoch of warm-up.
-        warmup = min(values["warmup_epochs"], (config["epochs"] or values["epochs"]) / 4)
-        values["warmup_epochs"] = warmup if (config["schedule"] or values["schedule"]) == "cosine" else 0.0
+        warmup = min(values["warmup_epochs"], values.get("epochs", config["epochs"]) / 4)
+        values["warmup_epochs"] = warmup if values.get("schedule", config["schedule"]) == "cosine" else 0.0
     if config.model.prior is None:
         values["prior"] = 0.5 if config.data.target == "liver" else 0.01
     values["model_options"] = {**arguments_for(config.model.name, config.model.weights), **config.model.options}
