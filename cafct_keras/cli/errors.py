@@ -11,6 +11,8 @@ def as_options(message: str, command: click.Command) -> str:
     Example:
         >>> as_options("`model_options` 3: give NAME=VALUE", cli)
         '--model-option 3: give NAME=VALUE'
+        >>> as_options("trained with `validation` off", cli)
+        'trained with --no-validation'
 
     Args:
         message: the library's message.
@@ -18,17 +20,25 @@ def as_options(message: str, command: click.Command) -> str:
             only loses its backticks.
     """
     options = _options(command)
-    return re.sub(r"`(\w+)`", lambda name: options.get(name[1], name[1]), message)
+
+    def option(match: re.Match[str]) -> str:
+        name, off = match[1], match[2] or ""
+        return options.get(name + off) or options.get(name, name) + off
+
+    return re.sub(r"`(\w+)`( off\b)?", option, message)
 
 
 def _options(command: click.Command) -> dict[str, str]:
-    """Maps each parameter of a command and its subcommands to its option."""
+    """Maps each parameter of a command and its subcommands to its option, and `NAME off` to the option against it."""
     named: dict[str, str] = {}
     if isinstance(command, click.Group):
         context = click.Context(command)
         for name in command.list_commands(context):
             if subcommand := command.get_command(context, name):
                 named |= _options(subcommand)
-    return named | {
-        str(each.name): max(each.opts, key=len) for each in command.params if isinstance(each, click.Option)
-    }
+    for each in command.params:
+        if isinstance(each, click.Option):
+            named[str(each.name)] = max(each.opts, key=len)
+            if each.secondary_opts:
+                named[f"{each.name} off"] = max(each.secondary_opts, key=len)
+    return named

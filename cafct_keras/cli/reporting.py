@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cafct_keras.cli.errors import as_options
 from cafct_keras.cli.shared import Decorator, echo_json, json_option, quiet_option
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def finish(documents: Sequence[dict[str, Any]], out: str | None, as_json: Any) -
         click.echo(f"{out}: {FILES}" + (" for each run" * (len(documents) > 1)))
     failures = [failure for document in documents for failure in document["failures"]]
     for message in dict.fromkeys(failure["message"] for failure in failures):
-        click.echo(f"not scored: {message}", err=True)
+        click.echo(f"not scored: {as_options(message, click.get_current_context().find_root().command)}", err=True)
     if as_json:
         echo_json(as_json)
     sys.stdout.flush()

@@ -10,6 +10,8 @@ from tests.cli import fails
     [
         ("`model_options` 3: give NAME=VALUE", "--model-option 3: give NAME=VALUE"),
         ("`batch_size` 0 with `beam_options`", "--batch-size 0 with --beam-option"),
+        ("trained with `validation` off", "trained with --no-validation"),
+        ("`size` off by one", "--size off by one"),
         ("`spam` is no argument", "spam is no argument"),
         ("no arguments", "no arguments"),
     ],

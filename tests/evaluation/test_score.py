@@ -275,6 +275,12 @@ def test_bad_slices(name, pattern, slices):
     assert document["results"][0]["summary"]["cases"] == (5 if pattern is None else 1)
 
 
+def test_what_is_not_scored_names_options(slices):
+    BAD_SLICES["labels"][0](slices)
+    result = run("score", *folders(slices), "--keep-going")
+    assert "name them by --label, such as liver=1,2" in result.error
+
+
 def test_folders_and_options_that_do_not_fit(volumes, slices, tmp_path):
     root = tmp_path / "more"
     (root / "empty").mkdir(parents=True)
