@@ -106,8 +106,8 @@ def _check_known(name: str, value: str, known: list[str]) -> None:
 
 def _check_together(config: FitConfig) -> None:
     data, model, optimizer, loss = config.data, config.model, config.optimizer, config.loss
-    if model.preset is not None:
-        _check_known("preset", model.preset, list_presets(model.name))
+    if model.preset is not None and model.preset not in (known := list_presets(model.name)):
+        raise UserError(f"`preset` {model.preset}: unknown; choose {', '.join(known)} for {model.name}")
     if needs_context(model.name) and not data.context:
         raise UserError(f"`model` {model.name}: needs neighboring slices; use `context` 3 for seven slices")
     if data.size % STRIDE:

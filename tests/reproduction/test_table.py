@@ -109,7 +109,7 @@ def test_mistakes_are_named(folder, tmp_path):
     call = ("reproduce", "--data", folder, "--out", tmp_path / "table")
     assert "--table 5: unknown; give 2, 3, 4" in fails(*call, "--table", 5)
     assert "--models nothing: unknown" in fails(*call, "--table", 3, "--models", "nothing")
-    assert "--preset huge" in fails(*call, "--table", 3, "--preset", "huge")
+    assert "base for unet" in fails(*call, "--table", 3, "--preset", "huge")
     assert "--seeds 0" in fails(*call, "--table", 3, "--seeds", 0)
     assert not (tmp_path / "table").exists()
 
