@@ -1,5 +1,6 @@
 """One run, three backends, one SavedModel: the same predictions."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -11,6 +12,9 @@ import numpy as np
 import pytest
 
 import cafct_keras
+from cafct_keras.errors import UserError
+from cafct_keras.export import FORMATS, export
+from cafct_keras.export.savedmodel import SavedModel
 from tests.cli import fails, run
 from tests.evaluating import make_run, write_scans
 
@@ -119,6 +123,23 @@ def test_a_network_of_one_channel(tmp_path):
     assert result.json["endpoints"]["serve"]["image"].startswith("float32 (batch, H, W, 1)")
     assert result.json["endpoints"]["serve_slices"]["slices"] == "uint8 (batch, H, W), grey"
     assert result.json["largest_difference"] < 1e-5
+
+
+@pytest.mark.parametrize(("difference", "accepted"), [(2e-5, True), (1e-3, False), (float("nan"), False)])
+def test_rounding_is_no_difference(difference, accepted, tmp_path, monkeypatch):
+    class Differs(SavedModel):
+        def write(self, model_file, directory, network_input):
+            pass
+
+        def check(self, directory, cases):
+            return {"largest_difference": difference, "tensorflow": "0"}
+
+    monkeypatch.setitem(FORMATS, "savedmodel", Differs())
+    inputs = keras.Input((None, None, 1))
+    keras.Model(inputs, keras.layers.Conv2D(1, 1)(inputs)).save(tmp_path / "one.keras")
+    with contextlib.nullcontext() if accepted else pytest.raises(UserError, match="differs from the run's"):
+        export(tmp_path / "one.keras", out=tmp_path / "served")
+    assert (tmp_path / "served" / "1").is_dir() == accepted
 
 
 def test_mistakes_leave_nothing_behind(trained, tmp_path):
