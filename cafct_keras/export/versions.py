@@ -23,7 +23,7 @@ from cafct_keras.runtime.devices import environment
 from pipelines.atomic import atomic_directory, atomic_write_text
 
 # For probabilities. In float32, logits of two backends differ by up to 3e-6 of the largest logit, and probabilities by
-# up to a quarter of that; barely trained networks have logits of 70 and more.
+# up to a quarter of that; trained networks reach logits of about 70.
 TOLERANCE = 1e-4
 # Sizes that training does not use, neither square, one of them with a single image.
 CHECKED_SHAPES = ((2, 160, 224), (1, 288, 96))
