@@ -182,6 +182,11 @@ class FitConfig(Group):
         Raises:
             UserError: for an unknown field, or a value of another type; it names the key, such as `optimizer.epochs`.
         """
+        groups = {field.name for field in dataclasses.fields(cls)}
+        for name in values:
+            if name in OPTIONS and name not in groups:
+                place = OPTIONS[name]
+                raise UserError(f"{name}: belongs in a table; write {place.group}.{place.field}")
         return group_from_dict(cls, values, "")
 
     def check(self) -> None:

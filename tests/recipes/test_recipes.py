@@ -110,7 +110,8 @@ def test_types_of_files_and_of_python_are_one():
         ("[data.augmentation]\nflop = true", "data.augmentation.flop: unknown; choose flip"),
         ("[data.augmentation]\nrotation = 500", "rotation 500"),
         ("data = 3", "data: must be a table"),
-        ("epochs = 3", "epochs: unknown; choose data, model"),
+        ("epochs = 3", "epochs: belongs in a table; write optimizer.epochs"),
+        ("epoch = 3", "epoch: unknown; choose data, model"),
         ("[data", "broken.toml: "),
     ],
 )
