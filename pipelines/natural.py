@@ -16,6 +16,6 @@ def natural_sort_key(name: str) -> tuple[Any, str]:
 
 
 def are_consecutive(names: Sequence[str]) -> bool:
-    """Whether the names end in numbers that rise by one, as those of neighboring slices do."""
+    """Whether the names end in numbers that rise by one, as those of neighbouring slices do."""
     numbers = [int(match[1]) for name in names if (match := re.search(r"(\d+)[^\d]*$", name))]
     return len(numbers) == len(names) and all(b - a == 1 for a, b in itertools.pairwise(numbers))

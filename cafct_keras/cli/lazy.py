@@ -36,3 +36,11 @@ class LazyGroup(click.Group):
             return None
         module = name.replace("-", "_")
         return getattr(importlib.import_module(f"{self.package}.{module}"), module)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that `args` begin with, or an error that names all there are."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f"No such command '{args[0]}'; choose {', '.join(self.names)}.")
+        return super().resolve_command(ctx, args)

@@ -19,9 +19,9 @@ _AUGMENTATION_HELP = {
     "rotation": "Augmentation: rotate by up to this many degrees.",
     "scale": "Augmentation: zoom by up to this fraction.",
     "shift": "Augmentation: shift by up to this fraction of the side.",
-    "brightness": "Augmentation: add up to this fraction of the gray range.",
+    "brightness": "Augmentation: add up to this fraction of the grey range.",
     "contrast": "Augmentation: change the contrast by up to this fraction.",
-    "noise": "Augmentation: Gaussian noise with up to this fraction of the gray range.",
+    "noise": "Augmentation: Gaussian noise with up to this fraction of the grey range.",
 }
 
 

@@ -15,8 +15,8 @@ DEVIATION = (0.229, 0.224, 0.225)
 class ImageNetNormalization(layers.Layer):
     """Subtracts the mean of ImageNet's images and divides by their standard deviation, channel by channel.
 
-    `(batch, H, W, 3)` in [0, 1] to the same shape. Images of other depths, such as neighboring slices, are normalized
-    by the average over the three colors; a single channel, `(batch, H, W, 1)`, becomes three, as if gray had been
+    `(batch, H, W, 3)` in [0, 1] to the same shape. Images of other depths, such as neighbouring slices, are normalized
+    by the average over the three colours; a single channel, `(batch, H, W, 1)`, becomes three, as if grey had been
     repeated.
 
     Folding this into the first convolution would not be equivalent: zero padding means the mean after this layer, but

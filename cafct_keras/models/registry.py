@@ -23,7 +23,7 @@ class Network:
         builder: function that returns a `keras.Model`.
         presets: its presets, smallest first.
         default: name of the default preset.
-        needs_context: whether the channels of its images must be neighboring slices.
+        needs_context: whether the channels of its images must be neighbouring slices.
         renamed: arguments of the builder, from the name in earlier versions to the present one.
     """
 
@@ -130,7 +130,7 @@ def list_presets(name: str) -> list[str]:
 
 
 def needs_context(name: str) -> bool:
-    """Returns whether a network needs neighboring slices as the channels of its images.
+    """Returns whether a network needs neighbouring slices as the channels of its images.
 
     Raises:
         ValueError: if the network is unknown.

@@ -53,7 +53,9 @@ class DataConfig(Group):
 class ModelConfig(Group):
     """The model and its initial weights."""
 
-    name: str = option("The model.", "cafct_net", name="model")
+    name: str = option(
+        "The network: cafct_net, or another one of `cafct_keras.list_models()`.", "cafct_net", name="model"
+    )
     preset: str | None = option(
         "Size of the model: tiny, small, base or large.  [default: base; phantom: tiny]", by_data=True
     )

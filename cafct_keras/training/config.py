@@ -109,7 +109,7 @@ def _check_together(config: FitConfig) -> None:
     if model.preset is not None and model.preset not in (known := list_presets(model.name)):
         raise UserError(f"`preset` {model.preset}: unknown; choose {', '.join(known)} for {model.name}")
     if needs_context(model.name) and not data.context:
-        raise UserError(f"`model` {model.name}: needs neighboring slices; use `context` 3 for seven slices")
+        raise UserError(f"`model` {model.name}: needs neighbouring slices; use `context` 3 for seven slices")
     if data.size % STRIDE:
         raise UserError(f"`size` {data.size}: must be a multiple of {STRIDE}")
     if data.window[0] >= data.window[1]:

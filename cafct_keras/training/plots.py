@@ -56,7 +56,7 @@ def plot_samples(
     """Plots slices in three rows: the image, the image with the ground truth, the image with the prediction.
 
     Args:
-        images: `(N, H, W)` uint8 gray values.
+        images: `(N, H, W)` uint8 grey values.
         masks: `(N, H, W)` 0 or 1.
         probabilities: `(N, H, W)` in [0, 1]; outlined at 0.5.
         names: N names.

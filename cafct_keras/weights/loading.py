@@ -76,7 +76,7 @@ def load_weights(model: keras.Model, files: Files) -> list[dict[str, Any]]:
     The weights of an encoder go into every encoder of that kind that the network has (PVTv2 into the transformer of
     CAFCT-Net, ResNet into its CNN branch, or into both branches if both are ResNets). If a network has only the first
     levels of an encoder, the others are left out; the scales of DenseUNet, which no file has, keep their values. First
-    kernels made for three colors are adapted to the network's channels, see `cafct_keras.weights.matching.adapt_stem`.
+    kernels made for three colours are adapted to the network's channels, see `cafct_keras.weights.matching.adapt_stem`.
     Weights trained on ImageNet need its normalization: build the network with `normalization="imagenet"`.
 
     Keras's own files of ResNet-50 and -101 are not supported: they have the strides on the 1x1 convolutions, as in the

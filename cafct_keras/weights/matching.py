@@ -98,9 +98,9 @@ def match(part: Part, tensors: Tensors, *, prefix: str) -> tuple[list[tuple[kera
 def adapt_stem(kernel: np.ndarray, *, channels: int) -> np.ndarray:
     """Adapts a first kernel, `(height, width, channels, filters)`, to images with another number of channels.
 
-    Its sum over the channels is divided equally among them: a gray slice then gives the result it gave when repeated
+    Its sum over the channels is divided equally among them: a grey slice then gives the result it gave when repeated
     three times, and so does a stack of equal slices. With the original number of channels it is unchanged: three
-    neighboring slices are convolved by the kernels of the three colors.
+    neighbouring slices are convolved by the kernels of the three colours.
     """
     if kernel.shape[2] == channels:
         return kernel

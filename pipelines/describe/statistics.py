@@ -158,7 +158,7 @@ def _otsu_threshold(values: np.ndarray) -> int:
     """Otsu's threshold of uint8 values; the bright class lies above it.
 
     In NumPy, as scikit-image would be a dependency for this alone. (N. Otsu, A threshold selection method from
-    gray-level histograms, IEEE Trans. SMC 9, 1979.)
+    grey-level histograms, IEEE Trans. SMC 9, 1979.)
     """
     weights = np.bincount(values.ravel(), minlength=256).astype(float)
     below = weights.cumsum()

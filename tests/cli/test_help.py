@@ -59,4 +59,4 @@ def test_compare_is_still_understood():
 
 
 def test_unknown_command():
-    assert "No such command 'train'" in fails("train", code=2)
+    assert "No such command 'train'; choose fit, evaluate, score, " in fails("train", code=2)

@@ -169,7 +169,7 @@ def test_real_slices_are_learnt(shared, tmp_path):
         (("--size", 100), "--size 100: must be a multiple of 32"),
         (("--model", "unet3000"), "--model unet3000: unknown; choose"),
         (("--preset", "huge"), "--preset huge: unknown; choose tiny, small, base, large"),
-        (("--model", "h_dense_unet"), "--model h_dense_unet: needs neighboring slices; use --context 3"),
+        (("--model", "h_dense_unet"), "--model h_dense_unet: needs neighbouring slices; use --context 3"),
         (("--target", "spleen"), "--target spleen: unknown; choose lesion, liver, both"),
         (("--precision", "float8"), "--precision float8: unknown; choose float32"),
         (("--optimizer", "lion"), "--optimizer lion: unknown; choose"),

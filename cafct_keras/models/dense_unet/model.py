@@ -37,9 +37,9 @@ def DenseUNet(
 ) -> keras.Model:
     """DenseUNet as a functional model.
 
-    The reference network sees three neighboring slices, as this one does in a run with one neighbor on either side, and
-    has three classes. Unlike there, the epsilon of normalization is 1e-5, as in torchvision's DenseNet-161, not 1.1e-5,
-    and the decoder is not initialized from a normal distribution of standard deviation 0.05.
+    The reference network sees three neighbouring slices, as this one does in a run with one neighbour on either side,
+    and has three classes. Unlike there, the epsilon of normalization is 1e-5, as in torchvision's DenseNet-161, not
+    1.1e-5, and the decoder is not initialized from a normal distribution of standard deviation 0.05.
 
     Args:
         cnn: encoder, the name of a DenseNet.

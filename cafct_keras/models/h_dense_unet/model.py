@@ -50,7 +50,7 @@ def HDenseUNet(
 ) -> keras.Model:
     """H-DenseUNet as a functional model.
 
-    The channels of its image are the neighboring slices of a crop, in order, so that it is trained and used like any
+    The channels of its image are the neighbouring slices of a crop, in order, so that it is trained and used like any
     other network with context: `context=3` gives it seven slices and asks for the mask of the middle one. The 2-D
     branch sees each slice between its two neighbors, all slices stacked in the batch; the 3-D branch sees the crop with
     the probabilities of the 2-D branch as further channels; the sum of their last maps is convolved once more. If the
