@@ -36,7 +36,7 @@ class DataConfig(Group):
     target: str = option("What to segment; both has two output channels, liver first.", "lesion", choices=TARGETS)
     window: tuple[float, float] = option("Window in HU, for data in HU.", metavar="LOW HIGH", by_data=True)
     size: int = option("Height and width in pixels, a multiple of 32.", minimum=32, by_data=True)
-    context: int = option("Neighboring slices on either side that the model sees too (2.5-D).", 0, minimum=0)
+    context: int = option("Neighbouring slices on either side that the model sees too (2.5-D).", 0, minimum=0)
     cache: str = option(
         "Where slices are kept: in memory, or in a temporary file.", "ram", choices=("ram", "none"), changeable=True
     )
@@ -53,9 +53,7 @@ class DataConfig(Group):
 class ModelConfig(Group):
     """The model and its initial weights."""
 
-    name: str = option(
-        "The network: cafct_net, or another one of `cafct_keras.list_models()`.", "cafct_net", name="model"
-    )
+    name: str = option("The network, such as cafct_net or unet; an unknown name lists all.", "cafct_net", name="model")
     preset: str | None = option(
         "Size of the model: tiny, small, base or large.  [default: base; phantom: tiny]", by_data=True
     )
