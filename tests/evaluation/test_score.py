@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from cafct_keras import evaluation
+from cafct_keras.cli import cli
+from cafct_keras.cli.errors import as_options
 from cafct_keras.evaluation.folders import score_folders
 from pipelines.masks.folders import MaskFolders
 from tests.cli import fails, run
@@ -245,7 +247,7 @@ def test_bad_volumes(name, volumes):
     assert [failure["case"] for failure in document["failures"]] == ["liver_2"]
     assert told in document["failures"][0]["message"]
     assert {row["case"] for row in document["results"][0]["cases"]} == {"liver_1", "liver_10"}
-    assert f"not scored: {document['failures'][0]['message']}" in result.error
+    assert f"not scored: {as_options(document['failures'][0]['message'], cli)}" in result.error
 
 
 SLICE = "prediction/a_10.png"

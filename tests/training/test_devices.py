@@ -156,9 +156,9 @@ def test_a_process_that_is_killed_ends_the_other_and_one_device_goes_on(processe
 def test_devices_that_are_not_there(folder, tmp_path):
     message = fails("fit", "--data", folder, *RECIPE, "--devices", 64, "--out", tmp_path / "run")
     if keras.backend.backend() == "jax":
-        assert "--devices 64: there are" in message
+        assert "--devices 64: only " in message
         assert "XLA_FLAGS=--xla_force_host_platform_device_count=64" in message
     else:
-        assert "several of them need the JAX backend" in message
-    assert "--devices 0: give 1 or more" in fails("fit", "--data", folder, *RECIPE, "--devices", 0)
+        assert "more than one needs the JAX backend" in message
+    assert "--devices 0: must be at least 1" in fails("fit", "--data", folder, *RECIPE, "--devices", 0)
     assert not (tmp_path / "run").exists()
