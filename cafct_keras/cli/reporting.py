@@ -1,6 +1,7 @@
 """Options and output that `evaluate` and `score` share."""
 
 import contextlib
+import importlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -46,7 +47,7 @@ def report_folder(out: str | None) -> contextlib.AbstractContextManager[Path | N
     if out is None:
         return contextlib.nullcontext()
     # Imported here so that a missing package is reported before anything is scored.
-    import cafct_keras.evaluation.writing  # noqa: F401
+    importlib.import_module("cafct_keras.evaluation.writing")
     from pipelines.atomic import atomic_directory
 
     return atomic_directory(Path(out))

@@ -46,7 +46,7 @@ class DataConfig(Group):
     validation: bool = option(
         "Choose the best epoch on validation slices, or train on them too and keep the last epoch.", True
     )
-    augmentation: Augmentation = option("Random changes to training slices.")  # noqa: RUF009
+    augmentation: Augmentation = option("Random changes to training slices.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class ModelConfig(Group):
     preset: str | None = option(
         "Size of the model: tiny, small, base or large.  [default: base; phantom: tiny]", by_data=True
     )
-    options: dict = option(  # noqa: RUF009
+    options: dict = option(
         "Argument of the model's builder, such as fusion=concat; may be repeated.",
         dict,
         name="model_options",

@@ -59,15 +59,15 @@ class Option:
         return f"must be {' and '.join(bounds) or 'finite'}"
 
 
-def option(help: str, default: Any = None, **declared: Any) -> Any:  # noqa: A002
+def option(text: str, default: Any = None, **declared: Any) -> Any:
     """Declares a field of a group.
 
     Args:
-        help: see `Option`.
+        text: help text, see `Option`.
         default: of the field, or a function that creates it; None for a value that is filled in later.
         **declared: see `Option`.
     """
-    metadata = {"option": Option(help=help, **declared)}
+    metadata = {"option": Option(help=text, **declared)}
     if callable(default):
         return dataclasses.field(default_factory=default, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)

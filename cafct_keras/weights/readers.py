@@ -52,7 +52,7 @@ def sha256(file: File) -> str:
 
 def _read_safetensors(file: pathlib.Path) -> dict[str, np.ndarray]:
     with optional(f"{file}: reading it", extra="weights"):
-        import ml_dtypes  # noqa: F401 (teaches NumPy bfloat16)
+        import ml_dtypes  # noqa: F401  (registers bfloat16 with NumPy)
         import safetensors.numpy
 
     try:
