@@ -1,7 +1,7 @@
 """Findings about a data folder: `Report` collects them, `Strict` raises the first error.
 
-Readers take a `Findings` and tell it whatever they meet. After an error they return what is left (often None): under
-`Strict` that line is never reached, under `Report` reading goes on with the next file.
+Readers take a `Findings` and report every problem to it. After an error they return what could be read, often None:
+`Report` lets them continue with the next file, while `Strict` has raised the error before they return.
 """
 
 import abc

@@ -44,7 +44,7 @@ def find_input(path: str | pathlib.Path, model: keras.Model, context: int | None
         context: what the user says, or None.
 
     Raises:
-        UserError: it cannot be told, or what is known contradicts itself.
+        UserError: the context is unknown, or `context` contradicts the run or the number of channels.
     """
     channels = model.input_shape[-1]
     card = _find_card(pathlib.Path(path))

@@ -106,10 +106,10 @@ class CheckpointStore:
             try:
                 return read_checkpoint(folder)
             except UserError as error:
-                aside = self._folder / f"damaged-{folder.name}"
-                shutil.rmtree(aside, ignore_errors=True)
-                folder.rename(aside)
-                warn(f"{error}; it is kept as {aside.name}, and the previous checkpoint is used")
+                damaged = self._folder / f"damaged-{folder.name}"
+                shutil.rmtree(damaged, ignore_errors=True)
+                folder.rename(damaged)
+                warn(f"{error}; it is kept as {damaged.name}, and the previous checkpoint is used")
         if steps:
             raise UserError(f"{self._folder}: every checkpoint is damaged; remove that folder to start the run again")
         return None

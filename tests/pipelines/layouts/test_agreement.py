@@ -22,7 +22,7 @@ def test_what_is_clean_can_be_read(clean, layout):
 @pytest.mark.parametrize("generator", GENERATORS or ["make_NN.py"])
 def test_reader_and_verify_agree_on_reported_kinds_of_trouble(generator, tmp_path, shared):
     if not GENERATORS:
-        pytest.skip(f"no generators of cases: {CASES} is absent")
+        pytest.skip(f"no case generators: {CASES} is absent")
     subprocess.run(
         [sys.executable, shared / "cases" / generator],
         cwd=tmp_path,
