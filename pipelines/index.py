@@ -54,7 +54,11 @@ def read_index(
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            columns = tuple(column for column in ("id", "patient", "split") if column in (reader.fieldnames or ()))
+            # A column that a blank or a capital hides would drop the user's split without a word.
+            reader.fieldnames = [column.strip().lower() for column in reader.fieldnames or ()]
+            columns: tuple[str, ...] = tuple(
+                column for column in ("id", "patient", "split") if column in reader.fieldnames
+            )
             lines = [(reader.line_num, {column: (line[column] or "").strip() for column in columns}) for line in reader]
     except (OSError, UnicodeDecodeError, csv.Error):
         findings.error("csv-unreadable", path, "cannot be read as a table; save it as UTF-8 CSV")

@@ -42,3 +42,10 @@ def test_a_report_holds_every_line_that_cannot_be_used(tmp_path):
     ]
     assert index.patients == {"a": "p", "b": "b", "c": "c"}
     assert index.parts == {"a": "train"}
+
+
+def test_blanks_and_capitals_in_the_header_hide_no_split(tmp_path):
+    (tmp_path / "index.csv").write_text("id, Patient , split\na, one, test\nb, two, train\n")
+    index = read_index(tmp_path, {"a": "a", "b": "b"}, Strict(tmp_path))
+    assert index.parts == {"a": "test", "b": "train"}
+    assert index.patients == {"a": "one", "b": "two"}
