@@ -40,8 +40,10 @@ def test_sweep_scores_what_thresholding_would(seed, bins):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_probability_on_a_threshold_does_not_exceed_it(dtype):
-    # Every threshold of the sweep as a probability of its own.
-    probability = np.concatenate([[0], np.arange(1, 1000) / 1000, [1]]).astype(dtype).reshape(1, 7, 143)
+    # Every threshold of the sweep as a probability of its own, and the numbers next to it.
+    edges = (np.arange(1, 1000) / 1000).astype(dtype)
+    near = [np.nextafter(edges, np.array(side, dtype)) for side in (0, 1)]
+    probability = np.concatenate([[0], edges, *near, [1]]).astype(dtype).reshape(1, 1, -1)
     sweep = gathered((probability, np.ones_like(probability, bool))).sweep()
     above = np.array([(probability.astype(float) > threshold).sum() for threshold in sweep.thresholds])
     assert np.array_equal(np.rint(sweep.pooled_iou * probability.size), above)
