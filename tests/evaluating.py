@@ -12,6 +12,7 @@ from cafct_keras.training import FitConfig
 from cafct_keras.training.config import resolve
 from pipelines import open_source
 from tests.cli import run
+from tests.evaluation.schema import valid
 
 SIZE, SLICES = 32, 6
 SPACING = (5.0, 0.8, 0.8)
@@ -119,4 +120,6 @@ def blind(scans, tmp_path_factory):
 def evaluated(*arguments, code=0):
     result = run("evaluate", *arguments, "--json")
     assert result.code == code, result
+    for document in result.json if isinstance(result.json, list) else [result.json]:
+        valid(document)
     return result

@@ -27,7 +27,7 @@ def test_a_perfect_network(perfect, tmp_path):
     document = result.json
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text()) == document
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
-    assert (document["format"], document["failures"], document["paper"], document["comparison"]) == (1, [], None, None)
+    assert (document["format"], document["failures"], document["paper"], document["comparison"]) == (2, [], None, None)
     assert document["threshold"] == {"value": 0.5, "chosen_on": "given", "rule": None}
     assert document["data"]["warnings"] == []
     assert document["run"] == json.loads((perfect / "run.json").read_text())

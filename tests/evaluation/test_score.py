@@ -17,6 +17,7 @@ from pipelines.masks.folders import MaskFolders
 from tests.cli import fails, run
 from tests.evaluating import SPACING, labels_of, save_nifti
 from tests.evaluation.drawn import figures, higher_is_better, summarize
+from tests.evaluation.schema import valid
 
 NAMES = ("liver_1", "liver_2", "liver_10")
 LABELS = ("--label", "liver=1,2", "--label", "lesion=2")
@@ -59,7 +60,7 @@ def folders(root):
 def scored(*arguments, code=0):
     result = run("score", *arguments, "--json")
     assert result.code == code, result
-    return result.json
+    return valid(result.json)
 
 
 def test_a_program_of_the_users_own_is_no_command_line(slices):

@@ -10,7 +10,7 @@ from cafct_keras.evaluation.postprocessing import PostProcessing
 from cafct_keras.evaluation.report.picture import Picture
 from cafct_keras.evaluation.results.summary import Summary
 
-FORMAT = 1  # one more whenever an older reader would misread the file
+FORMAT = 2  # one more whenever an older reader would misread the file
 AS_PREDICTED, POST_PROCESSED = "as predicted", "post-processed"
 
 
@@ -63,7 +63,14 @@ class Result:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReliabilityCurve:
-    """`Reliability` as lists, with None where there are no pixels."""
+    """`Reliability` as lists, with None where there are no pixels.
+
+    Attributes:
+        edges: ends of the bins of predicted probability, one more than bins.
+        pixels: in each bin.
+        confidence: mean predicted probability of each bin.
+        frequency: fraction of each bin that is foreground in the reference.
+    """
 
     edges: list[float]
     pixels: list[int]
@@ -73,7 +80,14 @@ class ReliabilityCurve:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SweepCurve:
-    """`Sweep` as lists, with None where a score is undefined."""
+    """`Sweep` as lists, with None where a score is undefined.
+
+    Attributes:
+        thresholds: of foreground.
+        per_slice_positive_dice: Dice at each threshold, by the rule `per_slice_positive`.
+        pooled_dice: by the rule `pooled`.
+        pooled_iou: IoU by the rule `pooled`.
+    """
 
     thresholds: list[float]
     per_slice_positive_dice: list[float | None]
@@ -83,7 +97,13 @@ class SweepCurve:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CalibrationSummary:
-    """Calibration of one target's probabilities; see `Calibration`."""
+    """Calibration of one target's probabilities; see `Calibration`.
+
+    Attributes:
+        reliability: fraction of foreground by predicted probability.
+        expected_error: expected calibration error, in [0, 1].
+        sweep: scores by threshold.
+    """
 
     reliability: ReliabilityCurve
     expected_error: float | None
@@ -143,7 +163,17 @@ class EvaluatedData:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunData(EvaluatedData):
-    """Data that a run was evaluated on, and how its network saw them; see `Source` and `FitConfig`."""
+    """Data that a run was evaluated on, and how its network saw them; see `Source` and `FitConfig`.
+
+    Attributes:
+        folder: of the data, or `"phantom"`.
+        fingerprint: of the data's content.
+        intensity: `"hu"`, `"minmax"` or another name of what grey values mean.
+        orientation: how slices lie; None if unknown.
+        size: height and width of the network's slices, in pixels.
+        window: lowest and highest HU that the network distinguishes.
+        context: neighbouring slices on either side that the network sees.
+    """
 
     folder: str
     fingerprint: str
@@ -156,7 +186,13 @@ class RunData(EvaluatedData):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MaskData(EvaluatedData):
-    """Two folders of masks, and which of their labels stand for each target."""
+    """Two folders of masks.
+
+    Attributes:
+        prediction: folder.
+        reference: folder.
+        labels: target to the labels that stand for it.
+    """
 
     prediction: str
     reference: str
@@ -168,7 +204,7 @@ class Document:
     """Everything in `evaluation.json`.
 
     Attributes:
-        format: `FORMAT`.
+        format: of the document; one more whenever an older reader would misread it.
         title: one line.
         created: UTC, ISO 8601.
         command: the command line; None outside `cafct-keras`.
@@ -189,7 +225,7 @@ class Document:
     created: str
     command: str | None
     versions: dict[str, str]
-    data: EvaluatedData
+    data: RunData | MaskData
     threshold: Threshold | None
     results: list[Result]
     calibration: dict[str, CalibrationSummary] | None

@@ -76,7 +76,13 @@ class VolumeSummary(Agreement):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BurdenPoint:
-    """Tumour burden of one case, in [0, 1]; `predicted` is None where neither liver nor tumour is predicted."""
+    """Tumour burden of one case, in [0, 1].
+
+    Attributes:
+        case: its name.
+        predicted: None where neither liver nor tumour is predicted.
+        reference: of the reference.
+    """
 
     case: str
     predicted: float | None

@@ -1,10 +1,15 @@
 """Documents as `evaluation.json` holds them, made by the scorer itself, so that page and scorer cannot drift apart."""
 
+import dataclasses
+
 import numpy as np
 
 from cafct_keras import evaluation
+from cafct_keras.evaluation.postprocessing import PostProcessing
 from cafct_keras.evaluation.report.picture import Picture
+from cafct_keras.evaluation.results import FORMAT, AppliedPostProcessing
 from tests.evaluation.drawn import compare, summarize
+from tests.evaluation.schema import valid
 
 PRINTED = [("Attention U-Net", 65.92, 76.10, ["per_slice_positive"]), ("CAFCT-Net", 76.54, 84.29, ["per_case_lits"])]
 
@@ -45,22 +50,33 @@ def calibrated(pairs):
 
 def document(results, **parts):
     """A document of masks alone; `parts` adds what is there besides."""
-    return {
-        "format": 1,
+    whole = {
+        "format": FORMAT,
         "title": "Scores",
         "created": "2026-11-24T21:03:11+00:00",
         "command": "cafct-keras score --prediction a --reference b",
         "versions": {"numpy": np.__version__},
-        "data": {"layout": None, "split": None, "folder": "b", "notes": ["patients by name"], "warnings": []},
+        "data": {
+            **shared_data("PNG masks", None),
+            "prediction": "a",
+            "reference": "b",
+            "labels": {"lesion": [1]},
+        },
         "threshold": None,
         "results": results,
         "calibration": None,
         "paper": None,
+        "paper_note": None,
         "failures": [],
         "run": None,
         "comparison": None,
-        **parts,
     }
+    return valid(whole | parts)
+
+
+def shared_data(layout, split, warnings=()):
+    """Fields of runs' data and of masks."""
+    return {"layout": layout, "split": split, "targets": ["lesion"], "notes": [], "warnings": list(warnings)}
 
 
 def masks_alone():
@@ -84,7 +100,16 @@ def everything(named=str):
     parts = {
         "title": named("A run"),
         "command": named("cafct-keras evaluate"),
-        "data": {"layout": "lits_png", "split": "test", "notes": [], "warnings": [named("seen in training")]},
+        "data": {
+            **shared_data("lits_png", "test", [named("seen in training")]),
+            "folder": "slices",
+            "fingerprint": "0" * 64,
+            "intensity": "grey",
+            "orientation": None,
+            "size": 48,
+            "window": [-20, 180],
+            "context": 0,
+        },
         "threshold": {"value": 0.43, "chosen_on": "validation", "rule": "pooled_dice"},
         "calibration": {"lesion": calibrated(pairs)},
         "paper": [{"table": 2, "target": "lesion", **row} for row in rows],
@@ -93,8 +118,9 @@ def everything(named=str):
         "run": {"options": {"optimizer": named("sgd")}},
         "comparison": compare(scored, cleaned, runs=(named("runs/a"), named("runs/b")), resamples=20),
     }
-    steps = {"largest_liver": False, "smallest_lesion": 10, "chosen_on": "validation", "rule": None}
-    results = [result(scored), result(cleaned, "post-processed", steps)]
+    steps = PostProcessing(smallest_lesion=10)
+    steps = AppliedPostProcessing(**vars(steps), unit="mm3", chosen_on="validation", rule=None)
+    results = [result(scored), result(cleaned, "post-processed", dataclasses.asdict(steps))]
     return document(results, **parts), [
         picture(kind, *each, image=None if kind == "median" else np.uint8(90 + 60 * each[2]), named=named)
         for kind, each in zip(("worst", "median", "false_positive", "missed_lesion"), pictures, strict=False)
