@@ -138,10 +138,10 @@ class Calibration:
         return pixels
 
     def _bin(self, probability: np.ndarray) -> np.ndarray:
-        """int32 `(n,)`, the bin of each probability. Float32 is fast, and exact unless it lands on an edge."""
+        """int32 `(n,)`, the bin of each probability, which is certain unless the product is rounded to an edge."""
         edge = np.ceil(scaled := probability * probability.dtype.type(self.bins))
         landed = np.flatnonzero(scaled == edge)
-        edge[landed] = np.ceil(probability[landed].astype(np.float64) * self.bins)
+        edge[landed] += probability[landed] > edge[landed].astype(np.float64) / self.bins
         return np.maximum(edge.astype(np.int32) - 1, 0)
 
     def reliability(self, groups: int = 10) -> Reliability:
