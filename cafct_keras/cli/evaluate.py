@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cafct_keras.cli.reporting import finish, report, report_folder, report_options
+from cafct_keras.cli.reporting import finish, report, report_folder, report_options, score_options, scoring
 from cafct_keras.cli.shared import LAYOUT_HELP, PATIENT_PATTERN_HELP
 
 
@@ -38,6 +38,7 @@ def _threshold(ctx: click.Context, parameter: click.Parameter, value: str) -> fl
     help="Post-processing: remove smaller lesions (mm2 for single slices, pixels where the spacing is unknown).",
 )
 @click.option("--postprocess", type=click.Choice(["auto"]), help="Choose the post-processing on the validation part.")
+@score_options
 @report_options("evaluation.json; a list for several runs")
 def evaluate(
     runs: tuple[str, ...],
@@ -46,6 +47,9 @@ def evaluate(
     lesions_inside_liver: bool,
     smallest_lesion: float,
     postprocess: str | None,
+    iou_thresholds: tuple[float, ...],
+    tolerances: tuple[float, ...],
+    connectivity: str,
     out: str | None,
     quiet: bool,
     as_json: bool,
@@ -66,7 +70,12 @@ def evaluate(
     )
     if postprocess and steps != PostProcessing():
         raise click.UsageError("--postprocess auto: chooses the steps; leave the other post-processing options out")
-    chosen = EvaluateOptions(threshold=threshold, postprocessing=postprocess or steps, **options)
+    chosen = EvaluateOptions(
+        threshold=threshold,
+        postprocessing=postprocess or steps,
+        scoring=scoring(iou_thresholds, tolerances, connectivity),
+        **options,
+    )
     with report_folder(out) as folder:
         evaluations = score_runs(runs, chosen, console=make_console(), quiet=quiet)
         evaluations = [with_printed_rows(evaluation) for evaluation in evaluations]

@@ -13,9 +13,54 @@ from cafct_keras.cli.errors import as_options
 from cafct_keras.cli.shared import Decorator, echo_json, json_option, quiet_option
 
 if TYPE_CHECKING:
+    from cafct_keras.evaluation.metrics.options import ScoreOptions
     from cafct_keras.evaluation.results import Evaluation
 
 FILES = "report.html, evaluation.json, cases.csv, slices.csv"
+
+
+def score_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of `ScoreOptions`."""
+    for option in (
+        click.option(
+            "--connectivity",
+            type=click.Choice(["26", "18", "6"]),
+            default="26",
+            show_default=True,
+            help="Neighbours that make voxels one lesion (8, 8 or 4 in single slices); the LiTS challenge's code: 6.",
+        ),
+        click.option(
+            "--tolerance",
+            "tolerances",
+            type=float,
+            multiple=True,
+            default=(1.0, 2.0, 3.0),
+            show_default=True,
+            metavar="MM",
+            help="Tolerance of the surface Dice (NSD), in pixels where the spacing is unknown; may be repeated.",
+        ),
+        click.option(
+            "--iou-threshold",
+            "iou_thresholds",
+            type=float,
+            multiple=True,
+            default=(0.0, 0.1, 0.5),
+            show_default=True,
+            metavar="IOU",
+            help="A lesion is found where its IoU exceeds it; may be repeated.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def scoring(iou_thresholds: Sequence[float], tolerances: Sequence[float], connectivity: str) -> "ScoreOptions":
+    """The values of `score_options`."""
+    from cafct_keras.evaluation.metrics.options import ScoreOptions
+
+    return ScoreOptions(
+        iou_thresholds=tuple(iou_thresholds), tolerances=tuple(tolerances), connectivity=int(connectivity)
+    )
 
 
 def report_options(document: str) -> Decorator:

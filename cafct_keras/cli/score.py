@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cafct_keras.cli.reporting import finish, report, report_folder, report_options
+from cafct_keras.cli.reporting import finish, report, report_folder, report_options, score_options, scoring
 from cafct_keras.cli.shared import PATIENT_PATTERN_HELP
 
 
@@ -22,8 +22,19 @@ from cafct_keras.cli.shared import PATIENT_PATTERN_HELP
 @click.option(
     "--spacing", type=(float, float, float), help="Spacing of PNG slices in mm: between slices, rows and columns."
 )
+@score_options
 @report_options("evaluation.json")
-def score(prediction: str, reference: str, out: str | None, quiet: bool, as_json: bool, **options: Any) -> int:
+def score(
+    prediction: str,
+    reference: str,
+    iou_thresholds: tuple[float, ...],
+    tolerances: tuple[float, ...],
+    connectivity: str,
+    out: str | None,
+    quiet: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
     """Score masks from any tool against reference masks, by every rule.
 
     Files are matched by name, without .png, .nii or .nii.gz. A volume is one case; so is a PNG slice, unless
@@ -32,7 +43,10 @@ def score(prediction: str, reference: str, out: str | None, quiet: bool, as_json
     from cafct_keras.evaluation.folders import score_folders
     from cafct_keras.runtime.console import make_console
 
+    chosen = scoring(iou_thresholds, tolerances, connectivity)
     with report_folder(out) as folder:
-        evaluation = score_folders(prediction, reference, **options, console=make_console(), quiet=quiet)
+        evaluation = score_folders(
+            prediction, reference, scoring=chosen, **options, console=make_console(), quiet=quiet
+        )
         report(evaluation, folder)
     return finish([evaluation.as_json], out, as_json and evaluation.as_json)

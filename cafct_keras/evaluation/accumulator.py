@@ -10,6 +10,7 @@ import numpy as np
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation.metrics.calibration import Calibration
 from cafct_keras.evaluation.metrics.lesions import match_lesions
+from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.metrics.scores import CaseScore, score
 from cafct_keras.evaluation.postprocessing import PostProcessing
 from cafct_keras.evaluation.report.gallery import Gallery
@@ -40,14 +41,21 @@ class Accumulator:
         targets: what is scored.
         postprocessing: steps to apply; None, or no steps, to score the masks as predicted only.
         calibrate: whether cases come with probabilities.
+        scoring: choices behind the scores; None for the defaults.
 
     Attributes:
         calibrations: target to `Calibration`; None for masks alone.
     """
 
     def __init__(
-        self, *, targets: Sequence[str], postprocessing: PostProcessing | None = None, calibrate: bool = False
+        self,
+        *,
+        targets: Sequence[str],
+        postprocessing: PostProcessing | None = None,
+        calibrate: bool = False,
+        scoring: ScoreOptions | None = None,
     ):
+        self._scoring = scoring or ScoreOptions()
         self._steps = {AS_PREDICTED: PostProcessing()}
         if postprocessing is not None and postprocessing != PostProcessing():
             self._steps[POST_PROCESSED] = postprocessing
@@ -91,6 +99,7 @@ class Accumulator:
                 slice_names=slice_names,
                 spacing=spacing,
                 contiguous=contiguous,
+                options=self._scoring,
             )
             self._scores[name].append((scored, _by_slice(scored, masks, reference)))
         self._gallery.offer(scored, masks, reference, images)  # of the last result, which is what the user asked for
@@ -183,7 +192,10 @@ def _by_slice(scored: CaseScore, prediction: dict[str, np.ndarray], reference: d
         name: target
         if target.lesions is None
         else dataclasses.replace(
-            target, lesions=match_lesions(prediction[name], reference[name], spacing=None, contiguous=False)
+            target,
+            lesions=match_lesions(
+                prediction[name], reference[name], spacing=None, contiguous=False, options=scored.options
+            ),
         )
         for name, target in scored.targets.items()
     }

@@ -6,7 +6,6 @@ import numpy as np
 
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation.metrics.bootstrap import Bootstrap, mean_of, paired_difference
-from cafct_keras.evaluation.metrics.lesions import IOU_THRESHOLDS
 from cafct_keras.evaluation.metrics.overlap import RULES, concatenate, unit_scores
 from cafct_keras.evaluation.metrics.scores import CaseScore, TargetScore
 from cafct_keras.evaluation.results import AS_PREDICTED, Comparison, Difference
@@ -28,7 +27,7 @@ def compare(
 
     Metrics are named measure first: `dice_per_case_lits`, `iou_per_slice_positive`, `hd95_mm_positive` and
     `hd95_mm_all` (over units that show the target in the reference, or all), `lesion_recall_iou_over_0.5` (over the
-    reference's lesions), `false_positives_per_case`.
+    reference's lesions), `false_positives_per_case_iou_over_0.5`.
 
     Args:
         a: scored cases of the first run.
@@ -64,6 +63,7 @@ def compare(
                 [case.targets[name] for case in b if name in case.targets],
                 np.array([number for case, number in zip(a, patient, strict=True) if name in case.targets]),
                 bootstrap,
+                a[0].options.iou_thresholds,
             )
             for name in targets
         },
@@ -74,6 +74,8 @@ def _check_same_reference(one: CaseScore, other: CaseScore) -> None:
     if set(one.targets) != set(other.targets):
         raise UserError(f"{one.case}: the two runs score other targets; compare runs that score the same")
     same = (one.patient, one.spacing, one.contiguous) == (other.patient, other.spacing, other.contiguous)
+    if one.options != other.options:
+        raise UserError(f"{one.case}: the two runs were scored with other options; give both the same")
     for name, target in one.targets.items():
         truths = [each.tp + each.fn for each in (target.counts, other.targets[name].counts)]
         same = same and np.array_equal(*truths)
@@ -82,10 +84,15 @@ def _check_same_reference(one: CaseScore, other: CaseScore) -> None:
 
 
 def _target(
-    a: list[TargetScore], b: list[TargetScore], patient: np.ndarray, bootstrap: Bootstrap
+    a: list[TargetScore],
+    b: list[TargetScore],
+    patient: np.ndarray,
+    bootstrap: Bootstrap,
+    thresholds: Sequence[float],
 ) -> dict[str, Difference]:
     result = {}
-    for (name, first, owner, better), (_, second, _, _) in zip(_units(a, patient), _units(b, patient), strict=True):
+    units = (_units(each, patient, thresholds) for each in (a, b))
+    for (name, first, owner, better), (_, second, _, _) in zip(*units, strict=True):
         both = np.where(np.isnan(first) | np.isnan(second), np.nan, 1.0)
         result[name] = Difference(
             a=mean_of(first * both),
@@ -96,7 +103,9 @@ def _target(
     return result
 
 
-def _units(scores: list[TargetScore], patient: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray, bool]]:
+def _units(
+    scores: list[TargetScore], patient: np.ndarray, thresholds: Sequence[float]
+) -> Iterator[tuple[str, np.ndarray, np.ndarray, bool]]:
     """Name, values, patients of the units, and whether higher is better, of each metric."""
     counts = concatenate([score.counts for score in scores])
     slices = [len(score.counts) for score in scores]
@@ -115,8 +124,8 @@ def _units(scores: list[TargetScore], patient: np.ndarray) -> Iterator[tuple[str
     if not lesions:
         return
     owner = np.repeat(patient, [len(score.lesions) for score in lesions])
-    for threshold in IOU_THRESHOLDS:
+    for threshold in thresholds:
         found = [float(lesion.found(threshold)) for score in lesions for lesion in score.lesions]
         yield f"lesion_recall_iou_over_{threshold:g}", np.array(found), owner, True
-    false_positives = [float(len(score.false_positives)) for score in lesions]
-    yield "false_positives_per_case", np.array(false_positives), patient, False
+        false_positives = [float(len(score.false_positives(threshold))) for score in lesions]
+        yield f"false_positives_per_case_iou_over_{threshold:g}", np.array(false_positives), patient, False

@@ -114,11 +114,11 @@ def _rows(columns: Sequence[_Column]) -> Iterator[list[Text]]:
         (f"nsd_2_{length}", f"{unit}s that show it", ("surface", "positive", f"nsd_2_{length}"), False),
     ]
     if lesions := next((column.target["lesions"] for column in columns if column.target["lesions"]), None):
-        per_unit = ("lesions", "false_positives_per_unit")
-        further += [
-            ("lesion recall", "IoU over 0", ("lesions", "iou_over_0", "recall"), False),
-            ("false positives", f"components per {lesions['unit']}", per_unit, True),
-        ]
+        over = {key: f"IoU over {key.removeprefix('iou_over_')}" for key in lesions["detection"]}
+        further += [("lesion recall", over[key], ("lesions", "detection", key, "recall"), False) for key in over]
+        first = next(iter(over))
+        per_unit = ("lesions", "detection", first, "false_positives_per_unit")
+        further.append(("false positives", f"per {lesions['unit']}, {over[first]}", per_unit, True))
     for name, words, path, error in further:
         cells = (_cell(each, *path, error=error) if each.measure == "dice" else Text() for each in columns)
         yield [Text.assemble((name, "cyan"), (f", {words}", "dim")), *cells]

@@ -10,6 +10,7 @@ from cafct_keras.errors import UserError
 from cafct_keras.evaluation.accumulator import Accumulator
 from cafct_keras.evaluation.comparison import compare
 from cafct_keras.evaluation.metrics.calibration import Calibration
+from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.postprocessing import PostProcessing
 from cafct_keras.evaluation.progress import track
 from cafct_keras.evaluation.results import AS_PREDICTED, Comparison, Evaluation, RunData, Threshold
@@ -36,6 +37,7 @@ class EvaluateOptions:
             pooled Dice on the validation part.
         postprocessing: steps to apply as well; None for none, `"auto"` for those with the best mean Dice on the cases
             of the validation part.
+        scoring: choices behind the scores.
         keep_going: score what can be read; the rest is in the documents' `failures`.
         seed: of the bootstrap, 0 or more.
 
@@ -49,6 +51,7 @@ class EvaluateOptions:
     split: str = "test"
     threshold: float | str = 0.5
     postprocessing: PostProcessing | str | None = None
+    scoring: ScoreOptions = dataclasses.field(default_factory=ScoreOptions)
     keep_going: bool = False
     seed: int = 0
 
@@ -132,7 +135,7 @@ class _RunEvaluation:
         _check_choice(run, options, fingerprint)
         threshold = self._threshold()
         steps, rule = self._postprocessing(threshold.value)
-        accumulator = Accumulator(targets=run.targets, postprocessing=steps, calibrate=True)
+        accumulator = Accumulator(targets=run.targets, postprocessing=steps, calibrate=True, scoring=options.scoring)
         for case in self._predicted(options.split, f"scoring {name}"):
             accumulator.add(
                 case=case.name,

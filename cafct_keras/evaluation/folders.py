@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from cafct_keras.evaluation.accumulator import Accumulator
+from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.progress import track
 from cafct_keras.evaluation.results import Evaluation, MaskData
 from pipelines.errors import DataError
@@ -21,6 +22,7 @@ def score_folders(
     labels: Sequence[str] = (),
     patient_pattern: str | None = None,
     spacing: tuple[float, float, float] | None = None,
+    scoring: ScoreOptions | None = None,
     keep_going: bool = False,
     seed: int = 0,
     console: Console | None = None,
@@ -34,6 +36,7 @@ def score_folders(
         labels: see `MaskLabels`.
         patient_pattern: regular expression that finds the patient in a file's name, see `MaskFolders`.
         spacing: of PNG slices, mm along (slice, row, column).
+        scoring: choices behind the scores; None for the defaults.
         keep_going: score what can be scored; the rest is in the document's `failures`.
         seed: of the bootstrap.
         console: where to report progress to; None for the standard output.
@@ -46,7 +49,7 @@ def score_folders(
     folders = MaskFolders(prediction, reference, labels=named, patient_pattern=patient_pattern, spacing=spacing)
     if folders.problems and not keep_going:
         raise DataError(next(iter(folders.problems.values())))  # before the cases in front of it take hours
-    accumulator = Accumulator(targets=named.targets)
+    accumulator = Accumulator(targets=named.targets, scoring=scoring)
     failures: list[dict[str, str]] = []
     pairs = read_ahead(folders.pair, folders.cases, failures=failures if keep_going else None)
     total = len(folders.cases) - len(folders.problems)

@@ -1,23 +1,20 @@
 """Summaries of scored cases by every rule."""
 
-import dataclasses
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
 from cafct_keras.errors import UserError
+from cafct_keras.evaluation.lesion_summary import summarize_lesions
 from cafct_keras.evaluation.metrics.bootstrap import CONFIDENCE, Bootstrap, Estimate
 from cafct_keras.evaluation.metrics.burden import bland_altman, millilitres
-from cafct_keras.evaluation.metrics.lesions import DIAMETERS, IOU_THRESHOLDS, LesionScores, stratum
 from cafct_keras.evaluation.metrics.overlap import BATCH_SIZE, Counts, concatenate, overlap_estimates
 from cafct_keras.evaluation.metrics.scores import CaseScore, TargetScore
-from cafct_keras.evaluation.metrics.surface import TOLERANCES, SurfaceScores
+from cafct_keras.evaluation.metrics.surface import SurfaceScores
 from cafct_keras.evaluation.results import (
     BurdenPoint,
     BurdenSummary,
-    Detection,
-    LesionSummary,
     Summary,
     SummaryOptions,
     SurfaceSummary,
@@ -31,11 +28,11 @@ Spacing = tuple[float, float, float]
 def summarize(cases: Sequence[CaseScore], *, seed: int = 0, resamples: int = 1000) -> Summary:
     """Summarizes a set of cases.
 
-    Every estimate comes with the number of units that count, a 95 % interval over patients and the score of an empty
-    prediction.
+    Every estimate comes with the number of units that count, a 95 % interval over patients and the scores of an empty
+    prediction and of one of every pixel.
 
     Args:
-        cases: one or more, all of one kind: volumes or loose slices, with spacing or without.
+        cases: one or more, all of one kind: volumes or loose slices, with spacing or without, of the same options.
         seed: of the bootstrap.
         resamples: of the bootstrap.
 
@@ -56,8 +53,10 @@ def summarize(cases: Sequence[CaseScore], *, seed: int = 0, resamples: int = 100
             resamples=resamples,
             confidence=CONFIDENCE,
             batch_size=BATCH_SIZE,
-            iou_thresholds=list(IOU_THRESHOLDS),
-            tolerances=list(TOLERANCES),
+            iou_thresholds=list(cases[0].options.iou_thresholds),
+            tolerances=list(cases[0].options.tolerances),
+            connectivity=cases[0].options.connectivity,
+            surface="voxels",
             contiguous=contiguous,
             spacing_known=spacing_known,
         ),
@@ -67,6 +66,7 @@ def summarize(cases: Sequence[CaseScore], *, seed: int = 0, resamples: int = 100
                 [case.spacing for case in cases if name in case.targets],
                 np.array([number for case, number in zip(cases, patient, strict=True) if name in case.targets]),
                 bootstrap,
+                thresholds=cases[0].options.iou_thresholds,
                 volumes=contiguous and spacing_known,
             )
             for name in targets
@@ -91,11 +91,13 @@ def check_cases(cases: Sequence[CaseScore]) -> None:
         for kind, values in (
             ("contiguous", (case.contiguous, cases[0].contiguous)),
             ("spacing", (case.spacing is None, cases[0].spacing is None)),
+            ("options", (case.options, cases[0].options)),
         ):
             if values[0] != values[1]:
                 raise UserError(
                     f"{case.case}: differs from {cases[0].case} in {kind}, so that no mean over both has a meaning; "
-                    "score all cases as volumes or all as loose slices, all with spacing or all without"
+                    "score all cases as volumes or all as loose slices, all with spacing or all without, and all with "
+                    "the same options"
                 )
 
 
@@ -111,6 +113,7 @@ def _target(
     patient: np.ndarray,
     bootstrap: Bootstrap,
     *,
+    thresholds: Sequence[float],
     volumes: bool,
 ) -> TargetSummary:
     counts = concatenate([score.counts for score in scores])
@@ -126,7 +129,7 @@ def _target(
         positive_slices=int(np.count_nonzero(counts.tp + counts.fn)),
         overlap=overlap_estimates(counts, case, np.repeat(patient, slices), bootstrap),
         surface=_surface([score.surface for score in scores], patient, bootstrap),
-        lesions=_lesions(lesions, patient, bootstrap) if lesions else None,
+        lesions=summarize_lesions(lesions, patient, bootstrap, thresholds) if lesions else None,
         volume_ml=_volume(by_case, cast(list[Spacing], spacings), patient, bootstrap) if volumes else None,
     )
 
@@ -153,43 +156,6 @@ def _surface(scores: list[SurfaceScores], patient: np.ndarray, bootstrap: Bootst
         both_empty=int(np.count_nonzero(~reference & ~prediction)),
         **means,
     )
-
-
-def _lesions(scores: list[LesionScores], patient: np.ndarray, bootstrap: Bootstrap) -> LesionSummary:
-    units = np.array([score.units for score in scores])
-    false_positives = np.array([len(score.false_positives) for score in scores])
-    diameters = [lesion.diameter for score in scores for lesion in score.lesions]
-    known = [diameter for diameter in diameters if diameter is not None]
-    strata = np.array([stratum(diameter) for diameter in known] if len(known) == len(diameters) else [])
-    owner = np.repeat(patient, [len(score.lesions) for score in scores])
-    result: dict[str, Any] = {
-        "unit": scores[0].unit,
-        "units": int(units.sum()),
-        "lesions": len(diameters),
-        "false_positives": int(false_positives.sum()),
-        "false_positives_per_unit": bootstrap.ratio(false_positives, units, patient, predict_nothing=0.0),
-    }
-    nothing = 0.0 if diameters else None
-    for threshold in IOU_THRESHOLDS:
-        found = np.array([lesion.found(threshold) for score in scores for lesion in score.lesions], float)
-        # Lesions and false positives as one list of (counts as right, counts as one), each with its patient.
-        both = np.concatenate([owner, patient])
-        right = np.concatenate([found, np.zeros(len(scores))])
-        f1 = bootstrap.ratio(2 * right, np.concatenate([1 + found, false_positives]), both, predict_nothing=nothing)
-        result[f"iou_over_{threshold:g}"] = Detection(
-            recall=bootstrap.mean(found, owner, predict_nothing=np.zeros(len(found))),
-            precision=bootstrap.ratio(right, np.concatenate([found, false_positives]), both),
-            f1=dataclasses.replace(f1, units=len(found)),
-            recall_by_diameter={
-                name: bootstrap.mean(
-                    found[strata == name], owner[strata == name], predict_nothing=np.zeros(np.sum(strata == name))
-                )
-                for name in DIAMETERS
-            }
-            if len(known) == len(diameters)
-            else None,
-        )
-    return cast(LesionSummary, result)
 
 
 def _volume(by_case: Counts, spacings: list[Spacing], patient: np.ndarray, bootstrap: Bootstrap) -> VolumeSummary:

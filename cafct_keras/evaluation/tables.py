@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from cafct_keras.evaluation.metrics.burden import millilitres
-from cafct_keras.evaluation.metrics.lesions import IOU_THRESHOLDS
+from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.metrics.overlap import MEASURES, Counts, unit_scores
 from cafct_keras.evaluation.metrics.scores import CaseScore, TargetScore
 
@@ -19,9 +19,11 @@ def case_rows(cases: Sequence[CaseScore]) -> list[dict[str, Any]]:
 
     Columns: case, patient, target, slices, tp, fp, fn, pixels; dice, iou, precision and recall of all slices together
     (0 where one mask is empty, None where both are); hd95, assd and nsd of the volume, or their means over the slices
-    that show the target in either mask (columns end in the unit of length); lesions, lesions_found_iou_over_0,
-    lesions_found_iou_over_0.5, false_positives (None for organs); predicted_ml, reference_ml (None unless the case is a
-    volume of known spacing); predicted_burden, reference_burden (None unless liver and lesion are both scored).
+    that show the target in either mask (columns end in the unit of length; where one mask is empty, a distance is the
+    diagonal of the volume or slice, and NSD 0); lesions and components (of the reference and of the prediction, None
+    for organs), and for each IoU threshold lesions_found_iou_over_0, false_positives_iou_over_0, ...; predicted_ml,
+    reference_ml (None unless the case is a volume of known spacing); predicted_burden, reference_burden (None unless
+    liver and lesion are both scored).
     """
     return [
         {
@@ -31,7 +33,7 @@ def case_rows(cases: Sequence[CaseScore]) -> list[dict[str, Any]]:
             "slices": len(target.counts),
             **_overlap(target.counts.grouped(np.zeros(len(target.counts), int), 1), "case")[0],
             **_surface(target),
-            **_lesions(target),
+            **_lesions(target, case.options),
             **_volumes(case, target),
             "predicted_burden": case.burden.predicted if case.burden else None,
             "reference_burden": case.burden.reference if case.burden else None,
@@ -83,13 +85,18 @@ def _surface(target: TargetScore) -> dict[str, Any]:
     }
 
 
-def _lesions(target: TargetScore) -> dict[str, Any]:
-    columns = ["lesions", *(f"lesions_found_iou_over_{threshold:g}" for threshold in IOU_THRESHOLDS), "false_positives"]
-    if target.lesions is None:
-        return dict.fromkeys(columns)
-    lesions = target.lesions.lesions
-    found = [sum(lesion.found(threshold) for lesion in lesions) for threshold in IOU_THRESHOLDS]
-    return dict(zip(columns, [len(lesions), *found, len(target.lesions.false_positives)], strict=True))
+def _lesions(target: TargetScore, options: ScoreOptions) -> dict[str, Any]:
+    scores = target.lesions
+    row: dict[str, Any] = {
+        "lesions": None if scores is None else len(scores.lesions),
+        "components": None if scores is None else len(scores.components),
+    }
+    for threshold in options.iou_thresholds:
+        found = None if scores is None else sum(lesion.found(threshold) for lesion in scores.lesions)
+        row[f"lesions_found_iou_over_{threshold:g}"] = found
+        false_positives = None if scores is None else len(scores.false_positives(threshold))
+        row[f"false_positives_iou_over_{threshold:g}"] = false_positives
+    return row
 
 
 def _volumes(case: CaseScore, target: TargetScore) -> dict[str, Any]:

@@ -31,8 +31,8 @@ def test_metrics_are_those_of_the_summaries():
         "hd95_mm_all": ("surface", "all", "hd95_mm"),
         "assd_mm_positive": ("surface", "positive", "assd_mm"),
         "nsd_2_mm_positive": ("surface", "positive", "nsd_2_mm"),
-        "lesion_recall_iou_over_0.5": ("lesions", "iou_over_0.5", "recall"),
-        "false_positives_per_case": ("lesions", "false_positives_per_unit"),
+        "lesion_recall_iou_over_0.5": ("lesions", "detection", "iou_over_0.5", "recall"),
+        "false_positives_per_case_iou_over_0": ("lesions", "detection", "iou_over_0", "false_positives_per_unit"),
     }.items():
         for side, tree in zip("ab", of_runs, strict=True):
             for key in path:

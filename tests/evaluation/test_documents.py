@@ -109,7 +109,7 @@ def test_the_schema_is_current_and_describes_every_field():
     jsonschema.Draft202012Validator.check_schema(published())
     for name, part in {"Document": published(), **published()["$defs"]}.items():
         assert part["description"], name
-        for field, schema in part["properties"].items() if name not in ("LesionSummary", "SummaryOptions") else ():
+        for field, schema in part["properties"].items():
             assert len(schema["description"]) > 3, (name, field)
 
 
@@ -131,6 +131,10 @@ def test_documents_of_format_1_load_as_those_of_this_format(written):
     assert loaded["results"][0]["cases"] == FORMAT_1["results"][0]["cases"]
     target = loaded["results"][0]["summary"]["targets"]["lesion"]
     assert target["overlap"]["per_case_lits"]["dice"]["value"] == 0.5
+    found = target["lesions"]["detection"]
+    assert (found["iou_over_0"]["false_positives"], found["iou_over_0"]["f1"]["value"]) == (4, 0.5)
+    # Precision by the older rule would not be that of this format.
+    assert (found["iou_over_0.5"]["recall"]["value"], found["iou_over_0.5"]["precision"]["value"]) == (0.5, None)
 
 
 def damaged(*path):

@@ -51,7 +51,7 @@ def test_post_processing_is_reported_with_and_without(speckled, tmp_path):
         "chosen_on": "given",
         "rule": None,
     }
-    assert before["summary"]["targets"]["lesion"]["lesions"]["false_positives"] == 3
+    assert before["summary"]["targets"]["lesion"]["lesions"]["detection"]["iou_over_0"]["false_positives"] == 3
     for path, figure in figures(after["summary"]):
         assert figure["value"] in (None, 1.0 if higher_is_better(path) else 0.0), path
     rows = list(csv.DictReader((tmp_path / "out" / "cases.csv").open()))
@@ -59,7 +59,12 @@ def test_post_processing_is_reported_with_and_without(speckled, tmp_path):
     volume = 2 * 2 * np.prod([5.0, 0.8, 0.8])
     for least, kept in ((volume - 0.1, 3), (volume + 0.1, 0)):
         document = evaluated(network, "--smallest-lesion", least).json
-        assert document["results"][1]["summary"]["targets"]["lesion"]["lesions"]["false_positives"] == kept
+        assert (
+            document["results"][1]["summary"]["targets"]["lesion"]["lesions"]["detection"]["iou_over_0"][
+                "false_positives"
+            ]
+            == kept
+        )
 
 
 def test_post_processing_is_chosen_on_validation(speckled, perfect, tmp_path):

@@ -33,8 +33,10 @@ def test_a_summary_counts_what_it_sums_up():
         "resamples": 7,
         "confidence": 0.95,
         "batch_size": 8,
-        "iou_thresholds": [0.0, 0.5],
+        "iou_thresholds": [0.0, 0.1, 0.5],
         "tolerances": [1, 2, 3],
+        "connectivity": 26,
+        "surface": "voxels",
         "contiguous": True,
         "spacing_known": True,
     }

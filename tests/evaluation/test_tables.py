@@ -28,7 +28,7 @@ def test_rows_of_a_volume():
     assert lesion["precision"] == pytest.approx(2 / 3)
     assert (lesion["predicted_ml"], lesion["reference_ml"]) == pytest.approx((0.3, 0.5))
     found = [lesion[f"lesions_found_iou_over_{threshold}"] for threshold in ("0", "0.5")]
-    assert (lesion["lesions"], found, lesion["false_positives"]) == (2, [1, 0], 1)
+    assert (lesion["lesions"], found, lesion["false_positives_iou_over_0"]) == (2, [1, 0], 1)
     assert lesion["hd95_mm"] > 0
     assert (liver["dice"], liver["hd95_mm"], liver["lesions"]) == (1, 0, None)
     assert lesion["predicted_burden"] == pytest.approx(3 / 6)

@@ -22,6 +22,7 @@ class Estimate:
         high: upper end of the interval, likewise.
         predict_nothing: score of an empty prediction by the same rule on the same reference; None where no unit counts
             then.
+        predict_everything: likewise of a prediction of every pixel; None for surfaces and volumes.
     """
 
     value: float | None
@@ -29,6 +30,7 @@ class Estimate:
     low: float | None = None
     high: float | None = None
     predict_nothing: float | None = None
+    predict_everything: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,13 +105,21 @@ class Bootstrap:
         low, high = np.percentile(above[drawn] / below[drawn], [tail, 100 - tail])
         return float(low), float(high)
 
-    def mean(self, values: np.ndarray, patient: np.ndarray, *, predict_nothing: np.ndarray | None = None) -> Estimate:
+    def mean(
+        self,
+        values: np.ndarray,
+        patient: np.ndarray,
+        *,
+        predict_nothing: np.ndarray | None = None,
+        predict_everything: np.ndarray | None = None,
+    ) -> Estimate:
         """The mean over units, with its interval.
 
         Args:
             values: `(units,)` float, NaN where a unit does not count.
             patient: `(units,)` int, the group of each unit, 0..groups - 1.
             predict_nothing: `(units,)`, the same for an empty prediction.
+            predict_everything: `(units,)`, the same for a prediction of every pixel.
         """
         counted = ~np.isnan(values)
         sums = np.bincount(patient[counted], weights=values[counted], minlength=self.groups)
@@ -120,6 +130,7 @@ class Bootstrap:
             low=low,
             high=high,
             predict_nothing=None if predict_nothing is None else mean_of(predict_nothing),
+            predict_everything=None if predict_everything is None else mean_of(predict_everything),
         )
 
     def ratio(
@@ -129,21 +140,30 @@ class Bootstrap:
         patient: np.ndarray,
         *,
         predict_nothing: float | None = None,
+        predict_everything: float | None = None,
     ) -> Estimate:
         """The sum of the numerators over the sum of the denominators, which are numbers of units.
 
         Args:
-            numerators: `(n,)` int.
+            numerators: `(n,)`, 0 or more.
             denominators: `(n,)` int.
             patient: `(n,)` int, the group of each pair, 0..groups - 1.
             predict_nothing: of the estimate.
+            predict_everything: likewise.
         """
         above, below = (
             np.bincount(patient, weights=part, minlength=self.groups) for part in (numerators, denominators)
         )
         low, high = self.interval(above, below)
         value = float(above.sum() / below.sum()) if below.any() else None
-        return Estimate(value=value, units=int(below.sum()), low=low, high=high, predict_nothing=predict_nothing)
+        return Estimate(
+            value=value,
+            units=int(below.sum()),
+            low=low,
+            high=high,
+            predict_nothing=predict_nothing,
+            predict_everything=predict_everything,
+        )
 
 
 def mean_of(values: np.ndarray) -> float | None:

@@ -40,23 +40,28 @@ def boundary(mask: np.ndarray) -> np.ndarray:
     return mask & ~inner
 
 
-def neighbourhood(*, contiguous: bool) -> np.ndarray:
-    """Structuring element `(3, 3, 3)` bool: all 26 neighbours, or the 8 of the same slice."""
-    cube = np.ones((3, 3, 3), bool)
+def neighbourhood(*, contiguous: bool, connectivity: int = 26) -> np.ndarray:
+    """Structuring element `(3, 3, 3)` bool.
+
+    Args:
+        contiguous: whether it reaches into the slices above and below.
+        connectivity: neighbours within a volume, 26, 18 or 6; within a slice they are 8, 8 or 4.
+    """
+    cube = ndimage.generate_binary_structure(3, {6: 1, 18: 2, 26: 3}[connectivity])
     if not contiguous:
         cube[[0, 2]] = False
     return cube
 
 
-def label(mask: np.ndarray, *, contiguous: bool) -> tuple[np.ndarray, int]:
+def label(mask: np.ndarray, *, contiguous: bool, connectivity: int = 26) -> tuple[np.ndarray, int]:
     """Labels the connected components of a stack.
 
     Args:
         mask: bool `(slices, H, W)`.
-        contiguous: whether the slices are neighbours in one volume (26-connected components); otherwise every slice has
-            components of its own (8-connected).
+        contiguous: whether the slices are neighbours in one volume; otherwise every slice has components of its own.
+        connectivity: see `neighbourhood`.
 
     Returns:
         int32 `(slices, H, W)`, 0 for background and 1..n for the components, and n.
     """
-    return ndimage.label(mask, neighbourhood(contiguous=contiguous))
+    return ndimage.label(mask, neighbourhood(contiguous=contiguous, connectivity=connectivity))

@@ -1,59 +1,60 @@
 """Lesion-wise detection.
 
-The rule is that of LiTS (Bilic et al. 2023): a reference lesion, a connected component of the reference, is found when
-its IoU with the predicted foreground exceeds a threshold. A predicted component that touches no reference lesion is a
-false positive. To touch is to share a voxel; to lie beside is not enough.
+The rule is that of LiTS (Bilic et al. 2023): a reference lesion, a connected component of the reference, is found at a
+threshold when its IoU with the predicted foreground exceeds it. A predicted component belongs to every lesion that it
+touches: to touch is to share a voxel; to lie beside is not enough. At each threshold, the components that belong to no
+lesion found there are false positives. So a component that hits a lesion at an IoU of 0.01 counts for it at a threshold
+of 0, and as a false positive at 0.1.
 
 The predicted foreground of a lesion is the union of all predicted components that touch it, so that a lesion predicted
 in two pieces is found once; but the voxels of other reference lesions are removed before components are labelled. So
 two lesions under one prediction are both found if it fits them, nothing that is right counts against a neighbour, what
 is wrong counts against every lesion it is attached to, and no lesion is found because another is missed.
+
+Panoptic quality (Kirillov et al. 2019) pairs one lesion with one component instead, where their IoU exceeds 0.5: no
+lesion and no component then has two partners.
 """
 
 import dataclasses
 import math
 import operator
-from collections.abc import Iterator
 
 import numpy as np
 from scipy import ndimage
 
 from cafct_keras.evaluation.metrics.components import boundary, bounding_box, label, neighbourhood
+from cafct_keras.evaluation.metrics.options import ScoreOptions
+from cafct_keras.evaluation.metrics.shapes import Component, Describer
 
-IOU_THRESHOLDS = (0.0, 0.5)
 DIAMETERS = {"under_10_mm": (0.0, 10.0), "10_to_20_mm": (10.0, 20.0), "over_20_mm": (20.0, math.inf)}
+PAIRED = 0.5  # IoU above which a lesion and a component are a pair of the panoptic quality
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Component:
-    """A connected component: a false positive, unless it is a `Lesion`.
+class Matched(Component):
+    """A component with its overlap.
 
     Attributes:
-        voxels: number of voxels.
-        size: mm^3, or mm^2 in a single slice; None where the spacing is unknown.
-        diameter: mm, of the ball (in a single slice, the disc) of that size; None where the spacing is unknown.
-        box: first and last + 1 index along (slice, row, column).
-        centroid: (slice, row, column), in voxels.
-        slice: index of the slice that shows the most of it.
-    """
-
-    voxels: int
-    size: float | None
-    diameter: float | None
-    box: tuple[tuple[int, int], ...]
-    centroid: tuple[float, float, float]
-    slice: int
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Lesion(Component):
-    """A reference lesion.
-
-    Attributes:
-        iou: with the predicted foreground that belongs to it, in [0, 1].
+        iou: in [0, 1].
     """
 
     iou: float
+
+    @property
+    def dice(self) -> float:
+        """In [0, 1]."""
+        return 2 * self.iou / (1 + self.iou)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Lesion(Matched):
+    """A reference lesion; its `iou` is that with the predicted foreground that belongs to it.
+
+    Attributes:
+        pair_iou: the highest IoU with a single predicted component, in [0, 1].
+    """
+
+    pair_iou: float
 
     def found(self, threshold: float = 0.0) -> bool:
         """Whether its IoU exceeds the threshold."""
@@ -61,20 +62,67 @@ class Lesion(Component):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class PredictedComponent(Matched):
+    """A predicted component; its `iou` is the highest of the lesions that it belongs to, 0 where it touches none."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Overlaps:
+    """What detection at any threshold is counted from.
+
+    Attributes:
+        iou: float64 `(lesions,)`, see `Lesion`.
+        pair_iou: float64 `(lesions,)`, likewise.
+        component_iou: float64 `(components,)`, see `PredictedComponent`.
+    """
+
+    iou: np.ndarray
+    pair_iou: np.ndarray
+    component_iou: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class LesionScores:
     """The lesions of one case.
 
     Attributes:
-        unit: `"volume"` (26-connected components) or `"slice"` (8-connected, a lesion in two slices counts twice).
+        unit: `"volume"` or `"slice"` (a lesion in two slices counts twice).
         units: how many volumes (1) or slices there are.
+        pixels: of one unit.
         lesions: of the reference, in the order of their boxes.
-        false_positives: predicted components that touch no lesion, likewise.
+        components: of the prediction, likewise.
     """
 
     unit: str
     units: int
+    pixels: int
     lesions: tuple[Lesion, ...]
-    false_positives: tuple[Component, ...]
+    components: tuple[PredictedComponent, ...]
+
+    def false_positives(self, threshold: float = 0.0) -> list[PredictedComponent]:
+        """The predicted components that belong to no lesion found at the threshold."""
+        return [component for component in self.components if not component.iou > threshold]
+
+    def overlaps(self) -> Overlaps:
+        """Of the prediction."""
+        return Overlaps(
+            iou=np.array([lesion.iou for lesion in self.lesions], float),
+            pair_iou=np.array([lesion.pair_iou for lesion in self.lesions], float),
+            component_iou=np.array([component.iou for component in self.components], float),
+        )
+
+    def overlaps_of_everything(self) -> Overlaps:
+        """Of a prediction of every voxel: one component per unit, which belongs to all lesions.
+
+        The background is taken to be connected: a lesion within another would have a higher IoU.
+        """
+        sizes = np.array([lesion.voxels for lesion in self.lesions], np.int64)
+        unit = np.array([0 if self.unit == "volume" else lesion.slice for lesion in self.lesions], np.int64)
+        foreground = np.bincount(unit, weights=sizes, minlength=self.units)
+        own = self.pixels - foreground[unit] + sizes  # the lesion and the background
+        component_iou = np.zeros(self.units)
+        np.maximum.at(component_iou, unit, sizes / own)
+        return Overlaps(iou=sizes / own, pair_iou=sizes / self.pixels, component_iou=component_iou)
 
 
 def match_lesions(
@@ -83,6 +131,8 @@ def match_lesions(
     *,
     spacing: tuple[float, float, float] | None,
     contiguous: bool = True,
+    options: ScoreOptions | None = None,
+    images: np.ndarray | None = None,
 ) -> LesionScores:
     """Matches the lesions of the reference with the prediction.
 
@@ -91,97 +141,83 @@ def match_lesions(
         reference: bool `(slices, H, W)`.
         spacing: millimetres along (slice, row, column); None if unknown.
         contiguous: whether the slices are neighbours in one volume; otherwise every slice has lesions of its own.
+        options: of which `connectivity` counts; None for the defaults.
+        images: `(slices, H, W)`, of which the mean within lesions and components is taken; None without.
     """
-    result: dict[str, list] = {"lesions": [], "false_positives": []}
+    connectivity = (options or ScoreOptions()).connectivity
+    lesions: list[Lesion] = []
+    components: list[PredictedComponent] = []
     either = prediction | reference
     box = bounding_box(either)
     if box is not None:
         # Each region connected in either mask is matched by itself, so most of a volume is visited only once.
-        regions, _ = label(either[box], contiguous=contiguous)
-        for index, where in enumerate(ndimage.find_objects(regions), 1):
-            region = regions[where] == index
-            masks = [mask[box][where] & region for mask in (prediction, reference)]
-            start = [outer.start + inner.start for outer, inner in zip(box, where, strict=True)]
-            describe = _Describer(start, spacing, contiguous)
-            for kind, found in _match(masks[0], masks[1], describe, contiguous=contiguous):
-                result[kind].append(found)
+        regions, _ = label(either[box], contiguous=contiguous, connectivity=connectivity)
+        for index, inner in enumerate(ndimage.find_objects(regions), 1):
+            start = [one.start + other.start for one, other in zip(box, inner, strict=True)]
+            where = tuple(slice(low, low + side.stop - side.start) for low, side in zip(start, inner, strict=True))
+            region = regions[inner] == index
+            describe = Describer(
+                start, spacing, contiguous=contiguous, images=None if images is None else images[where]
+            )
+            masks = prediction[where] & region, reference[where] & region
+            matched = _match(*masks, describe, contiguous=contiguous, connectivity=connectivity)
+            lesions += matched[0]
+            components += matched[1]
     order = operator.attrgetter("box", "centroid")
     return LesionScores(
         unit="volume" if contiguous else "slice",
         units=1 if contiguous else len(reference),
-        **{kind: tuple(sorted(found, key=order)) for kind, found in result.items()},
+        pixels=reference.size if contiguous else reference[0].size,
+        lesions=tuple(sorted(lesions, key=order)),
+        components=tuple(sorted(components, key=order)),
     )
 
 
 def _match(
-    prediction: np.ndarray, reference: np.ndarray, describe: "_Describer", *, contiguous: bool
-) -> Iterator[tuple[str, Component]]:
-    """Lesions and false positives of one region, each with its field of `LesionScores`."""
-    lesions, count = label(reference, contiguous=contiguous)
-    overlaps = _overlaps(prediction, lesions, count, contiguous=contiguous)
-    for component, iou in zip(describe(lesions), overlaps, strict=True):
-        yield "lesions", Lesion(**vars(component), iou=float(iou))
-    predicted, predicted_count = label(prediction, contiguous=contiguous)
-    alone = np.ones(predicted_count + 1, bool)
-    alone[predicted[reference]] = False
-    for component in describe(predicted, wanted=alone):
-        yield "false_positives", component
+    prediction: np.ndarray, reference: np.ndarray, describe: Describer, *, contiguous: bool, connectivity: int
+) -> tuple[list[Lesion], list[PredictedComponent]]:
+    """Lesions and predicted components of one region."""
+    lesions, count = label(reference, contiguous=contiguous, connectivity=connectivity)
+    predicted, predicted_count = label(prediction, contiguous=contiguous, connectivity=connectivity)
+    sizes, predicted_sizes = np.bincount(lesions.ravel()), np.bincount(predicted.ravel())
+    sizes[0] = 1  # the background, of which a region may have nothing
+    both = prediction & reference
+    pairs, shared = np.unique(predicted[both].astype(np.int64) * (count + 1) + lesions[both], return_counts=True)
+    component, lesion = np.divmod(pairs, count + 1)
+    hits = np.bincount(lesion, weights=shared, minlength=count + 1)
+    spill = _spill(prediction & ~reference, np.where(both, lesions, 0), count, contiguous, connectivity)
+    iou, pair_iou, component_iou = hits / (sizes + spill), np.zeros(count + 1), np.zeros(predicted_count + 1)
+    np.maximum.at(pair_iou, lesion, shared / (predicted_sizes[component] + sizes[lesion] - shared))
+    np.maximum.at(component_iou, component, iou[lesion])
+    return (
+        [
+            Lesion(**vars(one), iou=float(iou[index]), pair_iou=float(pair_iou[index]))
+            for index, one in enumerate(describe(lesions), 1)
+        ],
+        [
+            PredictedComponent(**vars(one), iou=float(component_iou[index]))
+            for index, one in enumerate(describe(predicted), 1)
+        ],
+    )
 
 
-def _overlaps(prediction: np.ndarray, lesions: np.ndarray, count: int, *, contiguous: bool) -> np.ndarray:
-    """float64 `(count,)`, the IoU of each lesion with its predicted foreground."""
-    hit = np.where(prediction, lesions, 0)
-    sizes, hits = (np.bincount(each.ravel(), minlength=count + 1)[1:] for each in (lesions, hit))
-    spill = np.zeros(count + 1)
-    if hits.any():
-        # Padded, so that every voxel has all its neighbours.
-        excess, pieces = label(np.pad(prediction & (lesions == 0), 1), contiguous=contiguous)
-        # A piece that touches a lesion's hits touches their boundary.
-        places = np.argwhere(boundary(hit > 0))
-        owner = hit[tuple(places.T)].astype(np.int64)
-        pairs = [
-            np.unique(owner * (pieces + 1) + excess[tuple((places + offset).T)])
-            for offset in np.argwhere(neighbourhood(contiguous=contiguous))
-        ]
-        lesion, piece = np.divmod(np.unique(np.concatenate(pairs)), pieces + 1)
-        np.add.at(spill, lesion[piece > 0], np.bincount(excess.ravel())[piece[piece > 0]])
-    return hits / (sizes + spill[1:])
-
-
-class _Describer:
-    """Measures labelled components of an array that begins at `start` in a stack."""
-
-    def __init__(self, start: list[int], spacing: tuple[float, float, float] | None, contiguous: bool):
-        self._start = np.array(start)
-        self._contiguous = contiguous
-        self._voxel = None if spacing is None else math.prod(spacing if contiguous else spacing[1:])
-
-    def __call__(self, labels: np.ndarray, wanted: np.ndarray | None = None) -> Iterator[Component]:
-        """Describes the components in order; only those where `wanted[label]`, if given."""
-        for index, box in enumerate(ndimage.find_objects(labels), 1):
-            if wanted is None or wanted[index]:
-                yield self._component(labels[box] == index, [side.start for side in box])
-
-    def _component(self, mask: np.ndarray, offset: list[int]) -> Component:
-        start = self._start + offset
-        voxels = int(np.count_nonzero(mask))
-        size = None if self._voxel is None else voxels * self._voxel
-        profiles = [mask.sum(axis=tuple({0, 1, 2} - {axis})) for axis in range(3)]
-        centroid = [
-            float(low + profile @ np.arange(len(profile)) / voxels)
-            for low, profile in zip(start, profiles, strict=True)
-        ]
-        return Component(
-            voxels=voxels,
-            size=size,
-            diameter=None if size is None else self._diameter(size),
-            box=tuple((int(low), int(low + length)) for low, length in zip(start, mask.shape, strict=True)),
-            centroid=(centroid[0], centroid[1], centroid[2]),
-            slice=int(start[0] + profiles[0].argmax()),
-        )
-
-    def _diameter(self, size: float) -> float:
-        return (6 * size / math.pi) ** (1 / 3) if self._contiguous else 2 * math.sqrt(size / math.pi)
+def _spill(excess: np.ndarray, hit: np.ndarray, count: int, contiguous: bool, connectivity: int) -> np.ndarray:
+    """int64 `(count + 1,)`, by label of `hit`, the voxels of the pieces of `excess` attached to a lesion's hits."""
+    spill = np.zeros(count + 1, np.int64)
+    if not hit.any() or not excess.any():
+        return spill
+    # Padded, so that every voxel has all its neighbours.
+    labelled, pieces = label(np.pad(excess, 1), contiguous=contiguous, connectivity=connectivity)
+    # A piece that touches a lesion's hits touches their boundary.
+    places = np.argwhere(boundary(hit > 0))
+    owner = hit[tuple(places.T)].astype(np.int64)
+    pairs = [
+        np.unique(owner * (pieces + 1) + labelled[tuple((places + offset).T)])
+        for offset in np.argwhere(neighbourhood(contiguous=contiguous, connectivity=connectivity))
+    ]
+    lesion, piece = np.divmod(np.unique(np.concatenate(pairs)), pieces + 1)
+    np.add.at(spill, lesion[piece > 0], np.bincount(labelled.ravel())[piece[piece > 0]])
+    return spill
 
 
 def stratum(diameter: float) -> str:

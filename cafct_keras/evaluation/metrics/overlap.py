@@ -49,7 +49,8 @@ RULES: dict[str, Rule] = {
         both_empty=1.0,
         false_positive=0.0,
         meaning="Mean over all slices, where a slice empty in both scores 1: mostly a count of empty slices.",
-        used_by="PVTFormer's evaluation; segmentation_models_pytorch with zero_division=1",
+        used_by="PVTFormer's evaluation; segmentation_models_pytorch with zero_division=1, its Dice and IoU only (an "
+        "empty prediction has a precision of 1 there, 0 here)",
     ),
     "per_slice_all_skip": Rule(
         unit="slice",
@@ -136,6 +137,11 @@ class Counts:
         """Counts of an empty prediction."""
         zeros = np.zeros_like(self.tp)
         return Counts(tp=zeros, fp=zeros, fn=self.tp + self.fn, pixels=self.pixels)
+
+    def of_everything(self) -> "Counts":
+        """Counts of a prediction of every pixel."""
+        truth = self.tp + self.fn
+        return Counts(tp=truth, fp=self.pixels - truth, fn=np.zeros_like(truth), pixels=self.pixels)
 
     def of_background(self) -> "Counts":
         """Counts with foreground and background swapped."""
@@ -242,7 +248,11 @@ def overlap_estimates(
 def _pooled(measure: str, counts: Counts, patient: np.ndarray, bootstrap: Bootstrap) -> Estimate:
     below = fraction("iou", counts)[1]
     nothing = None if not (counts.tp + counts.fn).any() else 0.0
-    estimate = bootstrap.ratio(*fraction(measure, counts), patient, predict_nothing=nothing)
+    above_of_everything, below_of_everything = (part.sum() for part in fraction(measure, counts.of_everything()))
+    everything = float(above_of_everything / below_of_everything) if below_of_everything else None
+    estimate = bootstrap.ratio(
+        *fraction(measure, counts), patient, predict_nothing=nothing, predict_everything=everything
+    )
     value = estimate.value if estimate.value is not None or not below.any() else 0.0  # precision of a pooled miss
     return dataclasses.replace(estimate, value=value, units=int(counts.pixels.sum()))
 
@@ -266,6 +276,7 @@ def _averaged(
         low=low,
         high=high,
         predict_nothing=mean_of(unit_scores(rule, measure, units.of_nothing())),
+        predict_everything=mean_of(unit_scores(rule, measure, units.of_everything())),
     )
 
 

@@ -10,6 +10,7 @@ from cafct_keras.errors import UserError
 from cafct_keras.evaluation.metrics.burden import Burden, tumour_burden
 from cafct_keras.evaluation.metrics.lesions import LesionScores, match_lesions
 from cafct_keras.evaluation.metrics.masks import as_spacing, as_stack
+from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.metrics.overlap import Counts, count
 from cafct_keras.evaluation.metrics.surface import SurfaceScores, surface_scores
 
@@ -45,6 +46,8 @@ class CaseScore:
         slice_names: one per slice.
         targets: name to scores.
         burden: None unless liver and lesion are both scored.
+        options: choices behind the scores.
+        intensity: what the image's values are, such as `"HU"`; None without an image.
     """
 
     case: str
@@ -54,6 +57,8 @@ class CaseScore:
     slice_names: tuple[str, ...]
     targets: dict[str, TargetScore]
     burden: Burden | None
+    options: ScoreOptions
+    intensity: str | None
 
 
 def score(
@@ -66,6 +71,9 @@ def score(
     target: str = "lesion",
     contiguous: bool = True,
     slice_names: Sequence[str] | None = None,
+    options: ScoreOptions | None = None,
+    images: np.ndarray | None = None,
+    intensity: str | None = None,
 ) -> CaseScore:
     """Scores a prediction against a reference.
 
@@ -83,6 +91,10 @@ def score(
         target: what the arrays show, if they are not mappings.
         contiguous: whether the slices are neighbours, in order, in one volume. A single `(H, W)` array never is.
         slice_names: one per slice; None for their numbers.
+        options: choices behind lesions and surface distances; None for the defaults.
+        images: `(slices, H, W)` or `(H, W)`, the image that the masks belong to, from which the mean of each lesion is
+            taken; None without one.
+        intensity: what the image's values are, such as `"HU"`.
 
     Raises:
         UserError: shapes or targets differ, an array is not a mask, or an argument is invalid.
@@ -105,6 +117,11 @@ def score(
     names = tuple(map(str, range(slices) if slice_names is None else slice_names))
     if len(names) != slices:
         raise UserError(f"{case}: {len(names)} slice_names for {slices} slices; give one for each")
+    options = options or ScoreOptions()
+    if images is not None:
+        images = np.reshape(images, (slices, *np.shape(images)[-2:]))
+        if images.shape != masks[next(iter(masks))][1].shape:
+            raise UserError(f"{case}: images of shape {images.shape} for masks of another; give those of the masks")
     burden = None
     if {"liver", "lesion"} <= set(masks):
         burden = tumour_burden(*({name: masks[name][side] for name in ("liver", "lesion")} for side in (0, 1)))
@@ -117,12 +134,16 @@ def score(
         targets={
             name: TargetScore(
                 counts=count(*pair),
-                surface=surface_scores(*pair, spacing=steps, contiguous=contiguous),
-                lesions=None if name in ORGANS else match_lesions(*pair, spacing=steps, contiguous=contiguous),
+                surface=surface_scores(*pair, spacing=steps, contiguous=contiguous, options=options),
+                lesions=None
+                if name in ORGANS
+                else match_lesions(*pair, spacing=steps, contiguous=contiguous, options=options, images=images),
             )
             for name, pair in masks.items()
         },
         burden=burden,
+        options=options,
+        intensity=None if images is None else intensity,
     )
 
 

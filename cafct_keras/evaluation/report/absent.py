@@ -41,9 +41,10 @@ def _pictures(document: dict, pictures: Sequence[Picture]) -> Iterator[tuple[str
         if target["lesions"]
         for row in rows_of(result, name)
     ]
+    over = f"iou_over_{result['summary']['options']['iou_thresholds'][0]:g}"
     for kind, what, count in (
-        ("false_positive", "false positives", sum(row["false_positives"] for row in lesions)),
-        ("missed_lesion", "missed lesions", sum(row["lesions"] - row["lesions_found_iou_over_0"] for row in lesions)),
+        ("false_positive", "false positives", sum(row[f"false_positives_{over}"] for row in lesions)),
+        ("missed_lesion", "missed lesions", sum(row["lesions"] - row[f"lesions_found_{over}"] for row in lesions)),
     ):
         if lesions and kind not in shown:
             yield f"Pictures of {what}", "none were made." if count else "there are none."

@@ -100,7 +100,7 @@ class _Shelf:
         if target.lesions is None:
             return
         missed = [lesion for lesion in target.lesions.lesions if not lesion.found()]
-        for kind, found in (("false_positive", target.lesions.false_positives), ("missed_lesion", missed)):
+        for kind, found in (("false_positive", target.lesions.false_positives()), ("missed_lesion", missed)):
             largest = sorted(found, key=lambda component: -component.voxels)[:OF_ONE_CASE]
             for component in largest:
                 make = functools.partial(picture, kind, component.slice, _describe(component))

@@ -107,4 +107,35 @@ def _undefined(kind: Any) -> Any:
 
 def _from_1(document: dict[str, Any]) -> dict[str, Any]:
     """A document of format 1 with what later formats say and it took for granted."""
-    return document | {"format": FORMAT}
+    return document | {"format": FORMAT, "results": [_result_from_1(each) for each in document["results"]]}
+
+
+def _result_from_1(result: dict[str, Any]) -> dict[str, Any]:
+    summary = result["summary"]
+    targets = {
+        name: target | {"lesions": _lesions_from_1(target["lesions"])} for name, target in summary["targets"].items()
+    }
+    options = {"connectivity": 26, "surface": "voxels"} | summary["options"]
+    return result | {"summary": summary | {"options": options, "targets": targets}}
+
+
+def _lesions_from_1(lesions: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Lesions with detection by threshold.
+
+    False positives were components that touch no lesion, which is right at an IoU over 0 only; precision and F1 at
+    other thresholds are left out.
+    """
+    if lesions is None:
+        return None
+    counted = {
+        "false_positives": lesions["false_positives"],
+        "false_positives_per_unit": lesions["false_positives_per_unit"],
+    }
+    detection = {
+        key: value | counted
+        if key == "iou_over_0"
+        else {name: value[name] for name in ("recall", "recall_by_diameter")}
+        for key, value in lesions.items()
+        if key.startswith("iou_over_")
+    }
+    return {**{name: lesions[name] for name in ("unit", "units", "lesions")}, "detection": detection}

@@ -1,7 +1,6 @@
 """Results for a set of cases: the `summary` of each result in `evaluation.json`."""
 
 import dataclasses
-from typing import TypedDict
 
 from cafct_keras.evaluation.metrics.bootstrap import Estimate
 from cafct_keras.evaluation.metrics.burden import Agreement
@@ -35,32 +34,60 @@ class Detection:
     """Lesion-wise detection at one IoU threshold, over all lesions taken together.
 
     Attributes:
+        false_positives: number of predicted components that belong to no lesion found at the threshold; None in
+            documents of format 1 for thresholds over 0.
+        false_positives_per_unit: their mean over units.
         recall: found lesions over lesions.
         precision: found lesions over found lesions and false positives.
         f1: their harmonic mean.
         recall_by_diameter: `"under_10_mm"`, `"10_to_20_mm"` and `"over_20_mm"` to recall; None without spacing.
     """
 
+    false_positives: int | None
+    false_positives_per_unit: Estimate
     recall: Estimate
     precision: Estimate
     f1: Estimate
     recall_by_diameter: dict[str, Estimate] | None
 
 
-# Lesions of one target: `unit` is "volume" or "slice", `units` the number of those, `lesions` the number of the
-# reference's. The keys with a threshold are no identifiers, so this is no class.
-LesionSummary = TypedDict(
-    "LesionSummary",
-    {
-        "unit": str,
-        "units": int,
-        "lesions": int,
-        "false_positives": int,
-        "false_positives_per_unit": Estimate,
-        "iou_over_0": Detection,
-        "iou_over_0.5": Detection,
-    },
-)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PanopticQuality:
+    """Panoptic quality (Kirillov et al. 2019) of lesions paired one to one with predicted components at IoU over 0.5.
+
+    Attributes:
+        pq: the sum of the pairs' IoU over pairs + half of the unpaired lesions and components: `sq * rq`.
+        sq: segmentation quality, the mean IoU of the pairs.
+        rq: recognition quality, the F1 of the pairs.
+    """
+
+    pq: Estimate
+    sq: Estimate
+    rq: Estimate
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LesionSummary:
+    """Lesions of one target.
+
+    Attributes:
+        unit: `"volume"` or `"slice"`.
+        units: number of those.
+        lesions: number of lesions in the reference.
+        components: number of components in the prediction; None in documents of format 1.
+        detection: `"iou_over_0"`, `"iou_over_0.1"`, `"iou_over_0.5"`, ..., one per IoU threshold, to detection there.
+        lesion_dice: lesion-wise Dice: the sum of the lesions' Dice over lesions and components that touch none. A
+            lesion's Dice is that with the predicted foreground that belongs to it, see `metrics.lesions`.
+        panoptic: panoptic quality.
+    """
+
+    unit: str
+    units: int
+    lesions: int
+    components: int | None
+    detection: dict[str, Detection]
+    lesion_dice: Estimate
+    panoptic: PanopticQuality
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -130,14 +157,26 @@ class TargetSummary:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SummaryOptions:
-    """Constants and choices behind a summary's estimates; `contiguous` and `spacing_known` hold for all cases."""
+    """Constants and choices behind a summary's estimates; `contiguous` and `spacing_known` hold for all cases.
+
+    Attributes:
+        seed, resamples, confidence: of the intervals.
+        batch_size: of the rule `batch_flattened`.
+        iou_thresholds, tolerances, connectivity: see `ScoreOptions`.
+        surface: what a surface is: `"voxels"`, the centres of a mask's boundary voxels, for all measures but those
+            named `surfel_`.
+        contiguous: whether cases are volumes, rather than loose slices.
+        spacing_known: whether lengths are in mm, rather than pixels.
+    """
 
     seed: int
     resamples: int
     confidence: float
     batch_size: int
     iou_thresholds: list[float]
-    tolerances: list[int]
+    tolerances: list[float]
+    connectivity: int
+    surface: str
     contiguous: bool
     spacing_known: bool
 

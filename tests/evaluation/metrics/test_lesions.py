@@ -2,37 +2,44 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
 from cafct_keras.evaluation import match_lesions
+from cafct_keras.evaluation.metrics.components import label
 from cafct_keras.evaluation.metrics.lesions import stratum
+from cafct_keras.evaluation.metrics.options import ScoreOptions
 from tests.evaluation.drawn import SPACING, blobs, stacks, summary
 
 CUBE = np.ones((3, 3, 3))
 
 
-def naive(prediction, reference):
-    """IoU of each lesion by labelling the prediction anew for each, and the number of false positives."""
-    labels, count = ndimage.label(reference, CUBE)
+CONNECTIVITIES = {26: 3, 18: 2, 6: 1}
+THRESHOLDS = (0.0, 0.1, 0.3, 0.5, 0.9)
+
+
+def naive(prediction, reference, neighbours):
+    """IoU of each lesion by labelling the prediction anew for each, and the false positives at each threshold."""
+    labels, count = ndimage.label(reference, neighbours)
     ious = []
     for index in range(1, count + 1):
         lesion = labels == index
-        pieces, _ = ndimage.label(prediction & ~(reference & ~lesion), CUBE)
+        pieces, _ = ndimage.label(prediction & ~(reference & ~lesion), neighbours)
         own = np.isin(pieces, np.setdiff1d(pieces[lesion], [0]))
         ious.append((own & lesion).sum() / (own | lesion).sum())
-    pieces, count = ndimage.label(prediction, CUBE)
-    return ious, count - len(np.setdiff1d(pieces[reference], [0]))
+    pieces, count = ndimage.label(prediction, neighbours)
+    touched = [set(labels[pieces == piece]) - {0} for piece in range(1, count + 1)]
+    return ious, [sum(all(ious[each - 1] <= t for each in lesions) for lesions in touched) for t in THRESHOLDS]
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.one_of(blobs(), stacks()))
-def test_lesions_match_as_defined(pair):
-    scores = match_lesions(*pair, spacing=None)
-    ious, false_positives = naive(*pair)
+@given(st.one_of(blobs(), stacks()), st.sampled_from(list(CONNECTIVITIES)))
+def test_lesions_match_as_defined(pair, connectivity):
+    scores = match_lesions(*pair, spacing=None, options=ScoreOptions(connectivity=connectivity))
+    ious, false_positives = naive(*pair, ndimage.generate_binary_structure(3, CONNECTIVITIES[connectivity]))
     assert sorted(lesion.iou for lesion in scores.lesions) == pytest.approx(sorted(ious))
-    assert len(scores.false_positives) == false_positives
+    assert [len(scores.false_positives(threshold)) for threshold in THRESHOLDS] == false_positives
     assert (scores.unit, scores.units) == ("volume", 1)
 
 
@@ -42,7 +49,7 @@ def test_slices_that_stand_alone_have_lesions_of_their_own(pair):
     scores = match_lesions(*pair, spacing=SPACING, contiguous=False)
     alone = [match_lesions(p[None], g[None], spacing=(1, *SPACING[1:])) for p, g in zip(*pair, strict=True)]
     assert (scores.unit, scores.units) == ("slice", len(pair[0]))
-    for name in ("lesions", "false_positives"):
+    for name in ("lesions", "components"):
         together, apart = getattr(scores, name), [getattr(each, name) for each in alone]
         assert sorted(each.slice for each in together) == [i for i, found in enumerate(apart) for _ in found]
         by_slice = sorted(together, key=lambda one: one.slice)
@@ -77,7 +84,7 @@ def line(*spans, length=40):
 def test_matches_by_hand(predicted, reference, ious, false_positives):
     scores = match_lesions(line(*predicted), line(*reference), spacing=None)
     assert [lesion.iou for lesion in scores.lesions] == pytest.approx(ious)
-    assert len(scores.false_positives) == false_positives
+    assert len(scores.false_positives()) == false_positives
 
 
 def test_an_iou_of_the_threshold_is_not_enough():
@@ -101,7 +108,7 @@ def test_no_lesion_is_found_because_another_is_missed(pair, data):
         for one, other in zip(before.lesions, after.lesions, strict=True):
             assert one.box == other.box
             assert other.iou == (0 if one.centroid == pytest.approx(centroid) else one.iou)
-        assert len(after.false_positives) >= len(before.false_positives)
+        assert len(after.false_positives()) >= len(before.false_positives())
 
 
 def test_lesions_are_measured_and_placed():
@@ -111,7 +118,7 @@ def test_lesions_are_measured_and_placed():
     false = np.zeros_like(reference)
     false[5, 9, 10:12] = True
     scores = match_lesions(reference | false, reference, spacing=(2.0, 0.5, 0.5))
-    (lesion,), (spurious,) = scores.lesions, scores.false_positives
+    (lesion,), (spurious,) = scores.lesions, scores.false_positives()
     assert (lesion.voxels, lesion.size, lesion.slice) == (17, 8.5, 2)
     assert lesion.diameter == pytest.approx((6 * 8.5 / math.pi) ** (1 / 3))
     assert lesion.box == ((1, 3), (2, 7), (3, 5))
@@ -137,14 +144,39 @@ def test_summary_counts_lesions_of_all_cases_together():
         (line((3, 4), (6, 7)), line()),  # two more false positives
     ]
     lesions = summary(pairs, spacing=(1.0, 1.0, 1.0))["lesions"]
-    assert (lesions["lesions"], lesions["false_positives"], lesions["units"]) == (3, 3, 3)
-    assert lesions["false_positives_per_unit"]["value"] == 1
-    for name, found in (("iou_over_0", 2), ("iou_over_0.5", 1)):
-        scores = lesions[name]
+    assert (lesions["lesions"], lesions["components"], lesions["units"]) == (3, 5, 3)
+    for name, found, false in (("iou_over_0", 2, 3), ("iou_over_0.1", 2, 3), ("iou_over_0.5", 1, 4)):
+        scores = lesions["detection"][name]
+        assert scores["false_positives"] == false
+        assert scores["false_positives_per_unit"]["value"] == pytest.approx(false / 3)
         assert scores["recall"]["value"] == pytest.approx(found / 3)
-        assert scores["precision"]["value"] == pytest.approx(found / (found + 3))
-        assert scores["f1"]["value"] == pytest.approx(2 * found / (3 + found + 3))
+        assert scores["precision"]["value"] == pytest.approx(found / (found + false))
+        assert scores["f1"]["value"] == pytest.approx(2 * found / (3 + found + false))
         assert scores["f1"]["units"] == scores["recall"]["units"] == 3
         assert scores["recall_by_diameter"]["under_10_mm"]["units"] == 3
         assert scores["recall_by_diameter"]["over_20_mm"]["value"] is None
-    assert summary(pairs, spacing=None)["lesions"]["iou_over_0"]["recall_by_diameter"] is None
+    assert summary(pairs, spacing=None)["lesions"]["detection"]["iou_over_0"]["recall_by_diameter"] is None
+
+
+def test_a_hit_that_finds_no_lesion_is_a_false_positive():
+    starts = range(0, 1000, 100)
+    reference = line(*((start, start + 99) for start in starts), length=1000)
+    # One lesion is found whole; the components on the other nine have an IoU of 1 / 99.
+    prediction = line((0, 99), *((start, start + 1) for start in starts if start), length=1000)
+    found = summary([(prediction, reference)], spacing=(1.0, 1.0, 1.0))["lesions"]["detection"]
+    assert found["iou_over_0"]["precision"]["value"] == found["iou_over_0"]["recall"]["value"] == 1
+    assert found["iou_over_0.5"]["false_positives"] == 9
+    assert found["iou_over_0.5"]["precision"]["value"] == pytest.approx(0.1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(blobs(), st.booleans(), st.sampled_from(list(CONNECTIVITIES)))
+def test_predicting_everything_is_scored_without_a_mask_of_everything(pair, contiguous, connectivity):
+    _, reference = pair
+    options = {"contiguous": contiguous, "options": ScoreOptions(connectivity=connectivity)}
+    pieces = label(~reference, contiguous=contiguous, connectivity=connectivity)[1]
+    assume(pieces == (1 if contiguous else len(reference)))
+    everything = match_lesions(np.ones_like(reference), reference, spacing=None, **options).overlaps()
+    scores = match_lesions(np.zeros_like(reference), reference, spacing=None, **options)
+    for name, values in vars(scores.overlaps_of_everything()).items():
+        assert values == pytest.approx(getattr(everything, name)), name

@@ -125,7 +125,7 @@ def test_surfaces_lesions_volumes_and_burden(full, tmp_path):
         figure = surface[rule]["nsd_2_mm"]
         assert f"{fixed(figure['value'])} {interval(figure)}" in text
     assert f"{counted(lesion['lesions']['lesions'], 'lesion')} in 6 volumes" in text
-    sizes = lesion["lesions"]["iou_over_0.5"]["recall_by_diameter"]
+    sizes = lesion["lesions"]["detection"]["iou_over_0.5"]["recall_by_diameter"]
     assert sizes["under_10_mm"]["units"] > 0
     for figure in sizes.values():
         written = f"{fixed(figure['value'])} {interval(figure)} {counted(figure['units'], 'lesion')}"
@@ -149,7 +149,7 @@ def test_the_papers_figures_stand_beside_ours(full, tmp_path):
 def test_runs_are_compared(full, tmp_path):
     text = page(tmp_path, *full).blocks["comparison"]
     assert "runs/b against runs/a , both as predicted, on the same 6 cases" in text
-    metric = full[0]["comparison"]["targets"]["lesion"]["false_positives_per_case"]
+    metric = full[0]["comparison"]["targets"]["lesion"]["false_positives_per_case_iou_over_0"]
     assert metric["difference"] < 0
     assert f"lower is better; n = 6 {fixed(metric['a'])} {fixed(metric['b'])} {fixed(metric['difference'], 4)}" in text
 
@@ -187,7 +187,7 @@ def test_pictures_that_are_missing_are_told_apart_from_those_that_cannot_be(full
     perfect = copy.deepcopy(whole)
     for row in perfect["results"][0]["cases"]:
         if row["target"] == "lesion":
-            row["false_positives"] = 0
+            row["false_positives_iou_over_0"] = 0
     assert "Pictures of false positives there are none." in page(tmp_path, perfect).blocks["left-out"]
 
 
