@@ -2,13 +2,19 @@
 
 import abc
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from pipelines.frame import Frame
 
 SPLITS = ("train", "validation", "test")
+FOUND_BY = ("table", "pattern", "names", "header", "each case")  # of patients
+
+
+def mostly(whole: Sequence[bool]) -> bool:
+    """Whether a set of cases is one of volumes: at least half of those with several slices have no gap."""
+    return 2 * sum(whole) >= len(whole)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,6 +55,8 @@ class Source(abc.ABC):
         orientation: directions of the axes of the slices, see `pipelines.orientation`; None if unknown.
         targets: names of the masks that every case has.
         parts: name of each case to its part of the split, one of `SPLITS`, in the order of `cases()`.
+        patients_by: how patients were found, one of `FOUND_BY`: an index, a pattern, the names of files, their headers,
+            or one for each case.
     """
 
     layout: str
@@ -56,6 +64,7 @@ class Source(abc.ABC):
     orientation: str | None = None
     targets: tuple[str, ...]
     parts: dict[str, str]
+    patients_by: str = "names"
     _notes: list[str]
 
     @property

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from natsort import natsort_keygen
@@ -17,5 +17,15 @@ def natural_sort_key(name: str) -> tuple[Any, str]:
 
 def are_consecutive(names: Sequence[str]) -> bool:
     """Whether the names end in numbers that rise by one, as those of neighbouring slices do."""
-    numbers = [int(match[1]) for name in names if (match := re.search(r"(\d+)[^\d]*$", name))]
+    numbers = _last_numbers(names)
     return len(numbers) == len(names) and all(b - a == 1 for a, b in itertools.pairwise(numbers))
+
+
+def missing_numbers(names: Sequence[str]) -> Iterator[int]:
+    """Yields the numbers that are missing between those that the names end in, ascending."""
+    for low, high in itertools.pairwise(sorted(set(_last_numbers(names)))):
+        yield from range(low + 1, high)
+
+
+def _last_numbers(names: Sequence[str]) -> list[int]:
+    return [int(match[1]) for name in names if (match := re.search(r"(\d+)[^\d]*$", name))]

@@ -1,48 +1,84 @@
 """Patients of slices, by the slices' names."""
 
+import dataclasses
 import re
 from collections.abc import Sequence
 
+from pipelines.case import mostly
 from pipelines.errors import DataError
+from pipelines.findings import listed
 
 # 10001_103_f, 11485_16, volume-12_45: a patient, a slice number, perhaps letters.
 _SLICE_OF_PATIENT = re.compile(r"(.+)_\d+(?:_[A-Za-z]+)?")
 
 
-def find_patients(names: Sequence[str], pattern: str | None = None) -> tuple[dict[str, str], str]:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Patients:
+    """The patients of slices.
+
+    Attributes:
+        of: name of each slice to its patient.
+        found_by: how they were found, one of `pipelines.case.FOUND_BY`.
+        note: the same as a line for the user.
+    """
+
+    of: dict[str, str]
+    found_by: str
+    note: str
+
+
+def find_patients(names: Sequence[str], pattern: str | None = None) -> Patients:
     """Finds the patient of each slice: by a pattern, or else by a guess from the names.
+
+    The guess is the name before the slice number, if at least half of the names have both; the others are patients of
+    their own.
 
     Args:
         names: of the slices.
         pattern: regular expression, searched for in each name; its first group is the patient.
 
-    Returns:
-        Name to patient, and a line that says how the patients were found.
-
     Raises:
         DataError: the pattern is not a regular expression, has no group, or finds no patient in a name.
     """
     if pattern is not None:
-        return _by_pattern(names, pattern), f"patients: by the pattern {pattern}"
+        found = {name: first_group(name, pattern, option="patient_pattern", what="patient") for name in names}
+        return Patients(of=found, found_by="pattern", note=f"patients: by the pattern {pattern}")
     matches = {name: _SLICE_OF_PATIENT.fullmatch(name) for name in names}
-    if all(matches.values()):
-        patients = {name: match[1] for name, match in matches.items() if match}
-        return patients, "patients: guessed, the name before _<slice number>"
-    alone = {name: name for name in names}
-    return alone, "patients: guessed, one per image; give a patient pattern if that is wrong"
+    odd = [name for name, match in matches.items() if match is None]
+    if not mostly([match is not None for match in matches.values()]):
+        note = "patients: guessed, one per image; give a patient pattern if that is wrong"
+        return Patients(of={name: name for name in names}, found_by="each case", note=note)
+    note = "patients: guessed, the name before _<slice number>"
+    if odd:
+        note += f"; {listed(odd)} without one: each a patient of its own"
+    patients = {name: match[1] if match else name for name, match in matches.items()}
+    return Patients(of=patients, found_by="names", note=note)
 
 
-def _by_pattern(names: Sequence[str], pattern: str) -> dict[str, str]:
+def first_group(name: str, pattern: str, *, option: str, what: str) -> str:
+    """What the first group of a user's pattern finds in a name.
+
+    Args:
+        name: that is searched.
+        pattern: the regular expression.
+        option: name of the argument that holds it, for messages.
+        what: the group is to find, such as `"patient"`.
+
+    Raises:
+        DataError: the pattern is not a regular expression, has no group, or finds nothing.
+    """
+    match = compile_pattern(pattern, option=option, what=what).search(name)
+    if not match or not match[1]:
+        raise DataError(f"`{option}` {pattern}: finds no {what} in {name}; fix the pattern")
+    return match[1]
+
+
+def compile_pattern(pattern: str, *, option: str, what: str) -> re.Pattern[str]:
+    """Compiles a user's pattern, whose first group finds something; see `first_group`."""
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise DataError(f"`patient_pattern` {pattern}: not a regular expression ({error}); fix it") from None
+        raise DataError(f"`{option}` {pattern}: not a regular expression ({error}); fix it") from None
     if not compiled.groups:
-        raise DataError(f"`patient_pattern` {pattern}: no group; put the patient in brackets, as in ^([^_]+)_")
-    patients = {}
-    for name in names:
-        match = compiled.search(name)
-        if not match or not match[1]:
-            raise DataError(f"`patient_pattern` {pattern}: finds no patient in {name}; fix the pattern")
-        patients[name] = match[1]
-    return patients
+        raise DataError(f"`{option}` {pattern}: no group; put the {what} in brackets, as in ^([^_]+)_")
+    return compiled

@@ -37,8 +37,8 @@ def score(
 ) -> int:
     """Score masks from any tool against reference masks, by every rule.
 
-    Files are matched by name, without .png, .nii or .nii.gz. A volume is one case; so is a PNG slice, unless
-    --patient-pattern groups slices by patient. Nothing is written without --out.
+    Files are matched by name, without .png, .nii or .nii.gz. A volume is one case; so are the PNG slices of a patient,
+    who is found by --patient-pattern, or guessed: the name before _NUMBER. Nothing is written without --out.
     """
     from cafct_keras.evaluation.folders import score_folders
     from cafct_keras.runtime.console import make_console

@@ -30,6 +30,7 @@ from cafct_keras.evaluation.results import (
 )
 from cafct_keras.evaluation.summary import summarize
 from cafct_keras.evaluation.tables import case_rows
+from cafct_keras.evaluation.volumes import are_volumes, doubts, of_one_kind
 from cafct_keras.runtime.command_line import command_line
 from cafct_keras.runtime.versions import versions
 
@@ -111,14 +112,18 @@ class Accumulator:
     def scores(self) -> dict[str, list[CaseScore]]:
         """Name of each result to its scored cases.
 
-        Cases are volumes if all of them are; otherwise every slice of every case is scored by itself, for no mean over
-        both has a meaning.
+        See `volumes`: in a set of volumes, cases with missing slices have their overlap only; in one of loose slices,
+        every slice of every case is scored by itself.
         """
-        volumes = all(scored.contiguous for scored, _ in self._scores[AS_PREDICTED])
+        volumes = are_volumes(self._as_read)
         return {
-            name: [whole if volumes else by_slice for whole, by_slice in scored]
+            name: of_one_kind([whole if volumes else by_slice for whole, by_slice in scored])
             for name, scored in self._scores.items()
         }
+
+    @property
+    def _as_read(self) -> list[CaseScore]:
+        return [whole for whole, _ in self._scores[AS_PREDICTED]]
 
     def evaluation(
         self,
@@ -153,13 +158,13 @@ class Accumulator:
         if not scores[AS_PREDICTED]:
             reason = failures[0]["message"] if failures else f"{data.layout}: no cases; give others"
             raise UserError(f"nothing could be scored: {reason}")
-        unit = _unit(scores[AS_PREDICTED][0])
+        unit = _unit(scores[AS_PREDICTED])
         document = Document(
             title=title,
             created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             command=command_line(),
             versions=versions(),
-            data=data,
+            data=dataclasses.replace(data, warnings=[*data.warnings, *doubts(self._as_read)]),
             threshold=threshold,
             results=[
                 Result(
@@ -202,9 +207,9 @@ def _by_slice(scored: CaseScore, prediction: dict[str, np.ndarray], reference: d
     return dataclasses.replace(scored, contiguous=False, targets=targets)
 
 
-def _unit(case: CaseScore) -> str:
+def _unit(cases: Sequence[CaseScore]) -> str:
     """Unit of the smallest lesion's size."""
-    return "pixels" if case.spacing is None else "mm3" if case.contiguous else "mm2"
+    return "pixels" if cases[0].spacing is None else "mm3" if are_volumes(cases) else "mm2"
 
 
 def summarize_calibration(calibration: Calibration) -> CalibrationSummary:

@@ -9,7 +9,8 @@ from cafct_keras.evaluation.metrics.bootstrap import Bootstrap, mean_of, paired_
 from cafct_keras.evaluation.metrics.overlap import RULES, concatenate, unit_scores
 from cafct_keras.evaluation.metrics.scores import CaseScore, TargetScore
 from cafct_keras.evaluation.results import AS_PREDICTED, Comparison, Difference
-from cafct_keras.evaluation.summary import check_cases, patient_numbers
+from cafct_keras.evaluation.summary import check_cases, measured, patient_numbers
+from cafct_keras.evaluation.volumes import of_one_kind
 
 OVERLAP_RULES = ("per_slice_positive", "per_slice_all_one", "per_case_lits", "per_case_positive")
 
@@ -42,6 +43,7 @@ def compare(
     """
     check_cases(a)
     check_cases(b)
+    a, b = of_one_kind(a), of_one_kind(b)
     by_name = {case.case: case for case in b}
     odd = sorted({case.case for case in a} ^ set(by_name))
     if odd:
@@ -114,18 +116,20 @@ def _units(
         units, owner = (by_case, patient) if RULES[rule].unit == "case" else (counts, np.repeat(patient, slices))
         for measure in ("dice", "iou"):
             yield f"{measure}_{rule}", unit_scores(rule, measure, units), owner, True
-    owner = np.repeat(patient, [len(score.surface.hd95) for score in scores])
-    shown = np.concatenate([score.surface.in_reference for score in scores])
-    for name in scores[0].surface.measures():
-        values = np.concatenate([score.surface.measures()[name] for score in scores])
-        for which, counted in (("all", np.ones_like(shown)), ("positive", shown)):
-            yield f"{name}_{which}", np.where(counted, values, np.nan), owner, name.startswith("nsd")
-    lesions = [score.lesions for score in scores if score.lesions is not None]
+    surfaces, of_surface = measured([score.surface for score in scores], patient)
+    if surfaces:
+        owner = np.repeat(of_surface, [len(surface.hd95) for surface in surfaces])
+        shown = np.concatenate([surface.in_reference for surface in surfaces])
+        for name in surfaces[0].measures():
+            values = np.concatenate([surface.measures()[name] for surface in surfaces])
+            for which, counted in (("all", np.ones_like(shown)), ("positive", shown)):
+                yield f"{name}_{which}", np.where(counted, values, np.nan), owner, name.startswith("nsd")
+    lesions, of_lesions = measured([score.lesions for score in scores], patient)
     if not lesions:
         return
-    owner = np.repeat(patient, [len(score.lesions) for score in lesions])
+    owner = np.repeat(of_lesions, [len(score.lesions) for score in lesions])
     for threshold in thresholds:
         found = [float(lesion.found(threshold)) for score in lesions for lesion in score.lesions]
         yield f"lesion_recall_iou_over_{threshold:g}", np.array(found), owner, True
         false_positives = [float(len(score.false_positives(threshold))) for score in lesions]
-        yield f"false_positives_per_case_iou_over_{threshold:g}", np.array(false_positives), patient, False
+        yield f"false_positives_per_case_iou_over_{threshold:g}", np.array(false_positives), of_lesions, False

@@ -64,6 +64,8 @@ def _headline(document: dict) -> Text:
     overall, threshold, failures = document["results"][0]["summary"], document["threshold"], document["failures"]
     text = Text(document["title"], "bold")
     text.append(": " + ", ".join(f"{overall[what]} {what}" for what in ("cases", "patients", "slices")), "not bold")
+    if incomplete := overall["cases"] - overall["complete_cases"]:
+        text.append(f"; {incomplete} with missing slices, in overlap only", WORSE)
     if threshold is not None:
         chosen = f", chosen on {threshold['chosen_on']} by {threshold['rule']}" if threshold["rule"] else ""
         text.append(f"; threshold {threshold['value']:g}{chosen}", "not bold")

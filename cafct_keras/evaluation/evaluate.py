@@ -163,6 +163,7 @@ class _RunEvaluation:
                 intensity=source.intensity,
                 orientation=source.orientation,
                 targets=list(run.targets),
+                patients=source.patients_by,
                 size=run.config.data.size,
                 window=run.config.data.window,
                 context=run.config.data.context,

@@ -65,6 +65,7 @@ def score_folders(
             reference=str(reference),
             labels={target: list(values) for target, values in named.labels.items()},
             targets=list(named.targets),
+            patients=folders.patients_by,
         ),
         seed=seed,
         failures=failures,

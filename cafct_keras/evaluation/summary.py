@@ -1,7 +1,7 @@
 """Summaries of scored cases by every rule."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -21,8 +21,10 @@ from cafct_keras.evaluation.results import (
     TargetSummary,
     VolumeSummary,
 )
+from cafct_keras.evaluation.volumes import are_volumes, of_one_kind
 
 Spacing = tuple[float, float, float]
+Score = TypeVar("Score")
 
 
 def summarize(cases: Sequence[CaseScore], *, seed: int = 0, resamples: int = 1000) -> Summary:
@@ -32,22 +34,25 @@ def summarize(cases: Sequence[CaseScore], *, seed: int = 0, resamples: int = 100
     prediction and of one of every pixel.
 
     Args:
-        cases: one or more, all of one kind: volumes or loose slices, with spacing or without, of the same options.
+        cases: one or more, all with spacing or all without, and of the same options. Volumes and loose slices may be
+            among them, see `volumes`.
         seed: of the bootstrap.
         resamples: of the bootstrap.
 
     Raises:
-        UserError: there are no cases, two have one name, or their kinds differ.
+        UserError: there are no cases, two have one name, or they differ in having a spacing or in options.
     """
     check_cases(cases)
+    cases = of_one_kind(cases)
     bootstrap = Bootstrap(patients=len({case.patient for case in cases}), seed=seed, resamples=resamples)
     patient = patient_numbers(cases)
-    contiguous, spacing_known = cases[0].contiguous, cases[0].spacing is not None
+    contiguous, spacing_known = are_volumes(cases), cases[0].spacing is not None
     targets = dict.fromkeys(name for case in cases for name in case.targets)
     return Summary(
         cases=len(cases),
         patients=bootstrap.patients,
         slices=sum(len(case.slice_names) for case in cases),
+        complete_cases=sum(case.contiguous == contiguous for case in cases),
         options=SummaryOptions(
             seed=seed,
             resamples=resamples,
@@ -79,7 +84,7 @@ def check_cases(cases: Sequence[CaseScore]) -> None:
     """Refuses cases that have no common mean.
 
     Raises:
-        UserError: there are no cases, two have one name, or their kinds differ.
+        UserError: there are no cases, two have one name, or they differ in having a spacing or in options.
     """
     if not cases:
         raise UserError("cases: there are none; score one at least")
@@ -89,15 +94,13 @@ def check_cases(cases: Sequence[CaseScore]) -> None:
             raise UserError(f"{case.case}: two cases have this name; give each a name of its own")
         seen.add(case.case)
         for kind, values in (
-            ("contiguous", (case.contiguous, cases[0].contiguous)),
             ("spacing", (case.spacing is None, cases[0].spacing is None)),
             ("options", (case.options, cases[0].options)),
         ):
             if values[0] != values[1]:
                 raise UserError(
                     f"{case.case}: differs from {cases[0].case} in {kind}, so that no mean over both has a meaning; "
-                    "score all cases as volumes or all as loose slices, all with spacing or all without, and all with "
-                    "the same options"
+                    "score all cases with spacing or all without, and all with the same options"
                 )
 
 
@@ -120,7 +123,9 @@ def _target(
     slices = [len(score.counts) for score in scores]
     case = np.repeat(np.arange(len(scores)), slices)
     by_case = counts.grouped(case, len(scores))
-    lesions = [score.lesions for score in scores if score.lesions is not None]
+    surface, surface_patient = measured([score.surface for score in scores], patient)
+    lesions, lesion_patient = measured([score.lesions for score in scores], patient)
+    whole = np.array([score.surface is not None for score in scores])
     return TargetSummary(
         cases=len(scores),
         patients=len(np.unique(patient)),
@@ -128,10 +133,16 @@ def _target(
         positive_cases=int(np.count_nonzero(by_case.tp + by_case.fn)),
         positive_slices=int(np.count_nonzero(counts.tp + counts.fn)),
         overlap=overlap_estimates(counts, case, np.repeat(patient, slices), bootstrap),
-        surface=_surface([score.surface for score in scores], patient, bootstrap),
-        lesions=summarize_lesions(lesions, patient, bootstrap, thresholds) if lesions else None,
-        volume_ml=_volume(by_case, cast(list[Spacing], spacings), patient, bootstrap) if volumes else None,
+        surface=_surface(surface, surface_patient, bootstrap) if surface else None,
+        lesions=summarize_lesions(lesions, lesion_patient, bootstrap, thresholds) if lesions else None,
+        volume_ml=_volume(by_case, cast(list[Spacing], spacings), patient, whole, bootstrap) if volumes else None,
     )
+
+
+def measured(scores: Sequence[Score | None], patient: np.ndarray) -> tuple[list[Score], np.ndarray]:
+    """Those that are not None, and their patients."""
+    found = [(score, number) for score, number in zip(scores, patient, strict=True) if score is not None]
+    return [score for score, _ in found], np.array([number for _, number in found], int)
 
 
 def _surface(scores: list[SurfaceScores], patient: np.ndarray, bootstrap: Bootstrap) -> SurfaceSummary:
@@ -158,12 +169,14 @@ def _surface(scores: list[SurfaceScores], patient: np.ndarray, bootstrap: Bootst
     )
 
 
-def _volume(by_case: Counts, spacings: list[Spacing], patient: np.ndarray, bootstrap: Bootstrap) -> VolumeSummary:
+def _volume(
+    by_case: Counts, spacings: list[Spacing], patient: np.ndarray, whole: np.ndarray, bootstrap: Bootstrap
+) -> VolumeSummary:
     predicted, reference = (
-        np.array([millilitres(voxels, spacing) for voxels, spacing in zip(side, spacings, strict=True)])
+        np.array([millilitres(voxels, spacing) for voxels, spacing in zip(side, spacings, strict=True)])[whole]
         for side in (by_case.tp + by_case.fp, by_case.tp + by_case.fn)
     )
-    error = bootstrap.mean(np.abs(predicted - reference), patient, predict_nothing=reference)
+    error = bootstrap.mean(np.abs(predicted - reference), patient[whole], predict_nothing=reference)
     return VolumeSummary(absolute_error=error, **vars(bland_altman(predicted, reference)))
 
 

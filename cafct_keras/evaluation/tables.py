@@ -9,6 +9,7 @@ from cafct_keras.evaluation.metrics.burden import millilitres
 from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.metrics.overlap import MEASURES, Counts, unit_scores
 from cafct_keras.evaluation.metrics.scores import CaseScore, TargetScore
+from cafct_keras.evaluation.volumes import are_volumes, of_one_kind
 
 # Scores of a row are 0 where one mask is empty, and None (an empty field) where both are.
 _RULE = {"case": "per_case_nnunet", "slice": "per_slice_all_skip"}
@@ -25,6 +26,8 @@ def case_rows(cases: Sequence[CaseScore]) -> list[dict[str, Any]]:
     reference_ml (None unless the case is a volume of known spacing); predicted_burden, reference_burden (None unless
     liver and lesion are both scored).
     """
+    cases = of_one_kind(cases)
+    surface_columns = _surface_columns(cases)
     return [
         {
             "case": case.case,
@@ -32,7 +35,7 @@ def case_rows(cases: Sequence[CaseScore]) -> list[dict[str, Any]]:
             "target": name,
             "slices": len(target.counts),
             **_overlap(target.counts.grouped(np.zeros(len(target.counts), int), 1), "case")[0],
-            **_surface(target),
+            **_surface(target, surface_columns),
             **_lesions(target, case.options),
             **_volumes(case, target),
             "predicted_burden": case.burden.predicted if case.burden else None,
@@ -50,10 +53,12 @@ def slice_rows(cases: Sequence[CaseScore]) -> list[dict[str, Any]]:
     where one mask is empty, None where both are); for slices measured one by one also hd95, assd and nsd.
     """
     rows = []
+    cases = of_one_kind(cases)
+    columns = [] if are_volumes(cases) and cases[0].spacing is not None else _surface_columns(cases)
     for case in cases:
         for name, target in case.targets.items():
-            measured = target.surface.measures() if target.surface.unit == "slice" else {}
-            shown = target.surface.in_reference | target.surface.in_prediction
+            measured = target.surface.measures() if target.surface else {}
+            shown = target.counts.tp + target.counts.fp + target.counts.fn > 0
             rows += [
                 {
                     "case": case.case,
@@ -62,7 +67,7 @@ def slice_rows(cases: Sequence[CaseScore]) -> list[dict[str, Any]]:
                     "index": index,
                     "slice": case.slice_names[index],
                     **overlap,
-                    **{key: float(values[index]) if shown[index] else None for key, values in measured.items()},
+                    **{key: float(measured[key][index]) if measured and shown[index] else None for key in columns},
                 }
                 for index, overlap in enumerate(_overlap(target.counts, "slice"))
             ]
@@ -78,11 +83,18 @@ def _overlap(counts: Counts, unit: str) -> list[dict[str, Any]]:
     ]
 
 
-def _surface(target: TargetScore) -> dict[str, Any]:
-    shown = target.surface.in_reference | target.surface.in_prediction
-    return {
-        name: float(values[shown].mean()) if shown.any() else None for name, values in target.surface.measures().items()
-    }
+def _surface_columns(cases: Sequence[CaseScore]) -> list[str]:
+    """Names of the surface measures, which cases that count in overlap only do not have."""
+    surfaces = (target.surface for case in cases for target in case.targets.values())
+    return next((list(surface.measures()) for surface in surfaces if surface), [])
+
+
+def _surface(target: TargetScore, columns: Sequence[str]) -> dict[str, Any]:
+    surface = target.surface
+    if surface is None:
+        return dict.fromkeys(columns)
+    shown = surface.in_reference | surface.in_prediction
+    return {name: float(values[shown].mean()) if shown.any() else None for name, values in surface.measures().items()}
 
 
 def _lesions(target: TargetScore, options: ScoreOptions) -> dict[str, Any]:

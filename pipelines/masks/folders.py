@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.case import mostly
 from pipelines.errors import DataError
 from pipelines.files.png import read_image
 from pipelines.findings import Strict
@@ -45,14 +46,15 @@ class MaskPair:
 class MaskFolders:
     """Reads pairs of PNG slices or NIfTI volumes of labels with the same name; other files are ignored.
 
-    A volume is a case. A PNG slice is a case too, unless a `patient_pattern` is given: then the slices of a patient are
-    one case, in natural order, and a volume if the names of all patients' slices end in consecutive numbers.
+    A volume is a case; so are the PNG slices of a patient, in natural order. Slices are a volume if their names end in
+    consecutive numbers; if those of more than half of the cases do not, all cases are loose slices.
 
     Args:
         prediction: folder of the masks to score.
         reference: folder of the masks to score against.
         labels: meaning of the labels.
-        patient_pattern: regular expression searched for in each name; its first group is the patient.
+        patient_pattern: regular expression searched for in each name; its first group is the patient. None to guess the
+            patients of slices, see `find_patients`, and to count every volume as a patient.
         spacing: millimetres along (slice, row, column) of PNG slices; None where unknown. NIfTI files have their own.
 
     Raises:
@@ -61,6 +63,7 @@ class MaskFolders:
     Attributes:
         cases: names of the cases, in natural order.
         kind: `"PNG"` or `"NIfTI"`.
+        patients_by: how patients were found, one of `pipelines.case.FOUND_BY`.
         problems: name of each case whose files cannot be paired to the reason.
     """
 
@@ -86,18 +89,23 @@ class MaskFolders:
         self.kind = next(iter(kinds), "PNG")
         if self.kind == "NIfTI" and spacing is not None:
             raise DataError("`spacing`: NIfTI files have their own; leave it out")
-        patients = stems if patient_pattern is None else list(find_patients(stems, patient_pattern)[0].values())
-        names = patients if self.kind == "PNG" else stems
+        if self.kind == "PNG" or patient_pattern is not None:
+            found = find_patients(stems, patient_pattern)
+            patients, self.patients_by = found.of, found.found_by
+        else:  # of volumes, the name before the last number is no patient's but the set's
+            patients, self.patients_by = {stem: stem for stem in stems}, "each case"
         self._slices: dict[str, list[str]] = {}
-        self._patients = dict(zip(names, patients, strict=True))
-        for name, stem in zip(names, stems, strict=True):
+        self._patients: dict[str, str] = {}
+        for stem in stems:
+            name = patients[stem] if self.kind == "PNG" else stem
             self._slices.setdefault(name, []).append(stem)
+            self._patients[name] = patients[stem]
         self._files = {stem: [listed[side][stem][0] for side in SIDES] for stem in stems if stem not in wrong}
         self.cases = tuple(self._slices)
         self.problems = {name: wrong[stem] for name in self.cases for stem in self._slices[name][::-1] if stem in wrong}
-        # The same for all cases: a mean over volumes and single slices would be meaningless.
-        groups = self._slices.values()
-        self._contiguous = self.kind == "NIfTI" or (max(map(len, groups)) > 1 and all(map(are_consecutive, groups)))
+        several = {name: are_consecutive(group) for name, group in self._slices.items() if len(group) > 1}
+        volumes = self.kind == "NIfTI" or (bool(several) and mostly(list(several.values())))
+        self._contiguous = {name: volumes and several.get(name, True) for name in self._slices}
 
     def pair(self, name: str) -> MaskPair:
         """Reads a case.
@@ -123,7 +131,7 @@ class MaskFolders:
             reference=masks["reference"],
             slice_names=slice_names,
             spacing=spacing,
-            contiguous=self._contiguous,
+            contiguous=self._contiguous[name],
         )
 
     def _problem(self, stem: str, listed: dict[str, dict[str, list[Path]]]) -> str | None:

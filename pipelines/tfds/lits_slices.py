@@ -96,6 +96,7 @@ class LitsSlices(tfds.core.GeneratorBasedBuilder):
                 parts=config.source.parts,
                 fingerprint=config.source.fingerprint(),
                 notes=list(config.source.notes),
+                patients_by=config.source.patients_by,
             ),
             disable_shuffling=True,
         )

@@ -139,7 +139,7 @@ def test_documents_of_format_1_load_as_those_of_this_format(written):
 
 def damaged(*path):
     def spoil():
-        whole = json.loads(json.dumps(FORMAT_1 | {"format": 2}))
+        whole = json.loads(json.dumps(FORMAT_1 | {"format": 2, "data": FORMAT_1["data"] | {"patients": None}}))
         part = whole
         for name in path[:-1]:
             part = part[name]

@@ -218,7 +218,7 @@ def test_the_paper_stands_beside_lits_png(tmp_path):
 
 
 def test_slices_without_a_scan(tmp_path):
-    """Patients whose slices are neighbours beside one whose slices are not: all are scored slice by slice."""
+    """Patients whose slices are neighbours are volumes, also beside one whose slices are not."""
     for folder in ("images", "masks"):
         (tmp_path / "data" / folder).mkdir(parents=True)
     rows = ["id,patient,split"]
@@ -232,12 +232,24 @@ def test_slices_without_a_scan(tmp_path):
             rows.append(f"{name},p{number},{part}")
     (tmp_path / "data" / "index.csv").write_text("\n".join(rows) + "\n")
     network = make_run(tmp_path / "run", tmp_path / "data", target="lesion", cuts=(0.5,))
-    lesions = evaluated(network).json["results"][0]["summary"]["targets"]["lesion"]["lesions"]
-    assert (lesions["unit"], lesions["lesions"]) == ("slice", 4)
-    lesions = evaluated(network, "--split", "train").json["results"][0]["summary"]["targets"]["lesion"]["lesions"]
+    result = evaluated(network)
+    summary = result.json["results"][0]["summary"]
+    lesions = summary["targets"]["lesion"]["lesions"]
     assert (lesions["unit"], lesions["lesions"]) == ("volume", 1)
+    assert (summary["cases"], summary["complete_cases"], result.json["data"]["patients"]) == (2, 1, "table")
+    assert "1 of 2 cases have gaps (p0 lacks 2, 3, 4); these cases count in overlap only" in result.error
+    for index in (1, 4):  # now most cases have gaps
+        for folder in ("images", "masks"):
+            shutil.copy(tmp_path / "data" / folder / "p1_1.png", tmp_path / "data" / folder / f"odd_{index}.png")
+        rows.append(f"odd_{index},odd,test")
+    (tmp_path / "data" / "index.csv").write_text("\n".join(rows) + "\n")
+    result = evaluated(network)
+    lesions = result.json["results"][0]["summary"]["targets"]["lesion"]["lesions"]
+    assert (lesions["unit"], lesions["lesions"]) == ("slice", 6)
+    assert "2 of 3 cases have gaps" in result.error
+    assert "every slice of every case is scored by itself" in result.error
     neighbours = make_run(tmp_path / "context", tmp_path / "data", target="lesion", cuts=(0.5,), context=1)
-    assert "p0: its slices are not neighbours" in fails("evaluate", neighbours)
+    assert "odd: its slices are not neighbours" in fails("evaluate", neighbours)
 
 
 def test_other_intensities_are_told(perfect, scans, tmp_path):

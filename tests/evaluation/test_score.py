@@ -112,7 +112,7 @@ def test_a_volume_may_lie_in_its_file_the_other_way_round(volumes):
 
 
 def test_slices_alone(slices):
-    document = scored(*folders(slices))
+    document = scored(*folders(slices), "--patient-pattern", "(.+)")
     summary = document["results"][0]["summary"]
     assert (summary["cases"], summary["patients"], list(summary["targets"])) == (6, 6, ["foreground"])
     target = summary["targets"]["foreground"]
@@ -130,14 +130,70 @@ def test_slices_by_patient(slices):
     surface = document["results"][0]["summary"]["targets"]["foreground"]["surface"]
     assert (surface["unit"], surface["length"]) == ("volume", "mm")
     assert surface["positive"]["hd95_mm"]["value"] == 0.5
-    # A hole in one patient makes all of them loose slices.
+
+
+def without(root, *names):
     for side in ("prediction", "reference"):
-        (slices / side / "a_10.png").unlink()
-    document = scored(*folders(slices), "--patient-pattern", "^([^_]+)_", "--out", slices / "out")
+        for name in names:
+            (root / side / f"{name}.png").unlink()
+
+
+@pytest.mark.parametrize("spacing", [(), ("--spacing", 3, 0.5, 0.5)])
+def test_a_case_with_a_gap_counts_in_overlap_only(spacing, slices):
+    """The others stay volumes, and score as they would without it."""
+    without(slices, "a_10")
+    result = run("score", *folders(slices), *spacing, "--out", slices / "out", "--json")
+    document = result.json
+    (told,) = document["data"]["warnings"]
+    assert "1 of 2 cases have gaps (a lacks 10)" in told
+    assert "overlap only" in told
+    assert f"warning: {told}" in result.error
+    assert "1 with missing slices, in overlap only" in result.out
     summary = document["results"][0]["summary"]
-    assert (summary["cases"], summary["targets"]["foreground"]["lesions"]["unit"]) == (2, "slice")
-    rows = list(csv.DictReader((slices / "out" / "slices.csv").open()))
-    assert [row["slice"] for row in rows] == ["a_9", "a_11", "b_9", "b_10", "b_11"]
+    assert (summary["cases"], summary["complete_cases"], summary["options"]["contiguous"]) == (2, 1, True)
+    rows = {row["case"]: row for row in document["results"][0]["cases"]}
+    without(slices, "a_9", "a_11")
+    (alone,) = scored(*folders(slices), *spacing)["results"][0]["summary"]["targets"].values()
+    (found,) = summary["targets"].values()
+    for what in ("surface", "lesions", "volume_ml"):
+        assert found[what] == alone[what]
+    assert found["lesions"]["unit"] == "volume"
+    assert (found["cases"], found["overlap"]["per_case_lits"]["dice"]["units"]) == (2, 2)
+    assert rows["a"]["dice"] == pytest.approx(0.8)
+    unit = "mm" if spacing else "px"
+    assert (rows["a"][f"hd95_{unit}"], rows["a"]["lesions"], rows["a"]["reference_ml"]) == (None, None, None)
+    assert rows["b"]["lesions"] == 1
+    table = list(csv.DictReader((slices / "out" / "slices.csv").open()))
+    assert [row["slice"] for row in table] == ["a_9", "a_11", "b_9", "b_10", "b_11"]
+
+
+def test_most_cases_with_gaps_are_loose_slices(slices):
+    without(slices, "a_10", "b_10")
+    document = scored(*folders(slices), "--spacing", 3, 0.5, 0.5)
+    (told,) = document["data"]["warnings"]
+    assert "2 of 2 cases have gaps (a lacks 10, b lacks 10); they are most cases" in told
+    summary = document["results"][0]["summary"]
+    assert (summary["cases"], summary["complete_cases"], summary["options"]["contiguous"]) == (2, 2, False)
+    assert summary["targets"]["foreground"]["surface"]["unit"] == "slice"
+
+
+def test_patients_of_slices_are_guessed_as_by_the_data_readers(slices):
+    document = scored(*folders(slices))
+    assert (document["data"]["patients"], document["data"]["warnings"]) == ("names", [])
+    assert document["results"] == scored(*folders(slices), "--patient-pattern", "^(.)_")["results"]
+    for side in ("prediction", "reference"):
+        for number, path in enumerate(sorted((slices / side).iterdir())):
+            path.rename(path.with_name(f"{number}.png"))
+    result = run("score", *folders(slices), "--json")
+    assert result.json["data"]["patients"] == "each case"
+    assert "warning: patients: every slice counts as a patient of its own" in result.error
+    assert result.json["results"][0]["summary"]["patients"] == 6
+
+
+def test_a_volume_counts_as_a_patient_unless_a_pattern_says_otherwise(volumes):
+    document = scored(*folders(volumes), *LABELS)
+    assert (document["data"]["patients"], document["data"]["warnings"]) == ("each case", [])
+    assert scored(*folders(volumes), *LABELS, "--patient-pattern", "(.+)")["data"]["patients"] == "pattern"
 
 
 def test_perfect_masks(volumes):
@@ -267,15 +323,15 @@ BAD_SLICES = {
 
 
 @pytest.mark.parametrize("name", BAD_SLICES)
-@pytest.mark.parametrize("pattern", [None, "^(.)_"])
+@pytest.mark.parametrize("pattern", ["(.+)", "^(.)_", None])
 def test_bad_slices(name, pattern, slices):
     spoil, told = BAD_SLICES[name]
     spoil(slices)
     options = () if pattern is None else ("--patient-pattern", pattern)
     assert told in fails("score", *folders(slices), *options)
     document = scored(*folders(slices), *options, "--keep-going", code=1)
-    assert [failure["case"] for failure in document["failures"]] == ["a_10" if pattern is None else "a"]
-    assert document["results"][0]["summary"]["cases"] == (5 if pattern is None else 1)
+    assert [failure["case"] for failure in document["failures"]] == ["a_10" if pattern == "(.+)" else "a"]
+    assert document["results"][0]["summary"]["cases"] == (5 if pattern == "(.+)" else 1)
 
 
 def test_what_is_not_scored_names_options(slices):

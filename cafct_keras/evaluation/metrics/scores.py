@@ -25,12 +25,12 @@ class TargetScore:
 
     Attributes:
         counts: pixel counts, slice by slice.
-        surface: surface distances, of the volume or slice by slice.
-        lesions: detection; None for an organ.
+        surface: surface distances, of the volume or slice by slice; None for a case that counts in overlap only.
+        lesions: detection; None for an organ, likewise.
     """
 
     counts: Counts
-    surface: SurfaceScores
+    surface: SurfaceScores | None
     lesions: LesionScores | None
 
 

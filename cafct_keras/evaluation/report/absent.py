@@ -40,6 +40,7 @@ def _pictures(document: dict, pictures: Sequence[Picture]) -> Iterator[tuple[str
         for name, target in result["summary"]["targets"].items()
         if target["lesions"]
         for row in rows_of(result, name)
+        if row["lesions"] is not None
     ]
     over = f"iou_over_{result['summary']['options']['iou_thresholds'][0]:g}"
     for kind, what, count in (

@@ -106,20 +106,25 @@ def dice_by_size(results: list[dict], target: str) -> Chart | None:
     ]
     if not shown[0]:
         return None
-    in_ml = all(is_known(row["reference_ml"]) for row in shown[0])
+    without = len(rows_of(results[0], target)) - len(shown[0])
+    in_ml = any(is_known(row["reference_ml"]) for row in shown[0])
+    if in_ml:
+        shown = [[row for row in rows if is_known(row["reference_ml"])] for rows in shown]
+    incomplete = len(rows_of(results[0], target)) - len(shown[0]) - without
+    left_out = [f"{counted(without, 'case')} without any"] * bool(without)
+    left_out += [f"{counted(incomplete, 'case')} with missing slices"] * bool(incomplete)
     unit, digits = ("ml", 1) if in_ml else ("pixels", 0)
 
     def size(row: dict) -> float:
         return row["reference_ml"] if in_ml else row["tp"] + row["fn"]
 
-    without = len(rows_of(results[0], target)) - len(shown[0])
     sizes = [size(row) for row in shown[0]]
     return Chart(
         name=page_id("dice-by-size", target),
         title=f"Dice against size of {target}",
         units=counted(len(sizes), "case"),
         caption="Size in the reference, on a logarithmic scale."
-        + (f" Left out: {counted(without, 'case')} without any." if without else ""),
+        + (f" Left out: {', '.join(left_out)}." if left_out else ""),
         summary=f"Dice against size, {fixed(min(sizes), digits)} to {fixed(max(sizes), digits)} {unit}.",
         x=log_axis(f"{target} in the reference ({unit})", sizes),
         y=score_axis("Dice", [row["dice"] for rows in shown for row in rows]),

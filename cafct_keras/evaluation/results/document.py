@@ -150,6 +150,8 @@ class EvaluatedData:
         layout: of the data.
         split: part that was scored; None for folders of masks.
         targets: what was scored.
+        patients: how they were found: `"table"` (an index), `"pattern"`, `"names"` (of files), `"header"` or
+            `"each case"`, where every case counts as a patient; None in documents of format 1.
         notes: lines about how the data were read.
         warnings: reasons to doubt the scores.
     """
@@ -157,6 +159,7 @@ class EvaluatedData:
     layout: str
     split: str | None = None
     targets: list[str]
+    patients: str | None
     notes: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
 

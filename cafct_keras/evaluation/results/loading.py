@@ -116,7 +116,8 @@ def _result_from_1(result: dict[str, Any]) -> dict[str, Any]:
         name: target | {"lesions": _lesions_from_1(target["lesions"])} for name, target in summary["targets"].items()
     }
     options = {"connectivity": 26, "surface": "voxels"} | summary["options"]
-    return result | {"summary": summary | {"options": options, "targets": targets}}
+    complete = {"complete_cases": summary["cases"]}  # a set with a gap was one of loose slices
+    return result | {"summary": summary | complete | {"options": options, "targets": targets}}
 
 
 def _lesions_from_1(lesions: dict[str, Any] | None) -> dict[str, Any] | None:

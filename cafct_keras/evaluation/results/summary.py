@@ -139,7 +139,7 @@ class TargetSummary:
         cases, patients, slices: how many were scored.
         positive_cases, positive_slices: how many show the target in the reference.
         overlap: rule of `RULES` to measure (`"dice"`, `"iou"`, `"precision"`, `"recall"`) to estimate.
-        surface: distances between surfaces.
+        surface: distances between surfaces; None if no complete case has the target, likewise what follows.
         lesions: detection; None for an organ.
         volume_ml: None unless the slices form volumes of known spacing.
     """
@@ -150,14 +150,14 @@ class TargetSummary:
     positive_cases: int
     positive_slices: int
     overlap: dict[str, dict[str, Estimate]]
-    surface: SurfaceSummary
+    surface: SurfaceSummary | None
     lesions: LesionSummary | None
     volume_ml: VolumeSummary | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SummaryOptions:
-    """Constants and choices behind a summary's estimates; `contiguous` and `spacing_known` hold for all cases.
+    """Constants and choices behind a summary's estimates.
 
     Attributes:
         seed, resamples, confidence: of the intervals.
@@ -165,7 +165,7 @@ class SummaryOptions:
         iou_thresholds, tolerances, connectivity: see `ScoreOptions`.
         surface: what a surface is: `"voxels"`, the centres of a mask's boundary voxels, for all measures but those
             named `surfel_`.
-        contiguous: whether cases are volumes, rather than loose slices.
+        contiguous: whether the set is one of volumes, rather than of loose slices.
         spacing_known: whether lengths are in mm, rather than pixels.
     """
 
@@ -187,6 +187,8 @@ class Summary:
 
     Attributes:
         cases, patients, slices: how many were scored.
+        complete_cases: those that count in surfaces, lesions, volumes and burden too; the others have missing slices
+            and count in overlap only, see `volumes`.
         options: how.
         targets: name to scores.
         burden: None unless liver and lesion are both scored.
@@ -195,6 +197,7 @@ class Summary:
     cases: int
     patients: int
     slices: int
+    complete_cases: int
     options: SummaryOptions
     targets: dict[str, TargetSummary]
     burden: BurdenSummary | None

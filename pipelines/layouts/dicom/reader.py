@@ -84,6 +84,7 @@ class Dicom(Source):
         self.targets = _find_targets(scans, self._findings) if labelled else ()
         self.index = read_index(self._directory, {scan.name: scan.patient for scan in scans}, self._findings)
         self.parts, split_note = assign_parts(self.index, self._findings, few=True)
+        self.patients_by = "table" if "patient" in self.index.columns else "header"
         unnamed = sum(not scan.identified for scan in scans)
         by_folder = f", {unnamed} without one by its folder" if unnamed else ""
         self._notes = [f"patients: by PatientID{by_folder}", split_note, *self._findings.notes]

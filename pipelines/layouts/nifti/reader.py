@@ -75,6 +75,7 @@ class Nifti(Source):
         patients = {name: files.patient for name, files in self.files.items() if "image" in files.paths}
         self.index = read_index(self._directory, patients, self._findings)
         self.parts, split_note = assign_parts(self.index, self._findings, few=True)
+        self.patients_by = "table" if "patient" in self.index.columns else "names"
         self._notes = [split_note]
 
     @property

@@ -64,12 +64,13 @@ class PairedFolder(Source):
         self.targets, self._size = (target,), size
         self._root, self._findings = Path(directory), findings or Strict(directory)
         self._files = list_pairs(self._root, self._findings)
-        guessed, patients_note = find_patients(list(self._files), patient_pattern)
-        index = read_index(self._root, guessed, self._findings, keys=("id",))
+        guess = find_patients(list(self._files), patient_pattern)
+        index = read_index(self._root, guess.of, self._findings, keys=("id",))
+        patients_note, self.patients_by = guess.note, guess.found_by
         if patient_pattern is not None:
-            index = dataclasses.replace(index, patients=guessed)
+            index = dataclasses.replace(index, patients=guess.of)
         elif "patient" in index.columns:
-            patients_note = f"patients: by {NAME}"
+            patients_note, self.patients_by = f"patients: by {NAME}", "table"
         parts, split_note = assign_parts(index, self._findings)
         by_patient = sorted(
             self._files, key=lambda name: (natural_sort_key(index.patients[name]), natural_sort_key(name))

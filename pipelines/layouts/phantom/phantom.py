@@ -158,6 +158,7 @@ class Phantom(Source):
     intensity = "hu"
     orientation = HEAD_FIRST
     targets = ("liver", "lesion")
+    patients_by = "each case"
 
     def __init__(self, *, cases: int = 48, slices: int = 24, size: int = 128, seed: int = 0) -> None:
         least = {"cases": (cases, 3), "slices": (slices, 1), "size": (size, 32), "seed": (seed, 0)}

@@ -49,6 +49,7 @@ class Prepared(Source):
         self.targets = tuple(known["targets"])
         self.parts = known["parts"]
         self.window = known["window"]
+        self.patients_by = known.get("patients_by", "table")  # an older one does not say
         self._notes = [f"prepared dataset {self._directory}", *known["notes"]]
 
     def case(self, name: str) -> Case:

@@ -76,7 +76,14 @@ def document(results, **parts):
 
 def shared_data(layout, split, warnings=()):
     """Fields of runs' data and of masks."""
-    return {"layout": layout, "split": split, "targets": ["lesion"], "notes": [], "warnings": list(warnings)}
+    return {
+        "layout": layout,
+        "split": split,
+        "targets": ["lesion"],
+        "patients": "names",
+        "notes": [],
+        "warnings": list(warnings),
+    }
 
 
 def masks_alone():

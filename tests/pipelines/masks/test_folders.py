@@ -39,10 +39,13 @@ def test_slices_of_a_patient_are_one_volume(folders):
     assert pair.reference["lesion"].tolist() == [[[False, True], [False, False]]] * 3
 
 
-def test_without_a_pattern_every_slice_is_a_case(folders):
+def test_without_a_pattern_patients_are_guessed(folders):
     pairs = MaskFolders(*folders, labels=MaskLabels(["liver=1,2"]))
-    assert pairs.cases == ("a_0", "a_1", "a_2")
-    assert not pairs.pair("a_1").contiguous
+    assert (pairs.cases, pairs.patients_by) == (("a",), "names")
+    assert pairs.pair("a").contiguous
+    alone = MaskFolders(*folders, labels=MaskLabels(["liver=1,2"]), patient_pattern="(.+)")
+    assert alone.cases == ("a_0", "a_1", "a_2")
+    assert not alone.pair("a_1").contiguous
 
 
 def test_binary_masks_need_no_labels(tmp_path):
@@ -70,7 +73,7 @@ def test_png_masks_do_not_need_nibabel(folders):
     code = (
         "import sys; sys.modules['nibabel'] = None; from pipelines.masks.folders import MaskFolders; "
         "from pipelines.masks.labels import MaskLabels; "
-        "print(MaskFolders(*sys.argv[1:], labels=MaskLabels(['liver=1,2'])).pair('a_0').case)"
+        "print(MaskFolders(*sys.argv[1:], labels=MaskLabels(['liver=1,2'])).pair('a').case)"
     )
     done = subprocess.run([sys.executable, "-c", code, *folders], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "a_0"
+    assert done.stdout.strip() == "a"

@@ -30,11 +30,22 @@ def test_one_case_a_patient_in_numeric_order(folder):
 
 
 def test_names_without_slice_numbers_are_patients_each(folder):
+    for number, name in enumerate(IDS[:4]):
+        for kind in ("images", "masks"):
+            (folder / kind / f"{name}.png").rename(folder / kind / f"other{number}.png")
+    source = read(folder)
+    assert sorted(case.patient for case in source.cases()) == sorted([*(f"other{k}" for k in range(4)), *IDS[4:]])
+    assert "one per image" in source.notes[0]
+    assert source.patients_by == "each case"
+
+
+def test_one_odd_name_does_not_decide_for_the_others(folder):
     for kind in ("images", "masks"):
         (folder / kind / "b_1.png").rename(folder / kind / "other.png")
     source = read(folder)
-    assert sorted(case.patient for case in source.cases()) == sorted([*IDS[:3], "other", *IDS[4:]])
-    assert "one per image" in source.notes[0]
+    assert sorted(case.patient for case in source.cases()) == ["a", "c", "d", "other"]
+    assert source.notes[0].endswith("other without one: each a patient of its own")
+    assert source.patients_by == "names"
 
 
 def test_pattern_tells_patients_apart(folder):
