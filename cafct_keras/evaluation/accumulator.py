@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cafct_keras.errors import UserError
+from cafct_keras.evaluation.metrics.bootstrap import few_patients
 from cafct_keras.evaluation.metrics.calibration import Calibration
 from cafct_keras.evaluation.metrics.lesions import match_lesions
 from cafct_keras.evaluation.metrics.options import ScoreOptions
@@ -159,6 +160,8 @@ class Accumulator:
             reason = failures[0]["message"] if failures else f"{data.layout}: no cases; give others"
             raise UserError(f"nothing could be scored: {reason}")
         unit = _unit(scores[AS_PREDICTED])
+        few = few_patients(len({case.patient for case in scores[AS_PREDICTED]}))
+        data = dataclasses.replace(data, warnings=[*data.warnings, *few])
         document = Document(
             title=title,
             created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),

@@ -126,6 +126,7 @@ def _detection(
             false_positives,
             units,
             patient,
+            bounds=(0.0, float(max(1, np.max(false_positives / units)))),  # so that none at all leave a doubt
             predict_nothing=0.0,
             predict_everything=float(all_false.sum() / units.sum()),
         ),

@@ -7,7 +7,7 @@ import numpy as np
 
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation.lesion_summary import summarize_lesions
-from cafct_keras.evaluation.metrics.bootstrap import CONFIDENCE, Bootstrap, Estimate
+from cafct_keras.evaluation.metrics.bootstrap import CONFIDENCE, ERROR, INTERVAL, SCORE, Bootstrap, Estimate
 from cafct_keras.evaluation.metrics.burden import bland_altman, millilitres
 from cafct_keras.evaluation.metrics.overlap import BATCH_SIZE, Counts, concatenate, overlap_estimates
 from cafct_keras.evaluation.metrics.scores import CaseScore, TargetScore
@@ -57,6 +57,7 @@ def summarize(cases: Sequence[CaseScore], *, seed: int = 0, resamples: int = 100
             seed=seed,
             resamples=resamples,
             confidence=CONFIDENCE,
+            interval=INTERVAL,
             batch_size=BATCH_SIZE,
             iou_thresholds=list(cases[0].options.iou_thresholds),
             tolerances=list(cases[0].options.tolerances),
@@ -158,7 +159,10 @@ def _surface(scores: list[SurfaceScores], patient: np.ndarray, bootstrap: Bootst
                 np.where(counted, np.concatenate([score.measures()[name] for score in each]), np.nan)
                 for each in (scores, [score.of_nothing() for score in scores])
             )
-            means[rule][name] = bootstrap.mean(values, owner, predict_nothing=nothing)
+            # The diagonal of a miss is the worst distance.
+            worst = np.nan_to_num(np.concatenate([values, nothing])).max(initial=0)
+            bounds = SCORE if "nsd" in name or "iou" in name else (0.0, float(worst))
+            means[rule][name] = bootstrap.mean(values, owner, bounds=bounds, predict_nothing=nothing)
     return SurfaceSummary(
         unit=scores[0].unit,
         length=scores[0].length,
@@ -176,7 +180,7 @@ def _volume(
         np.array([millilitres(voxels, spacing) for voxels, spacing in zip(side, spacings, strict=True)])[whole]
         for side in (by_case.tp + by_case.fp, by_case.tp + by_case.fn)
     )
-    error = bootstrap.mean(np.abs(predicted - reference), patient[whole], predict_nothing=reference)
+    error = bootstrap.mean(np.abs(predicted - reference), patient[whole], bounds=ERROR, predict_nothing=reference)
     return VolumeSummary(absolute_error=error, **vars(bland_altman(predicted, reference)))
 
 

@@ -29,7 +29,8 @@ def test_a_perfect_network(perfect, tmp_path):
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
     assert (document["format"], document["failures"], document["paper"], document["comparison"]) == (2, [], None, None)
     assert document["threshold"] == {"value": 0.5, "chosen_on": "given", "rule": None}
-    assert document["data"]["warnings"] == []
+    assert document["data"]["warnings"] == ["patients: 3; with fewer than 8 an interval says little"]
+    assert "warning: patients: 3; with fewer than 8" in result.error
     assert document["run"] == json.loads((perfect / "run.json").read_text())
     (found,) = document["results"]
     summary = found["summary"]
@@ -80,7 +81,7 @@ def test_scores_are_those_of_training(trained):
     assert overlap["pooled"]["iou"]["value"] == pytest.approx(card["test"]["iou_pooled"], abs=1e-4)
     positive = card["test"]["dice_per_slice_positive"]
     assert overlap["per_slice_positive"]["dice"]["value"] == pytest.approx(positive, abs=1e-4)
-    assert document["data"]["warnings"] == []
+    assert document["data"]["warnings"] == ["patients: 2; with fewer than 8 an interval says little"]
 
 
 def test_options_that_do_not_fit(perfect, trained, tmp_path):
@@ -169,7 +170,7 @@ def test_runs_are_compared_with_the_first(perfect, blind, tmp_path):
     )
     assert "blind minus perfect (1), as predicted" in result.out
     line = next(line for line in result.out.splitlines() if line.startswith("liver dice_per_case_lits"))
-    assert line.split()[2:] == ["-1.000", "-1.000", "to", "-1.000", "p", "0.250", "3", "patients"]
+    assert line.split()[2:] == ["-1.000", "-1.000", "to", "+0.230", "p", "0.250", "3", "patients"]
 
 
 def test_runs_of_other_kinds_are_not_compared(perfect, scans, tmp_path):

@@ -144,7 +144,7 @@ def test_a_case_with_a_gap_counts_in_overlap_only(spacing, slices):
     without(slices, "a_10")
     result = run("score", *folders(slices), *spacing, "--out", slices / "out", "--json")
     document = result.json
-    (told,) = document["data"]["warnings"]
+    told, _few = document["data"]["warnings"]
     assert "1 of 2 cases have gaps (a lacks 10)" in told
     assert "overlap only" in told
     assert f"warning: {told}" in result.error
@@ -170,7 +170,7 @@ def test_a_case_with_a_gap_counts_in_overlap_only(spacing, slices):
 def test_most_cases_with_gaps_are_loose_slices(slices):
     without(slices, "a_10", "b_10")
     document = scored(*folders(slices), "--spacing", 3, 0.5, 0.5)
-    (told,) = document["data"]["warnings"]
+    told, _few = document["data"]["warnings"]
     assert "2 of 2 cases have gaps (a lacks 10, b lacks 10); they are most cases" in told
     summary = document["results"][0]["summary"]
     assert (summary["cases"], summary["complete_cases"], summary["options"]["contiguous"]) == (2, 2, False)
@@ -179,7 +179,8 @@ def test_most_cases_with_gaps_are_loose_slices(slices):
 
 def test_patients_of_slices_are_guessed_as_by_the_data_readers(slices):
     document = scored(*folders(slices))
-    assert (document["data"]["patients"], document["data"]["warnings"]) == ("names", [])
+    few = "patients: 2; with fewer than 8 an interval says little"
+    assert (document["data"]["patients"], document["data"]["warnings"]) == ("names", [few])
     assert document["results"] == scored(*folders(slices), "--patient-pattern", "^(.)_")["results"]
     for side in ("prediction", "reference"):
         for number, path in enumerate(sorted((slices / side).iterdir())):
@@ -192,7 +193,8 @@ def test_patients_of_slices_are_guessed_as_by_the_data_readers(slices):
 
 def test_a_volume_counts_as_a_patient_unless_a_pattern_says_otherwise(volumes):
     document = scored(*folders(volumes), *LABELS)
-    assert (document["data"]["patients"], document["data"]["warnings"]) == ("each case", [])
+    few = "patients: 3; with fewer than 8 an interval says little"
+    assert (document["data"]["patients"], document["data"]["warnings"]) == ("each case", [few])
     assert scored(*folders(volumes), *LABELS, "--patient-pattern", "(.+)")["data"]["patients"] == "pattern"
 
 

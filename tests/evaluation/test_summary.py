@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from cafct_keras import evaluation
 from cafct_keras.errors import UserError
+from cafct_keras.evaluation.metrics.bootstrap import INTERVAL
 from tests.evaluation.drawn import SPACING, compare, scored, sets, summarize, summary
 
 SOME = np.zeros((2, 4, 5), bool)
@@ -32,6 +33,7 @@ def test_a_summary_counts_what_it_sums_up():
         "seed": 3,
         "resamples": 7,
         "confidence": 0.95,
+        "interval": INTERVAL,
         "batch_size": 8,
         "iou_thresholds": [0.0, 0.1, 0.5],
         "tolerances": [1, 2, 3],

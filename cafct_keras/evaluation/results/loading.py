@@ -12,6 +12,7 @@ from cafct_keras.evaluation.metrics.bootstrap import Estimate
 from cafct_keras.evaluation.results.document import FORMAT, Document
 
 FILE = "evaluation.json"
+OLDER_INTERVAL = "percentile bootstrap over patients"
 
 
 def load_document(path: str | pathlib.Path) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def _read(value: Any, annotation: Any, where: str, *, complete: bool) -> Any:
         kinds = [each for each in arguments if each is not type(None)]
         annotation = max(kinds, key=lambda kind: _overlap(value, kind))
         return _read(value, annotation, where, complete=complete)
-    if dataclasses.is_dataclass(annotation):
+    if dataclasses.is_dataclass(annotation) or typing.is_typeddict(annotation):
         _expect(value, dict, where)
         fields = {}
         for name, kind in typing.get_type_hints(annotation).items():
@@ -115,7 +116,7 @@ def _result_from_1(result: dict[str, Any]) -> dict[str, Any]:
     targets = {
         name: target | {"lesions": _lesions_from_1(target["lesions"])} for name, target in summary["targets"].items()
     }
-    options = {"connectivity": 26, "surface": "voxels"} | summary["options"]
+    options = {"connectivity": 26, "surface": "voxels", "interval": OLDER_INTERVAL} | summary["options"]
     complete = {"complete_cases": summary["cases"]}  # a set with a gap was one of loose slices
     return result | {"summary": summary | complete | {"options": options, "targets": targets}}
 

@@ -161,6 +161,7 @@ class SummaryOptions:
 
     Attributes:
         seed, resamples, confidence: of the intervals.
+        interval: their method, see `Bootstrap`.
         batch_size: of the rule `batch_flattened`.
         iou_thresholds, tolerances, connectivity: see `ScoreOptions`.
         surface: what a surface is: `"voxels"`, the centres of a mask's boundary voxels, for all measures but those
@@ -172,6 +173,7 @@ class SummaryOptions:
     seed: int
     resamples: int
     confidence: float
+    interval: str
     batch_size: int
     iou_thresholds: list[float]
     tolerances: list[float]

@@ -149,7 +149,8 @@ def test_interval_of_batches_shares_them_out_among_their_patients():
     # 12 slices each: of three batches the middle one, which scores 0.5, is half the one's and half the other's.
     full, empty = np.ones((12, 2, 2), bool), np.zeros((12, 2, 2), bool)
     figure = summary([(full, full), (empty, full)], resamples=400)["overlap"]["batch_flattened"]["iou"]
-    assert (figure["low"], figure["high"]) == pytest.approx((0.25 / 1.5, 1.25 / 1.5))
+    expected = Bootstrap(patients=2, resamples=400).interval(np.array([1.25, 0.25]), np.array([1.5, 1.5]))
+    assert (figure["low"], figure["high"]) == pytest.approx(expected)
     assert figure["value"] == 0.5
 
 
