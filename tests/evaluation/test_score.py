@@ -144,7 +144,7 @@ def test_a_case_with_a_gap_counts_in_overlap_only(spacing, slices):
     without(slices, "a_10")
     result = run("score", *folders(slices), *spacing, "--out", slices / "out", "--json")
     document = result.json
-    told, _few = document["data"]["warnings"]
+    _few, told = document["data"]["warnings"]
     assert "1 of 2 cases have gaps (a lacks 10)" in told
     assert "overlap only" in told
     assert f"warning: {told}" in result.error
@@ -170,7 +170,7 @@ def test_a_case_with_a_gap_counts_in_overlap_only(spacing, slices):
 def test_most_cases_with_gaps_are_loose_slices(slices):
     without(slices, "a_10", "b_10")
     document = scored(*folders(slices), "--spacing", 3, 0.5, 0.5)
-    told, _few = document["data"]["warnings"]
+    _few, told = document["data"]["warnings"]
     assert "2 of 2 cases have gaps (a lacks 10, b lacks 10); they are most cases" in told
     summary = document["results"][0]["summary"]
     assert (summary["cases"], summary["complete_cases"], summary["options"]["contiguous"]) == (2, 2, False)
