@@ -15,6 +15,7 @@ present an evaluation (`writing`, `report`, `console`) need more and are importe
 from cafct_keras.evaluation.comparison import compare
 from cafct_keras.evaluation.metrics.calibration import Calibration
 from cafct_keras.evaluation.metrics.lesions import match_lesions
+from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.metrics.overlap import RULES
 from cafct_keras.evaluation.metrics.scores import CaseScore, TargetScore, score
 from cafct_keras.evaluation.metrics.surface import surface_distances
@@ -27,6 +28,7 @@ __all__ = [
     "RULES",
     "Calibration",
     "CaseScore",
+    "ScoreOptions",
     "TargetScore",
     "case_rows",
     "compare",

@@ -1,0 +1,28 @@
+"""DeepMind's surface-distance: surfaces of surfels between voxels, weighed by their area."""
+
+import pytest
+
+from tests.parity.masks import column, overlapping
+
+surface_distance = pytest.importorskip(
+    "surface_distance", reason="DeepMind's surface-distance is not installed (extra: parity)"
+)
+pytestmark = pytest.mark.parity
+TOOL = "surface-distance-based-measures"
+
+
+@pytest.fixture(scope="module")
+def surfels():
+    return [
+        surface_distance.compute_surface_distances(pair.reference, pair.prediction, pair.spacing)
+        for pair in overlapping()
+    ]
+
+
+def test_voxels_are_no_surfels(surfels, record):
+    note = "weighs surfels between voxels by their area; ours counts boundary voxels"
+    for mm in (1, 2, 3):
+        theirs = [surface_distance.compute_surface_dice_at_tolerance(each, mm) for each in surfels]
+        record.differ(TOOL, "NSD at 1, 2, 3 mm", column(f"nsd_{mm}_mm", overlapping()), theirs, None, note=note)
+    theirs = [surface_distance.compute_robust_hausdorff(each, 95) for each in surfels]
+    record.differ(TOOL, "HD95", column("hd95_mm", overlapping()), theirs, None, note=note)
