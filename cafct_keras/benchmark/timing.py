@@ -15,12 +15,14 @@ from cafct_keras.errors import UserError
 from cafct_keras.losses import BCEDiceLoss
 from cafct_keras.models import create_model, logits_model
 from cafct_keras.optimizers import make_optimizer
-from cafct_keras.runtime.devices import environment
+from cafct_keras.runtime.devices import environment, on_cpu
 from cafct_keras.runtime.precision import PRECISIONS
 
 TASKS = ("train", "predict")
+QUEUED = 20  # steps
 
 Step = Callable[[], Any]
+Wait = Callable[[Any], Any]  # for what a step returned
 
 
 def benchmark(
@@ -49,7 +51,8 @@ def benchmark(
         size: height and width in pixels, a multiple of 32.
         context: neighbouring slices on either side, one channel each; 0 for three channels.
         precision: Keras dtype policy, one of `PRECISIONS`.
-        repeats: number of timed steps, after one that warms up.
+        repeats: number of timings, after a step that warms up: of one step on a CPU, of `QUEUED` steps in a row on an
+            accelerator.
 
     Returns:
         A dictionary with the options, `parameters` (trainable), the backend, devices and versions, and
@@ -79,14 +82,18 @@ def benchmark(
 
     make_step = _jax_step if keras.backend.backend() == "jax" else _keras_step
     start = time.perf_counter()
-    step, flops = make_step(task, network, images, targets)
-    step()
+    step, wait, flops = make_step(task, network, images, targets)
+    wait(step())
     compile_s = time.perf_counter() - start
+    # An accelerator queues steps, as in training; waiting for each would time the launch of its kernels.
+    queued = 1 if on_cpu() else QUEUED
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - start)
+        for _ in range(queued):
+            result = step()
+        wait(result)
+        times.append((time.perf_counter() - start) / queued)
     median = statistics.median(times)
     return {
         "task": task,
@@ -132,7 +139,7 @@ def table(report: dict[str, Any]) -> str:
     )
 
 
-def _jax_step(task: str, network: keras.Model, images: Any, targets: Any) -> tuple[Step, float | None]:
+def _jax_step(task: str, network: keras.Model, images: Any, targets: Any) -> tuple[Step, Wait, float | None]:
     import jax
 
     images, targets = jax.device_put(images), jax.device_put(targets)
@@ -140,7 +147,7 @@ def _jax_step(task: str, network: keras.Model, images: Any, targets: Any) -> tup
         variables = [v.value for v in network.trainable_variables], [v.value for v in network.non_trainable_variables]
         predict = jax.jit(lambda variables, x: network.stateless_call(*variables, x, training=False)[0])
         compiled = predict.lower(variables, images).compile()
-        return lambda: jax.block_until_ready(compiled(variables, images)), _flops(compiled)
+        return lambda: compiled(variables, images), jax.block_until_ready, _flops(compiled)
 
     network = logits_model(network)
     loss = BCEDiceLoss(from_logits=True)
@@ -163,20 +170,25 @@ def _jax_step(task: str, network: keras.Model, images: Any, targets: Any) -> tup
     )
     compiled = jax.jit(train, donate_argnums=0).lower(state, images, targets).compile()
 
-    def step() -> None:
+    def step() -> tuple:
         nonlocal state
         value, state = compiled(state, images, targets)
-        jax.block_until_ready((value, state))
+        return value, state
 
-    return step, _flops(compiled)
+    return step, jax.block_until_ready, _flops(compiled)
 
 
-def _keras_step(task: str, network: keras.Model, images: Any, targets: Any) -> tuple[Step, None]:
+def _keras_step(task: str, network: keras.Model, images: Any, targets: Any) -> tuple[Step, Wait, None]:
+    # Keras returns NumPy arrays, so each step is waited for.
     if task == "predict":
-        return lambda: network.predict_on_batch(images), None
+        return lambda: network.predict_on_batch(images), _nothing, None
     network = logits_model(network)
     network.compile(make_optimizer("sgd", learning_rate=1e-3), BCEDiceLoss(from_logits=True))
-    return lambda: network.train_on_batch(images, targets), None
+    return lambda: network.train_on_batch(images, targets), _nothing, None
+
+
+def _nothing(result: Any) -> None:
+    """Waits for nothing."""
 
 
 def _flops(compiled: Any) -> float | None:

@@ -28,6 +28,11 @@ def devices() -> list[str]:
     return [f"{name}, {os.cpu_count()} cores" if name.lower().startswith("cpu") else name for name in found]
 
 
+def on_cpu() -> bool:
+    """Whether the backend computes on the CPU."""
+    return devices()[0].lower().startswith("cpu")
+
+
 def environment() -> dict[str, Any]:
     """Backend, devices and versions, as reports and run cards record them."""
     return {"backend": keras.backend.backend(), "devices": devices(), "versions": versions()}
