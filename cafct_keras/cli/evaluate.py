@@ -51,6 +51,8 @@ def evaluate(
     tolerances: tuple[float, ...],
     connectivity: str,
     out: str | None,
+    table: str | None,
+    decimal_comma: bool,
     quiet: bool,
     as_json: bool,
     **options: Any,
@@ -81,6 +83,7 @@ def evaluate(
         evaluations = [with_printed_rows(evaluation) for evaluation in evaluations]
         for evaluation in evaluations:
             several = len(evaluations) > 1
-            report(evaluation, folder and (folder / evaluation.name.replace("/", "-") if several else folder))
+            of_run = folder and (folder / evaluation.name.replace("/", "-") if several else folder)
+            report(evaluation, of_run, table=table, decimal_comma=decimal_comma)
     documents = [evaluation.as_json for evaluation in evaluations]
     return finish(documents, out, as_json and (documents if len(documents) > 1 else documents[0]))

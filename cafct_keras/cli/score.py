@@ -31,6 +31,8 @@ def score(
     tolerances: tuple[float, ...],
     connectivity: str,
     out: str | None,
+    table: str | None,
+    decimal_comma: bool,
     quiet: bool,
     as_json: bool,
     **options: Any,
@@ -48,5 +50,5 @@ def score(
         evaluation = score_folders(
             prediction, reference, scoring=chosen, **options, console=make_console(), quiet=quiet
         )
-        report(evaluation, folder)
+        report(evaluation, folder, table=table, decimal_comma=decimal_comma)
     return finish([evaluation.as_json], out, as_json and evaluation.as_json)
