@@ -32,6 +32,8 @@ class Case:
         spacing: millimetres between voxel centres along (slice, row, column), or None where unknown.
         contiguous: whether consecutive slices are neighbours in the patient.
         frame: where the scan lies in the patient and how its file orders the axes; None for slices without a scan.
+        coverage: target name to `(slices, H, W)` uint8, how much of each pixel it covers (0 to 255), of which `masks`
+            is where that is at least half; None for slices that have not been resized.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Case:
     spacing: tuple[float, float, float] | None = None
     contiguous: bool = True
     frame: Frame | None = None
+    coverage: dict[str, np.ndarray] | None = None
 
 
 class Source(abc.ABC):
@@ -54,6 +57,8 @@ class Source(abc.ABC):
             (uint8, every slice rescaled from its own minimum and maximum).
         orientation: directions of the axes of the slices, see `pipelines.orientation`; None if unknown.
         targets: names of the masks that every case has.
+        mask_rule: how masks are resized: `"area"`, see `SquareGrid.coverage`, or `"nearest"` in a dataset that an
+            earlier version prepared.
         parts: name of each case to its part of the split, one of `SPLITS`, in the order of `cases()`.
         patients_by: how patients were found, one of `FOUND_BY`: an index, a pattern, the names of files, their headers,
             or one for each case.
@@ -62,6 +67,7 @@ class Source(abc.ABC):
     layout: str
     intensity: str
     orientation: str | None = None
+    mask_rule: str = "area"
     targets: tuple[str, ...]
     parts: dict[str, str]
     patients_by: str = "names"

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from pipelines.case import Case
+from pipelines.grid import SquareGrid, covered
 from pipelines.loading.slices import neighbours, network_images, network_slices
 
 
@@ -22,7 +23,7 @@ class CasePrediction:
         contiguous: whether each slice is the next one's neighbour in the patient.
         spacing: mm along (slice, row, column) at this size; None where unknown.
         images: `(slices, size, size)` uint8, windowed and resized.
-        masks: target to `(slices, size, size)` bool, resized.
+        masks: target to `(slices, size, size)` bool, where at least half of a pixel is covered.
         probability: target to `(slices, size, size)` float32 in [0, 1].
     """
 
@@ -77,7 +78,7 @@ def predict_cases(
 
     for case in cases:
         images, masks = network_slices(case, targets=targets, size=size, window=window)
-        added = _Waiting(case, images, masks.astype(bool), np.empty(masks.shape, np.float32), len(images))
+        added = _Waiting(case, images, covered(masks), np.empty(masks.shape, np.float32), len(images))
         waiting.append(added)
         for row, nearby in enumerate(neighbours(np.arange(len(images)), np.zeros(len(images)), context)):
             pending.append((added, row, np.moveaxis(images[nearby], 0, -1)))
@@ -102,17 +103,12 @@ class _Waiting:
     remaining: int
 
     def finish(self, targets: Sequence[str]) -> CasePrediction:
-        spacing = self.case.spacing
-        if spacing is not None:
-            # Resizing pads to a square first.
-            factor = max(self.case.images.shape[1:]) / self.images.shape[1]
-            spacing = (spacing[0], spacing[1] * factor, spacing[2] * factor)
         return CasePrediction(
             name=self.case.name,
             patient=self.case.patient,
             slice_names=self.case.slice_names,
             contiguous=self.case.contiguous,
-            spacing=spacing,
+            spacing=SquareGrid.of(self.case.images, self.images.shape[1]).spacing(self.case.spacing),
             images=self.images,
             masks={name: self.masks[..., channel] for channel, name in enumerate(targets)},
             probability={name: self.probability[..., channel] for channel, name in enumerate(targets)},

@@ -111,6 +111,7 @@ class Predictor:
                 case,
                 images=reorient(images, *lies),
                 masks={name: reorient(mask, *lies) for name, mask in case.masks.items()},
+                coverage=case.coverage and {name: reorient(area, *lies) for name, area in case.coverage.items()},
             )
 
 
