@@ -1,6 +1,7 @@
 """Options and output that `evaluate` and `score` share."""
 
 import contextlib
+import dataclasses
 import importlib
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from cafct_keras.cli.shared import Decorator, echo_json, json_option, quiet_opti
 if TYPE_CHECKING:
     from cafct_keras.evaluation.metrics.options import ScoreOptions
     from cafct_keras.evaluation.results import Evaluation
+    from cafct_keras.evaluation.results.methods import MethodComparison
 
 FILES = "report.html, evaluation.json, cases.csv, slices.csv"
 
@@ -136,11 +138,47 @@ def report(
         output.print(console.comparison(evaluation.as_json, decimal=decimal))
 
 
+def report_all(
+    evaluations: Sequence["Evaluation"],
+    folder: Path | None,
+    *,
+    seed: int,
+    table: str | None = None,
+    decimal_comma: bool = False,
+) -> None:
+    """Reports one evaluation, or each of several in a folder of its own and their comparison; see `report`."""
+    if len(evaluations) == 1:
+        report(evaluations[0], folder, table=table, decimal_comma=decimal_comma)
+        return
+    from cafct_keras.evaluation.comparison import compare_evaluations
+
+    for evaluation in evaluations:
+        of_one = folder and folder / evaluation.name.replace("/", "-")
+        report(evaluation, of_one, table=table, decimal_comma=decimal_comma)
+    report_comparison(compare_evaluations(evaluations, seed=seed), folder)
+
+
+def report_comparison(comparison: "MethodComparison", folder: Path | None) -> dict[str, Any]:
+    """Prints a comparison of methods, and writes it to a folder if there is one; returns it as JSON."""
+    from cafct_keras.evaluation import comparison_console
+    from cafct_keras.runtime.console import make_console
+
+    if folder:
+        from cafct_keras.evaluation.writing import write_comparison
+
+        write_comparison(comparison, folder)
+    for warning in comparison.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    document = dataclasses.asdict(comparison)
+    make_console().print(comparison_console.methods(document))
+    return document
+
+
 def finish(documents: Sequence[dict[str, Any]], out: str | None, as_json: Any) -> int:
     """Prints the last lines and returns the exit code, 1 if something could not be scored."""
     if out:
         written = {path.name: None for path in sorted(Path(out).rglob("*")) if path.is_file()}
-        click.echo(f"{out}: {', '.join(written)}" + (" for each run" * (len(documents) > 1)))
+        click.echo(f"{out}: {', '.join(written)}")
     failures = [failure for document in documents for failure in document["failures"]]
     for message in dict.fromkeys(failure["message"] for failure in failures):
         click.echo(f"not scored: {as_options(message, click.get_current_context().find_root().command)}", err=True)

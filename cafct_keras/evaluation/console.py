@@ -8,10 +8,10 @@ from rich.text import Text
 
 from cafct_keras.evaluation import excerpt
 from cafct_keras.evaluation.excerpt import BASELINES, Cell, Row, Table, number
+from cafct_keras.evaluation.results.methods import headline
 
 WORSE, BETTER = "red", "green"
 WIDTH = 80
-COMPARED = ("dice_per_slice_positive", "dice_per_case_lits", "hd95", "nsd_2", "lesion_recall", "false_positives")
 
 
 def summary(document: dict, *, width: int = WIDTH, decimal: str = ".") -> Text:
@@ -43,8 +43,8 @@ def comparison(document: dict, *, decimal: str = ".") -> Text:
     title = f"{second} minus {first}, {found['result']}, with 95 % intervals over patients and Wilcoxon's p"
     lines = [Text(title, "bold")]
     for target, metrics in found["targets"].items():
-        for name, metric in metrics.items():
-            if name.startswith(COMPARED) and not name.endswith("_all") and metric["difference"] is not None:
+        for name, metric in headline(metrics).items():
+            if metric["difference"] is not None:
                 lines.append(_difference(f"{target} {name}", metric, decimal))
     return Text("\n").join(lines)
 

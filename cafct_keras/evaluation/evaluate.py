@@ -8,7 +8,7 @@ from rich.console import Console
 
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation.accumulator import Accumulator
-from cafct_keras.evaluation.comparison import compare
+from cafct_keras.evaluation.comparison import compare, shared_result
 from cafct_keras.evaluation.metrics.calibration import Calibration
 from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.postprocessing import PostProcessing
@@ -274,7 +274,6 @@ def _patients_in_training(run: Run, accumulator: Accumulator, split: str) -> lis
 
 def _comparison(first: Evaluation, second: Evaluation, seed: int) -> Comparison:
     """Compares post-processed masks where both have them."""
-    names = [list(evaluation.scores)[-1] for evaluation in (first, second)]
-    result = names[0] if names[0] == names[1] else AS_PREDICTED
+    result = shared_result([first, second])
     scores = [evaluation.scores[result] for evaluation in (first, second)]
     return compare(*scores, runs=(first.name, second.name), result=result, seed=seed)

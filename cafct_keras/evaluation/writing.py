@@ -1,16 +1,19 @@
 """Writing of an evaluation's folder."""
 
 import csv
+import dataclasses
 import json
 import pathlib
 from collections.abc import Sequence
 
 from cafct_keras.evaluation.markup import FORMATS, SUFFIXES
 from cafct_keras.evaluation.results import Evaluation
+from cafct_keras.evaluation.results.methods import MethodComparison
 from cafct_keras.evaluation.tables import case_rows, slice_rows
 from pipelines.optional import optional
 
 with optional("report.html", extra="report"):
+    from cafct_keras.evaluation.report.comparison_page import write_comparison_page
     from cafct_keras.evaluation.report.page import write_report
 
 
@@ -40,6 +43,21 @@ def write_evaluation(
         text = FORMATS[table](evaluation.as_json, decimal=decimal)
         (folder / f"scores{SUFFIXES[table]}").write_text(text + "\n", encoding="utf-8")
     write_report(evaluation.as_json, evaluation.pictures, folder / "report.html")
+
+
+def write_comparison(comparison: MethodComparison, folder: str | pathlib.Path) -> None:
+    """Writes `comparison.json` and `comparison.html`.
+
+    Args:
+        comparison: of several methods.
+        folder: where to write, see `write_evaluation`.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    document = dataclasses.asdict(comparison)
+    text = json.dumps(document, indent=1, allow_nan=False)
+    (folder / "comparison.json").write_text(text + "\n", encoding="utf-8")
+    write_comparison_page(document, folder / "comparison.html")
 
 
 def _write_rows(path: pathlib.Path, rows: Sequence[dict], decimal: str) -> None:

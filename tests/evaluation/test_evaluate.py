@@ -156,8 +156,14 @@ def test_a_damaged_case(perfect, tmp_path):
 def test_runs_are_compared_with_the_first(perfect, blind, tmp_path):
     result = evaluated(perfect, blind, perfect, "--out", tmp_path / "out")
     first, second, third = result.json
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"perfect (1)", "blind", "perfect (2)"}
-    assert all({file.name for file in path.iterdir()} == FILES for path in (tmp_path / "out").iterdir())
+    folders = {path.name: path for path in (tmp_path / "out").iterdir() if path.is_dir()}
+    assert set(folders) == {"perfect (1)", "blind", "perfect (2)"}
+    assert all({file.name for file in path.iterdir()} == FILES for path in folders.values())
+    ranked = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert (ranked["methods"], ranked["cases"]) == (["perfect (1)", "blind", "perfect (2)"], 3)
+    of_dice = ranked["targets"]["liver"]["dice_per_case_lits"]["methods"].values()
+    assert [(each["mean"]["value"], each["rank"]) for each in of_dice] == [(1, 1), (0, 3), (1, 1)]
+    assert (tmp_path / "out" / "comparison.html").is_file()
     assert first["comparison"] is None
     assert second["comparison"]["runs"] == ["perfect (1)", "blind"]
     assert second["comparison"]["result"] == "as predicted"
