@@ -8,6 +8,7 @@ from cafct_keras.errors import UserError
 from cafct_keras.evaluation.metrics.bootstrap import Bootstrap, mean_of, paired_difference
 from cafct_keras.evaluation.metrics.overlap import RULES, concatenate, unit_scores
 from cafct_keras.evaluation.metrics.scores import CaseScore, TargetScore
+from cafct_keras.evaluation.metrics.surface import is_distance
 from cafct_keras.evaluation.results import AS_PREDICTED, Comparison, Difference
 from cafct_keras.evaluation.summary import check_cases, measured, patient_numbers
 from cafct_keras.evaluation.volumes import of_one_kind
@@ -118,12 +119,12 @@ def _units(
             yield f"{measure}_{rule}", unit_scores(rule, measure, units), owner, True
     surfaces, of_surface = measured([score.surface for score in scores], patient)
     if surfaces:
-        owner = np.repeat(of_surface, [len(surface.hd95) for surface in surfaces])
+        owner = np.repeat(of_surface, [len(surface.in_reference) for surface in surfaces])
         shown = np.concatenate([surface.in_reference for surface in surfaces])
         for name in surfaces[0].measures():
             values = np.concatenate([surface.measures()[name] for surface in surfaces])
             for which, counted in (("all", np.ones_like(shown)), ("positive", shown)):
-                yield f"{name}_{which}", np.where(counted, values, np.nan), owner, name.startswith("nsd")
+                yield f"{name}_{which}", np.where(counted, values, np.nan), owner, not is_distance(name)
     lesions, of_lesions = measured([score.lesions for score in scores], patient)
     if not lesions:
         return

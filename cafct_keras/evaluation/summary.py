@@ -11,7 +11,7 @@ from cafct_keras.evaluation.metrics.bootstrap import CONFIDENCE, ERROR, INTERVAL
 from cafct_keras.evaluation.metrics.burden import bland_altman, millilitres
 from cafct_keras.evaluation.metrics.overlap import BATCH_SIZE, Counts, concatenate, overlap_estimates
 from cafct_keras.evaluation.metrics.scores import CaseScore, TargetScore
-from cafct_keras.evaluation.metrics.surface import SurfaceScores
+from cafct_keras.evaluation.metrics.surface import SurfaceScores, is_distance
 from cafct_keras.evaluation.results import (
     BurdenPoint,
     BurdenSummary,
@@ -149,12 +149,16 @@ def measured(scores: Sequence[Score | None], patient: np.ndarray) -> tuple[list[
 
 
 def _surface(scores: list[SurfaceScores], patient: np.ndarray, bootstrap: Bootstrap) -> SurfaceSummary:
-    owner = np.repeat(patient, [len(score.hd95) for score in scores])
+    owner = np.repeat(patient, [len(score.in_reference) for score in scores])
     reference, prediction = (
         np.concatenate([getattr(score, name) for score in scores]) for name in ("in_reference", "in_prediction")
     )
     means: dict[str, dict[str, Estimate]] = {}
-    for rule, counted in (("all", np.ones_like(reference)), ("positive", reference)):
+    for rule, counted in (
+        ("all", np.ones_like(reference)),
+        ("positive", reference),
+        ("both", reference & prediction),
+    ):
         means[rule] = {}
         for name in scores[0].measures():
             values, nothing = (
@@ -163,8 +167,10 @@ def _surface(scores: list[SurfaceScores], patient: np.ndarray, bootstrap: Bootst
             )
             # The diagonal of a miss is the worst distance.
             worst = np.nan_to_num(np.concatenate([values, nothing])).max(initial=0)
-            bounds = SCORE if "nsd" in name or "iou" in name else (0.0, float(worst))
-            means[rule][name] = bootstrap.mean(values, owner, bounds=bounds, predict_nothing=nothing)
+            bounds = (0.0, float(worst)) if is_distance(name) else SCORE
+            means[rule][name] = bootstrap.mean(
+                values, owner, bounds=bounds, predict_nothing=None if rule == "both" else nothing
+            )
     return SurfaceSummary(
         unit=scores[0].unit,
         length=scores[0].length,

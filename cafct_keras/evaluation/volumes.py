@@ -26,6 +26,8 @@ def are_volumes(cases: Sequence[CaseScore]) -> bool:
 
 def of_one_kind(cases: Sequence[CaseScore]) -> list[CaseScore]:
     """The cases, with those that are not of the set's kind reduced to their overlap."""
+    if len({case.contiguous for case in cases}) == 1:
+        return list(cases)
     volumes = are_volumes(cases)
     return [case if case.contiguous == volumes else _overlap_only(case) for case in cases]
 

@@ -75,4 +75,4 @@ def figures(tree, path=()):
 def higher_is_better(path):
     """Whether a figure, by its path, is a score rather than an error."""
     name = path[-1]
-    return not name.startswith(("hd95", "assd", "false_positives", "absolute_error"))
+    return not name.startswith(("hd", "assd", "rmsd", "false_positives", "absolute_error"))

@@ -20,9 +20,8 @@ import math
 import operator
 
 import numpy as np
-from scipy import ndimage
 
-from cafct_keras.evaluation.metrics.components import boundary, bounding_box, label, neighbourhood
+from cafct_keras.evaluation.metrics.components import boundary, label, neighbourhood, regions
 from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.metrics.shapes import Component, Describer
 
@@ -147,22 +146,12 @@ def match_lesions(
     connectivity = (options or ScoreOptions()).connectivity
     lesions: list[Lesion] = []
     components: list[PredictedComponent] = []
-    either = prediction | reference
-    box = bounding_box(either)
-    if box is not None:
-        # Each region connected in either mask is matched by itself, so most of a volume is visited only once.
-        regions, _ = label(either[box], contiguous=contiguous, connectivity=connectivity)
-        for index, inner in enumerate(ndimage.find_objects(regions), 1):
-            start = [one.start + other.start for one, other in zip(box, inner, strict=True)]
-            where = tuple(slice(low, low + side.stop - side.start) for low, side in zip(start, inner, strict=True))
-            region = regions[inner] == index
-            describe = Describer(
-                start, spacing, contiguous=contiguous, images=None if images is None else images[where]
-            )
-            masks = prediction[where] & region, reference[where] & region
-            matched = _match(*masks, describe, contiguous=contiguous, connectivity=connectivity)
-            lesions += matched[0]
-            components += matched[1]
+    for start, masks in regions(prediction, reference, contiguous=contiguous):
+        box = tuple(slice(low, low + size) for low, size in zip(start, masks[0].shape, strict=True))
+        describe = Describer(start, spacing, contiguous=contiguous, images=None if images is None else images[box])
+        matched = _match(masks[0], masks[1], describe, contiguous=contiguous, connectivity=connectivity)
+        lesions += matched[0]
+        components += matched[1]
     order = operator.attrgetter("box", "centroid")
     return LesionScores(
         unit="volume" if contiguous else "slice",

@@ -13,11 +13,14 @@ class SurfaceSummary:
     Attributes:
         unit: `"volume"` or `"slice"`.
         length: `"mm"`, or `"px"` where the spacing is unknown.
-        missed: units where only the prediction is empty; their distances count as the diagonal, NSD as 0.
+        missed: units where only the prediction is empty; their distances count as the diagonal of the volume or slice,
+            NSD and boundary IoU as 0.
         spurious: units where only the reference is empty (false positives), counted likewise.
-        both_empty: units where both are empty; their distances count as 0, NSD as 1.
-        all: `"hd95_mm"`, `"assd_mm"`, `"nsd_1_mm"`, ... (or `"_px"`) to the mean over all units.
+        both_empty: units where both are empty; their distances count as 0, NSD and boundary IoU as 1.
+        all: `"hd_mm"`, `"hd95_mm"`, `"assd_mm"`, `"rmsd_mm"`, `"nsd_1_mm"`, ..., `"surfel_nsd_1_mm"`, ... (or `"_px"`)
+            and `"boundary_iou"`, see `metrics.surface.surface_distances`, to the mean over all units.
         positive: the same over the units that show the target in the reference.
+        both: the same over the units that show it in both masks, as tools report that leave misses out.
     """
 
     unit: str
@@ -27,6 +30,7 @@ class SurfaceSummary:
     both_empty: int
     all: dict[str, Estimate]
     positive: dict[str, Estimate]
+    both: dict[str, Estimate]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

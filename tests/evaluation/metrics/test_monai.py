@@ -48,12 +48,19 @@ def test_surface_distances_are_monais(pair, spacing):
         expected = [
             metric(*tensors(*masks), spacing=steps).item()
             for metric in (
+                HausdorffDistanceMetric(include_background=True),
                 HausdorffDistanceMetric(include_background=True, percentile=95),
                 SurfaceDistanceMetric(include_background=True, symmetric=True),
-                *(SurfaceDiceMetric([float(mm)], include_background=True) for mm in (1, 2, 3)),
+                *(
+                    SurfaceDiceMetric([float(mm)], include_background=True, use_subvoxels=surfels)
+                    for surfels in (False, True)
+                    for mm in (1, 2, 3)
+                ),
             )
         ]
-        assert surface_distances(*masks, spacing=steps) == pytest.approx(expected, abs=1e-5)
+        names = ["hd", "hd95", "assd", *(f"{kind}_{mm}" for kind in ("nsd", "surfel_nsd") for mm in (1, 2, 3))]
+        found = surface_distances(*masks, spacing=steps)
+        assert [found[name] for name in names] == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:the (ground truth|prediction) of class")
@@ -61,7 +68,7 @@ def test_surface_dice_of_a_miss_is_monais():
     mask = ball((6, 8, 8), (3, 4, 4), (2, 2, 2))
     metric = SurfaceDiceMetric([2.0], include_background=True)
     assert metric(*tensors(np.zeros_like(mask), mask), spacing=SPACINGS[1]).item() == 0
-    assert surface_distances(np.zeros_like(mask), mask, spacing=SPACINGS[1])[3] == 0
+    assert surface_distances(np.zeros_like(mask), mask, spacing=SPACINGS[1])["nsd_2"] == 0
 
 
 def test_per_case_positive_is_monais_dice():

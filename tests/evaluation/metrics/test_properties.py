@@ -14,7 +14,10 @@ PER_VOLUME = ("per_case_lits", "per_case_nnunet", "per_case_positive", "pooled")
 
 
 def assert_no_better(before, after, *, within=None, without=()):
-    """No figure improved. A figure that had no value before has nothing to improve on."""
+    """No figure improved. A figure that had no value before has nothing to improve on.
+
+    Surfaces' `both`, over cases that show the target in both masks, leaves misses out, so that they can improve it.
+    """
     after = dict(figures(after))
     for path, figure in figures(before):
         if (within is not None and path[0] not in within) or set(path) & {"sq", *without}:
@@ -29,7 +32,7 @@ def assert_no_better(before, after, *, within=None, without=()):
 volumes = st.lists(blobs(shape=(3, 8, 9)), min_size=1, max_size=3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=35, deadline=None)
 @given(volumes, st.data())
 def test_missing_a_lesion_improves_nothing(pairs, data):
     index = data.draw(st.integers(0, len(pairs) - 1))
@@ -48,13 +51,13 @@ def test_missing_a_lesion_improves_nothing(pairs, data):
         assert_no_better(summary(pairs), summary(worse), within=("overlap", "lesions"), without=("panoptic", *unfound))
         # Surfaces: where nothing is left of the prediction, and where it was right.
         nothing = [*pairs[:index], (np.zeros_like(reference), reference), *pairs[index + 1 :]]
-        assert_no_better(summary(pairs)["surface"], summary(nothing)["surface"])
+        assert_no_better(summary(pairs)["surface"], summary(nothing)["surface"], without=("both",))
         perfect = [*pairs[:index], (reference, reference), *pairs[index + 1 :]]
         partly = [*pairs[:index], (reference & missed, reference), *pairs[index + 1 :]]
-        assert_no_better(summary(perfect), summary(partly))
+        assert_no_better(summary(perfect), summary(partly), without=("both",))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=35, deadline=None)
 @given(volumes, st.data())
 def test_a_false_positive_improves_nothing(pairs, data):
     index = data.draw(st.integers(0, len(pairs) - 1))
@@ -69,7 +72,7 @@ def test_a_false_positive_improves_nothing(pairs, data):
         for good in (np.zeros_like(reference), reference):
             right = [*pairs[:index], (good, good), *pairs[index + 1 :]]
             wrong = [*pairs[:index], (good | spurious, good), *pairs[index + 1 :]]
-            assert_no_better(summary(right), summary(wrong))
+            assert_no_better(summary(right), summary(wrong), without=("both",))
 
 
 @settings(max_examples=50, deadline=None)
@@ -94,10 +97,10 @@ def test_a_spurious_case_cannot_hide_behind_a_missed_one():
     lesion, spot = large.copy(), small.copy()
     lesion[3, 9, 9] = spot[1, 1, 1] = True
     before, after = ([(large, lesion), (each, small)] for each in (small, spot))
-    assert_no_better(summary(before), summary(after))
+    assert_no_better(summary(before), summary(after), without=("both",))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(sets(most_cases=3), st.sampled_from([SPACING, None]))
 def test_swapping_the_sides_changes_no_symmetrical_score(pairs, spacing):
     there, back = (summary(each, spacing=spacing) for each in (pairs, [(g, p) for p, g in pairs]))
@@ -113,7 +116,7 @@ def test_swapping_the_sides_changes_no_symmetrical_score(pairs, spacing):
     assert there["surface"]["missed"] == back["surface"]["spurious"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(sets(most_cases=3), st.booleans(), st.integers(0, 2))
 def test_an_empty_slice_changes_no_score_of_a_volume(pairs, first, index):
     index = min(index, len(pairs) - 1)
@@ -131,7 +134,7 @@ def test_an_empty_slice_changes_no_score_of_a_volume(pairs, first, index):
     assert after["volume_ml"] == before["volume_ml"]
     # The diagonal that stands for a missing distance is the volume's, and the volume is longer.
     if not before["surface"]["missed"] + before["surface"]["spurious"]:
-        for rule in ("all", "positive"):
+        for rule in ("all", "positive", "both"):
             for name, figure in before["surface"][rule].items():
                 assert after["surface"][rule][name]["value"] == pytest.approx(figure["value"])
     for name in ("missed", "spurious", "both_empty"):
