@@ -14,10 +14,12 @@ REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 
 @keras.saving.register_keras_serializable("cafct_keras")
 class BCEDiceLoss(keras.losses.Loss):
-    """Binary cross-entropy plus soft Dice: `w_bce * BCE + w_dice * (1 - (2 sum(p y) + s) / (sum(p) + sum(y) + s))`.
+    """Binary cross-entropy plus soft Dice: `w_bce * BCE + w_dice * (1 - (2 sum(min(p, y)) + s) / (sum(p + y) + s))`.
 
-    Section 2.5 of the paper (arXiv 2401.16886). Targets are `(batch, H, W, classes)` in {0, 1}, predictions are logits
-    or probabilities of the same shape. All sums are in float32, whatever the dtype of the predictions. BCE is the mean
+    Section 2.5 of the paper (arXiv 2401.16886), whose `p y` is `min(p, y)` for targets of 0 and 1. Where a target is
+    the covered fraction of a pixel, the minimum (Wang et al. 2023, arXiv 2303.16296) makes the loss least at `p = y`,
+    whereas the product favors 0 and 1. Targets are `(batch, H, W, classes)` in [0, 1], predictions are logits or
+    probabilities of the same shape. All sums are in float32, whatever the dtype of the predictions. BCE is the mean
     over pixels, classes and images; the Dice is computed per class and averaged. A sample weight `(batch,)` weights
     whole images in every sum: an image of weight 0 does not count, and only the ratio of the weights matters.
 
@@ -81,7 +83,7 @@ class BCEDiceLoss(keras.losses.Loss):
         weight = None if sample_weight is None else _normalized(sample_weight)
         # Per image, and per image and class.
         bce = ops.mean(pixel_loss, axis=(1, 2, 3))
-        overlap = ops.sum(probability * y_true, axis=(1, 2))
+        overlap = ops.sum(ops.minimum(probability, y_true), axis=(1, 2))
         total = ops.sum(probability, axis=(1, 2)) + ops.sum(y_true, axis=(1, 2))
         if self.dice_reduction == "batch":
             if weight is not None:

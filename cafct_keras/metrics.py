@@ -1,6 +1,7 @@
 """Streaming metrics for training, named after their rule: by another rule the same masks may score 0.49 or 0.77.
 
-Targets and predictions are `(batch, H, W, classes)`. A pixel is foreground where its probability exceeds the threshold.
+Targets and predictions are `(batch, H, W, classes)`. A pixel is foreground where its probability exceeds the threshold,
+and in the target where at least half of it is covered.
 A sample weight `(batch,)` of 0 excludes an image; any other weight counts it once.
 """
 
@@ -31,7 +32,7 @@ class _OverlapMetric(keras.metrics.Metric):
 
     def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
         """Adds a batch."""
-        truth = ops.cast(y_true[..., self.class_index] > 0.5, "int32")
+        truth = ops.cast(y_true[..., self.class_index] >= 0.5, "int32")
         mask = ops.cast(ops.cast(y_pred[..., self.class_index], "float32") > self._cut, "int32")
         counts = [ops.sum(value, axis=(1, 2)) for value in (truth * mask, truth, mask)]
         if sample_weight is not None:

@@ -57,6 +57,8 @@ class Source(abc.ABC):
             (uint8, every slice rescaled from its own minimum and maximum).
         orientation: directions of the axes of the slices, see `pipelines.orientation`; None if unknown.
         targets: names of the masks that every case has.
+        mask_rule: how masks are resized: `"area"`, see `SquareGrid.coverage`, or `"nearest"` in a dataset that an
+            earlier version prepared.
         parts: name of each case to its part of the split, one of `SPLITS`, in the order of `cases()`.
         patients_by: how patients were found, one of `FOUND_BY`: an index, a pattern, the names of files, their headers,
             or one for each case.
@@ -65,6 +67,7 @@ class Source(abc.ABC):
     layout: str
     intensity: str
     orientation: str | None = None
+    mask_rule: str = "area"
     targets: tuple[str, ...]
     parts: dict[str, str]
     patients_by: str = "names"

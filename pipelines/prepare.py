@@ -55,8 +55,9 @@ def prepare(
     from pipelines.tfds.lits_slices import LitsSlices, LitsSlicesConfig
 
     wanted = {"fingerprint": source.fingerprint(), "size": size, "window": None if window is None else list(window)}
-    # Named after its contents, so that cases of another size or of changed data are never mistaken for these.
-    finished = Path(out) / f".{source.layout}-{hashlib.sha256(json.dumps(wanted).encode()).hexdigest()[:16]}"
+    # Named after its contents, so that cases of another size, version or of changed data are never mistaken for these.
+    contents = json.dumps([str(LitsSlices.VERSION), wanted])
+    finished = Path(out) / f".{source.layout}-{hashlib.sha256(contents.encode()).hexdigest()[:16]}"
     config = LitsSlicesConfig(
         name=source.layout,
         source=source,

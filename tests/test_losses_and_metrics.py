@@ -67,6 +67,33 @@ def test_threshold_is_strict_and_the_same_for_logits():
     assert float(by_logit.result()) == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("reduction", ["batch", "image"])
+def test_dice_of_targets_of_0_and_1_is_the_products(reduction):
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, (4, 5, 6, 2)).astype("float32")
+    probability = rng.random(truth.shape, "float32")
+    axes = (0, 1, 2) if reduction == "batch" else (1, 2)
+    dice = (2 * (truth * probability).sum(axes) + 1) / (truth.sum(axes) + probability.sum(axes) + 1)
+    loss = BCEDiceLoss(dice_reduction=reduction, bce_weight=0)
+    np.testing.assert_allclose(float(loss(truth, probability)), 1 - dice.mean(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("bce_weight", [0, 1])
+def test_the_loss_of_soft_targets_is_least_at_the_targets(bce_weight):
+    # With the product in place of the minimum, the Dice alone is least where they are rounded.
+    truth = np.random.default_rng(0).uniform(0.1, 0.9, (2, 5, 6, 1)).astype("float32")
+    loss = BCEDiceLoss(bce_weight=bce_weight)
+    least = float(loss(truth, truth))
+    for other in (truth.round(), truth + np.float32(0.05), truth - np.float32(0.05), np.full_like(truth, 0.5)):
+        assert float(loss(truth, other)) > least + 1e-3
+
+
+def test_half_a_pixel_is_foreground_in_the_target():
+    metric = metrics.PooledDice()
+    metric.update_state(np.array([[[[0.5], [0.49]]]], "float32"), np.array([[[[0.9], [0.1]]]], "float32"))
+    assert float(metric.result()) == 1
+
+
 @settings(max_examples=20, deadline=None)
 @given(truth=MASKS, seed=st.integers(0, 99))
 @pytest.mark.parametrize("reduction", ["batch", "image"])

@@ -14,14 +14,13 @@ from cafct_keras.errors import UserError
 from pipelines.errors import DataError
 from pipelines.optional import MissingPackageError
 
-COMMANDS = ("fit", "evaluate", "score", "export", "reproduce", "benchmark", "data", "import-weights", "info")
+COMMANDS = ("fit", "evaluate", "score", "compare", "export", "reproduce", "benchmark", "data", "import-weights", "info")
 
 
 @click.group(
     cls=LazyGroup,
     package=__name__,
     names=COMMANDS,
-    aliases={"compare": "reproduce"},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cafct_keras.cli.reporting import finish, report, report_folder, report_options, score_options, scoring
+from cafct_keras.cli.reporting import finish, report_all, report_folder, report_options, score_options, scoring
 from cafct_keras.cli.shared import LAYOUT_HELP, PATIENT_PATTERN_HELP
 
 
@@ -19,13 +19,6 @@ def _threshold(ctx: click.Context, parameter: click.Parameter, value: str) -> fl
 @click.option("--patient-pattern", help=PATIENT_PATTERN_HELP)
 @click.option(
     "--split", default="test", show_default=True, help="Part of the data to score: train, validation, test or all."
-)
-@click.option(
-    "--grid",
-    default="native",
-    show_default=True,
-    metavar="native|network",
-    help="Pixels that are scored: those of the data, or those that the network sees.",
 )
 @click.option(
     "--threshold",
@@ -58,11 +51,13 @@ def evaluate(
     tolerances: tuple[float, ...],
     connectivity: str,
     out: str | None,
+    table: str | None,
+    decimal_comma: bool,
     quiet: bool,
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Score trained networks by every rule. RUN is a run folder; further runs are compared with the first.
+    """Score trained networks by every rule. RUN is a run folder; several are compared and ranked.
 
     Post-processed masks are scored beside the masks as predicted. Nothing is written without --out.
     """
@@ -86,8 +81,6 @@ def evaluate(
     with report_folder(out) as folder:
         evaluations = score_runs(runs, chosen, console=make_console(), quiet=quiet)
         evaluations = [with_printed_rows(evaluation) for evaluation in evaluations]
-        for evaluation in evaluations:
-            several = len(evaluations) > 1
-            report(evaluation, folder and (folder / evaluation.name.replace("/", "-") if several else folder))
+        report_all(evaluations, folder, seed=chosen.seed, table=table, decimal_comma=decimal_comma)
     documents = [evaluation.as_json for evaluation in evaluations]
     return finish(documents, out, as_json and (documents if len(documents) > 1 else documents[0]))

@@ -1,7 +1,7 @@
 """Command groups that import a command when it is used."""
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -13,25 +13,20 @@ class LazyGroup(click.Group):
     Args:
         package: package of the modules.
         names: command names, in the order of the help text.
-        aliases: former names to present ones; they work, and the help text leaves them out.
         **options: of `click.Group`.
     """
 
-    def __init__(
-        self, *, package: str, names: Sequence[str], aliases: Mapping[str, str] | None = None, **options: Any
-    ) -> None:
+    def __init__(self, *, package: str, names: Sequence[str], **options: Any) -> None:
         super().__init__(**options)
         self.package = package
         self.names = names
-        self.aliases = aliases or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Command names, in the order of the help text."""
         return list(self.names)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """The command of that name or former name."""
-        name = self.aliases.get(name, name)
+        """The command of that name."""
         if name not in self.names:
             return None
         module = name.replace("-", "_")

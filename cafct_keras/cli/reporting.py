@@ -1,6 +1,7 @@
 """Options and output that `evaluate` and `score` share."""
 
 import contextlib
+import dataclasses
 import importlib
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from cafct_keras.cli.shared import Decorator, echo_json, json_option, quiet_opti
 if TYPE_CHECKING:
     from cafct_keras.evaluation.metrics.options import ScoreOptions
     from cafct_keras.evaluation.results import Evaluation
+    from cafct_keras.evaluation.results.methods import MethodComparison
 
 FILES = "report.html, evaluation.json, cases.csv, slices.csv"
 
@@ -75,6 +77,14 @@ def report_options(document: str) -> Decorator:
             "--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed of the bootstrap."
         ),
         click.option("--out", metavar="DIR", help=f"Folder to create, with {FILES}."),
+        click.option(
+            "--table",
+            type=click.Choice(["markdown", "latex"]),
+            help="Print the scores as tables to paste; with --out also in scores.md or scores.tex.",
+        ),
+        click.option(
+            "--decimal-comma", is_flag=True, help="0,5 instead of 0.5 in tables, and semicolons between fields of CSV."
+        ),
         quiet_option(),
         json_option(document),
     )
@@ -98,27 +108,77 @@ def report_folder(out: str | None) -> contextlib.AbstractContextManager[Path | N
     return atomic_directory(Path(out))
 
 
-def report(evaluation: "Evaluation", folder: Path | None) -> None:
-    """Prints an evaluation, and writes it to a folder if there is one."""
-    from cafct_keras.evaluation import console
+def report(
+    evaluation: "Evaluation", folder: Path | None, *, table: str | None = None, decimal_comma: bool = False
+) -> None:
+    """Prints an evaluation, and writes it to a folder if there is one.
+
+    Args:
+        evaluation: the evaluation.
+        folder: where to write; None not to.
+        table: print tables of this format, `"markdown"` or `"latex"`, instead of the summary.
+        decimal_comma: write 0,5 instead of 0.5 in tables.
+    """
+    from cafct_keras.evaluation import console, markup
     from cafct_keras.runtime.console import make_console
 
+    decimal = "," if decimal_comma else "."
     if folder:
         from cafct_keras.evaluation.writing import write_evaluation
 
-        write_evaluation(evaluation, folder)
+        write_evaluation(evaluation, folder, table=table, decimal=decimal)
     for warning in evaluation.document.data.warnings:
         click.echo(f"warning: {warning}", err=True)
+    if table:
+        click.echo(markup.FORMATS[table](evaluation.as_json, decimal=decimal))
+        return
     output = make_console()
-    output.print(console.summary(evaluation.as_json))
+    output.print(console.summary(evaluation.as_json, width=output.width, decimal=decimal))
     if evaluation.document.comparison:
-        output.print(console.comparison(evaluation.as_json))
+        output.print(console.comparison(evaluation.as_json, decimal=decimal))
+
+
+def report_all(
+    evaluations: Sequence["Evaluation"],
+    folder: Path | None,
+    *,
+    seed: int,
+    table: str | None = None,
+    decimal_comma: bool = False,
+) -> None:
+    """Reports one evaluation, or each of several in a folder of its own and their comparison; see `report`."""
+    if len(evaluations) == 1:
+        report(evaluations[0], folder, table=table, decimal_comma=decimal_comma)
+        return
+    from cafct_keras.evaluation.comparison import compare_evaluations
+
+    for evaluation in evaluations:
+        of_one = folder and folder / evaluation.name.replace("/", "-")
+        report(evaluation, of_one, table=table, decimal_comma=decimal_comma)
+    report_comparison(compare_evaluations(evaluations, seed=seed), folder)
+
+
+def report_comparison(comparison: "MethodComparison", folder: Path | None) -> dict[str, Any]:
+    """Prints a comparison of methods, and writes it to a folder if there is one; returns it as JSON."""
+    from cafct_keras.evaluation import comparison_console
+    from cafct_keras.runtime.console import make_console
+
+    if folder:
+        from cafct_keras.evaluation.writing import write_comparison
+
+        write_comparison(comparison, folder)
+    for warning in comparison.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    document = dataclasses.asdict(comparison)
+    make_console().print(comparison_console.methods(document))
+    return document
 
 
 def finish(documents: Sequence[dict[str, Any]], out: str | None, as_json: Any) -> int:
     """Prints the last lines and returns the exit code, 1 if something could not be scored."""
     if out:
-        click.echo(f"{out}: {FILES}" + (" for each run" * (len(documents) > 1)))
+        written = {path.name: None for path in sorted(Path(out).rglob("*")) if path.is_file()}
+        click.echo(f"{out}: {', '.join(written)}")
     failures = [failure for document in documents for failure in document["failures"]]
     for message in dict.fromkeys(failure["message"] for failure in failures):
         click.echo(f"not scored: {as_options(message, click.get_current_context().find_root().command)}", err=True)

@@ -1,15 +1,23 @@
 """`cafct-keras score`."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from cafct_keras.cli.reporting import finish, report, report_folder, report_options, score_options, scoring
-from cafct_keras.cli.shared import PATIENT_PATTERN_HELP
+from cafct_keras.cli.reporting import finish, report_all, report_folder, report_options, score_options, scoring
+from cafct_keras.cli.shared import PATIENT_PATTERN_HELP, named_paths
 
 
 @click.command()
-@click.option("--prediction", required=True, metavar="DIR", help="Masks to score: PNG slices or NIfTI volumes.")
+@click.option(
+    "--prediction",
+    "predictions",
+    required=True,
+    multiple=True,
+    metavar="[NAME=]DIR",
+    help="Masks to score: PNG slices or NIfTI volumes; repeated, several methods are ranked.",
+)
 @click.option("--reference", required=True, metavar="DIR", help="Reference masks with the same names.")
 @click.option(
     "--label",
@@ -23,14 +31,16 @@ from cafct_keras.cli.shared import PATIENT_PATTERN_HELP
     "--spacing", type=(float, float, float), help="Spacing of PNG slices in mm: between slices, rows and columns."
 )
 @score_options
-@report_options("evaluation.json")
+@report_options("evaluation.json; a list for several methods")
 def score(
-    prediction: str,
+    predictions: tuple[str, ...],
     reference: str,
     iou_thresholds: tuple[float, ...],
     tolerances: tuple[float, ...],
     connectivity: str,
     out: str | None,
+    table: str | None,
+    decimal_comma: bool,
     quiet: bool,
     as_json: bool,
     **options: Any,
@@ -43,10 +53,13 @@ def score(
     from cafct_keras.evaluation.folders import score_folders
     from cafct_keras.runtime.console import make_console
 
+    named = named_paths("predictions", predictions, name_of=lambda path: Path(path).resolve().name)
     chosen = scoring(iou_thresholds, tolerances, connectivity)
     with report_folder(out) as folder:
-        evaluation = score_folders(
-            prediction, reference, scoring=chosen, **options, console=make_console(), quiet=quiet
-        )
-        report(evaluation, folder)
-    return finish([evaluation.as_json], out, as_json and evaluation.as_json)
+        evaluations = [
+            score_folders(path, reference, name=name, scoring=chosen, **options, console=make_console(), quiet=quiet)
+            for name, path in named.items()
+        ]
+        report_all(evaluations, folder, seed=options["seed"], table=table, decimal_comma=decimal_comma)
+    documents = [evaluation.as_json for evaluation in evaluations]
+    return finish(documents, out, as_json and (documents if len(documents) > 1 else documents[0]))

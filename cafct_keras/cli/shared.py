@@ -1,7 +1,8 @@
 """Options and output that many commands share."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -33,3 +34,27 @@ def quiet_option() -> Decorator:
 def echo_json(document: Any) -> None:
     """Prints a document as JSON on one line."""
     click.echo(json.dumps(document))
+
+
+def named_paths(option: str, values: Sequence[str], *, name_of: Callable[[str], str]) -> dict[str, str]:
+    """Names and paths of values `NAME=PATH`, or `PATH`.
+
+    Args:
+        option: parameter that has them, for errors.
+        values: one or more. What exists as it stands is a path, whatever it contains.
+        name_of: name of a path that is given without one.
+
+    Raises:
+        click.UsageError: two have one name.
+    """
+    named: dict[str, str] = {}
+    for value in values:
+        name, equals, path = value.partition("=")
+        if not equals or Path(value).exists() or "/" in name:
+            name, path = name_of(value), value
+        if not name or not path:
+            raise click.UsageError(f"`{option}` {value}: give NAME=PATH, or a path")
+        if name in named:
+            raise click.UsageError(f"`{option}` {value}: two are named {name}; give NAME=PATH with a name of its own")
+        named[name] = path
+    return named

@@ -12,7 +12,7 @@ These functions need NumPy and SciPy only. Modules that read folders of masks (`
 present an evaluation (`writing`, `report`, `console`) need more and are imported where they are used.
 """
 
-from cafct_keras.evaluation.comparison import compare
+from cafct_keras.evaluation.comparison import compare, compare_methods
 from cafct_keras.evaluation.metrics.calibration import Calibration
 from cafct_keras.evaluation.metrics.lesions import match_lesions
 from cafct_keras.evaluation.metrics.options import ScoreOptions
@@ -32,6 +32,7 @@ __all__ = [
     "TargetScore",
     "case_rows",
     "compare",
+    "compare_methods",
     "largest_component",
     "load_document",
     "mask_to_liver",

@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime as dt
-import functools
 import math
 from collections.abc import Sequence
 
@@ -33,10 +32,8 @@ from cafct_keras.evaluation.results import (
 from cafct_keras.evaluation.summary import summarize
 from cafct_keras.evaluation.tables import case_rows
 from cafct_keras.evaluation.volumes import are_volumes, doubts, of_one_kind
-from cafct_keras.packed import Masks
 from cafct_keras.runtime.command_line import command_line
 from cafct_keras.runtime.versions import versions
-from pipelines.intensity import apply_window
 
 
 class Accumulator:
@@ -47,7 +44,6 @@ class Accumulator:
         postprocessing: steps to apply; None, or no steps, to score the masks as predicted only.
         calibrate: whether cases come with probabilities.
         scoring: choices behind the scores; None for the defaults.
-        grid: what pixels are scored, see `score`.
 
     Attributes:
         calibrations: target to `Calibration`; None for masks alone.
@@ -60,9 +56,8 @@ class Accumulator:
         postprocessing: PostProcessing | None = None,
         calibrate: bool = False,
         scoring: ScoreOptions | None = None,
-        grid: str = "masks",
     ):
-        self._scoring, self._grid = scoring or ScoreOptions(), grid
+        self._scoring = scoring or ScoreOptions()
         self._steps = {AS_PREDICTED: PostProcessing()}
         if postprocessing is not None and postprocessing != PostProcessing():
             self._steps[POST_PROCESSED] = postprocessing
@@ -78,11 +73,10 @@ class Accumulator:
         slice_names: Sequence[str],
         spacing: tuple[float, float, float] | None,
         contiguous: bool,
-        prediction: Masks,
-        reference: Masks,
+        prediction: dict[str, np.ndarray],
+        reference: dict[str, np.ndarray],
+        probability: dict[str, np.ndarray] | None = None,
         images: np.ndarray | None = None,
-        intensity: str | None = None,
-        window: tuple[float, float] | None = None,
     ) -> None:
         """Scores a case.
 
@@ -94,9 +88,8 @@ class Accumulator:
             contiguous: whether the slices are neighbours in one volume.
             prediction: target to `(slices, H, W)` bool.
             reference: likewise.
-            images: `(slices, H, W)` int16 in Hounsfield units or uint8 grey; None without.
-            intensity: of the images, see `score`.
-            window: Hounsfield units shown as black and white in pictures; needed for those.
+            probability: target to `(slices, H, W)` in [0, 1]; needed to calibrate.
+            images: `(slices, H, W)` uint8, for pictures.
         """
         for name, steps in self._steps.items():
             masks = steps(prediction, spacing=spacing, contiguous=contiguous)
@@ -109,13 +102,12 @@ class Accumulator:
                 spacing=spacing,
                 contiguous=contiguous,
                 options=self._scoring,
-                images=images,
-                intensity=intensity,
-                grid=self._grid,
             )
             self._scores[name].append((scored, _by_slice(scored, masks, reference)))
-        image = None if images is None else functools.partial(_picture, images, window)
-        self._gallery.offer(scored, masks, reference, image)  # of the last result, which is what the user asked for
+        self._gallery.offer(scored, masks, reference, images)  # of the last result, which is what the user asked for
+        for target, calibration in (self.calibrations or {}).items():
+            assert probability is not None
+            calibration.add(probability[target], reference[target])
 
     @property
     def scores(self) -> dict[str, list[CaseScore]]:
@@ -197,13 +189,7 @@ class Accumulator:
         return Evaluation(name=name, document=document, scores=scores, pictures=self._gallery.pictures())
 
 
-def _picture(images: np.ndarray, window: tuple[float, float] | None, index: int) -> np.ndarray:
-    """One slice as uint8 grey."""
-    image = images[index : index + 1]
-    return (apply_window(image, window) if window and image.dtype == np.int16 else image.copy())[0]
-
-
-def _by_slice(scored: CaseScore, prediction: Masks, reference: Masks) -> CaseScore:
+def _by_slice(scored: CaseScore, prediction: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> CaseScore:
     """The same case with every slice scored by itself, for a set in which other cases are loose slices.
 
     Without a spacing only lesions tell the two apart; a case with one is a volume among volumes.
@@ -216,11 +202,7 @@ def _by_slice(scored: CaseScore, prediction: Masks, reference: Masks) -> CaseSco
         else dataclasses.replace(
             target,
             lesions=match_lesions(
-                np.asarray(prediction[name]),
-                np.asarray(reference[name]),
-                spacing=None,
-                contiguous=False,
-                options=scored.options,
+                prediction[name], reference[name], spacing=None, contiguous=False, options=scored.options
             ),
         )
         for name, target in scored.targets.items()

@@ -19,6 +19,7 @@ def score_folders(
     prediction: str | pathlib.Path,
     reference: str | pathlib.Path,
     *,
+    name: str | None = None,
     labels: Sequence[str] = (),
     patient_pattern: str | None = None,
     spacing: tuple[float, float, float] | None = None,
@@ -33,6 +34,7 @@ def score_folders(
     Args:
         prediction: folder of PNG slices or NIfTI volumes.
         reference: likewise.
+        name: of the evaluation; None for the folder's.
         labels: see `MaskLabels`.
         patient_pattern: regular expression that finds the patient in a file's name, see `MaskFolders`.
         spacing: of PNG slices, mm along (slice, row, column).
@@ -55,7 +57,7 @@ def score_folders(
     total = len(folders.cases) - len(folders.problems)
     for pair in track(pairs, total=total, what="scoring", console=console, quiet=quiet):
         accumulator.add(**vars(pair))
-    name = pathlib.Path(prediction).resolve().name
+    name = name or pathlib.Path(prediction).resolve().name
     return accumulator.evaluation(
         name=name,
         title=f"{name} against {pathlib.Path(reference).resolve().name}",

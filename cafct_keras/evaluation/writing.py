@@ -1,19 +1,25 @@
 """Writing of an evaluation's folder."""
 
 import csv
+import dataclasses
 import json
 import pathlib
 from collections.abc import Sequence
 
+from cafct_keras.evaluation.markup import FORMATS, SUFFIXES
 from cafct_keras.evaluation.results import Evaluation
+from cafct_keras.evaluation.results.methods import MethodComparison
 from cafct_keras.evaluation.tables import case_rows, slice_rows
 from pipelines.optional import optional
 
 with optional("report.html", extra="report"):
+    from cafct_keras.evaluation.report.comparison_page import write_comparison_page
     from cafct_keras.evaluation.report.page import write_report
 
 
-def write_evaluation(evaluation: Evaluation, folder: str | pathlib.Path) -> None:
+def write_evaluation(
+    evaluation: Evaluation, folder: str | pathlib.Path, *, table: str | None = None, decimal: str = "."
+) -> None:
     """Writes `evaluation.json`, `cases.csv`, `slices.csv` and `report.html`.
 
     The tables have one row per result, case and target (and slice), see `case_rows` and `slice_rows`; undefined values
@@ -23,6 +29,8 @@ def write_evaluation(evaluation: Evaluation, folder: str | pathlib.Path) -> None
         evaluation: the evaluation.
         folder: where to write; created if absent. For a folder that appears complete or not at all, write into an
             `atomic_directory`.
+        table: of `markup.FORMATS`, to write `scores.md` or `scores.tex` too.
+        decimal: sign between units and tenths in tables; fields of a .csv are separated by semicolons if it is a comma.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -30,12 +38,37 @@ def write_evaluation(evaluation: Evaluation, folder: str | pathlib.Path) -> None
     (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8")
     for name, rows_of in (("cases.csv", case_rows), ("slices.csv", slice_rows)):
         rows = [{"result": result, **row} for result, cases in evaluation.scores.items() for row in rows_of(cases)]
-        _write_table(folder / name, rows)
+        _write_rows(folder / name, rows, decimal)
+    if table is not None:
+        text = FORMATS[table](evaluation.as_json, decimal=decimal)
+        (folder / f"scores{SUFFIXES[table]}").write_text(text + "\n", encoding="utf-8")
     write_report(evaluation.as_json, evaluation.pictures, folder / "report.html")
 
 
-def _write_table(path: pathlib.Path, rows: Sequence[dict]) -> None:
+def write_comparison(comparison: MethodComparison, folder: str | pathlib.Path) -> None:
+    """Writes `comparison.json` and `comparison.html`.
+
+    Args:
+        comparison: of several methods.
+        folder: where to write, see `write_evaluation`.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    document = dataclasses.asdict(comparison)
+    text = json.dumps(document, indent=1, allow_nan=False)
+    (folder / "comparison.json").write_text(text + "\n", encoding="utf-8")
+    write_comparison_page(document, folder / "comparison.html")
+
+
+def _write_rows(path: pathlib.Path, rows: Sequence[dict], decimal: str) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        delimiter = ";" if decimal == "," else ","
+        table = csv.DictWriter(file, list(rows[0]), delimiter=delimiter, lineterminator="\n")
         table.writeheader()
-        table.writerows(rows)
+        for row in rows:
+            table.writerow(
+                {
+                    name: str(value).replace(".", decimal) if isinstance(value, float) else value
+                    for name, value in row.items()
+                }
+            )

@@ -99,6 +99,7 @@ def new_card(config: FitConfig, source: Source, parts: dict[str, Slices], model:
             "layout": source.layout,
             "intensity": source.intensity,
             "orientation": source.orientation,
+            "mask_rule": source.mask_rule,
             "fingerprint": source.fingerprint(),
             "notes": list(source.notes),
             "targets": list(parts["train"].targets),

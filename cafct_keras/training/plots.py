@@ -57,7 +57,7 @@ def plot_samples(
 
     Args:
         images: `(N, H, W)` uint8 grey values.
-        masks: `(N, H, W)` 0 or 1.
+        masks: `(N, H, W)` in [0, 1], the covered fraction of each pixel; outlined at 0.5.
         probabilities: `(N, H, W)` in [0, 1]; outlined at 0.5.
         names: N names.
         path: the PNG file to write.

@@ -12,6 +12,8 @@ from cafct_keras.runs.config import OPTIONS, FitConfig, shown
 from cafct_keras.runs.files import CHECKPOINTS, MODEL_FILE, RUN_FILE
 from cafct_keras.training.config import check_session, fill
 from pipelines.atomic import atomic_copy
+from pipelines.loading.augmentation import Augmentation
+from pipelines.loading.slices import Slices, has_partial_pixels
 
 
 def find_run(config: FitConfig, given: Iterable[str] | None) -> dict[str, Any] | None:
@@ -123,6 +125,27 @@ def check_unchanged(card: dict[str, Any], now: dict[str, Any], *, folder: pathli
         raise UserError(
             f"{folder}: the model is not the one that the run was started with; restore the code or start another run"
         )
+
+
+def change_of_targets(
+    card: dict[str, Any], now: dict[str, Any], train: Slices, augmentation: Augmentation
+) -> list[str]:
+    """A line if the run's targets will no longer be what they were: masks were once resized by another rule.
+
+    Args:
+        card: of the run as it was started.
+        now: the card that it would have now.
+        train: the training slices.
+        augmentation: their random changes.
+    """
+    # Cards of older versions do not name the rule, for there was one.
+    before, after = (of["data"].get("mask_rule", "nearest") for of in (card, now))
+    if before == after or not (augmentation.interpolates or has_partial_pixels(train)):
+        return []
+    return [
+        f"masks: the run was started on masks resized by the rule {before!r} and continues on {after!r}, so that its "
+        "targets change; start another run to train by one rule"
+    ]
 
 
 def restore_best(folder: pathlib.Path, checkpoint: Checkpoint | None) -> None:

@@ -28,9 +28,10 @@ from cafct_keras.training.errors import translate_errors
 from cafct_keras.training.initial_weights import initialize_weights
 from cafct_keras.training.loop import TrainingLoop, finite
 from cafct_keras.training.reporting import Report, headline, summary
-from cafct_keras.training.resume import check_unchanged, find_run, refuse_existing, resumed_config
+from cafct_keras.training.resume import change_of_targets, check_unchanged, find_run, refuse_existing, resumed_config
 from pipelines import Source, open_source
 from pipelines.errors import DataError
+from pipelines.grid import FULL
 from pipelines.loading.slices import Slices, load_slices, network_images
 from pipelines.loading.stream import batch_names
 
@@ -92,7 +93,7 @@ def fit(
         model, card = _build(config, card, source, parts)
         loop = TrainingLoop(model, config, parts, schedule_epochs=card["schedule_epochs"], group=group)
         with _run_folder(config, card, parts, group) as folder:
-            for line in (*source.notes, headline(config, card)):
+            for line in (*card["data"]["notes"], headline(config, card)):
                 report.say(line)
             loop.restore(report)
             since = started - loop.history.seconds  # as if the run had never been interrupted
@@ -140,9 +141,12 @@ def _build(
     folder = pathlib.Path(str(config.out))
     check_unchanged(card, now, folder=folder, data=config.data.path)
     resumed = [*card.get("resumed", []), command_and_time()]
+    changed = change_of_targets(card, now, train, config.data.augmentation)
+    notes = dict.fromkeys([*card["data"].get("notes", []), *now["data"]["notes"], *changed])
+    data = {**card["data"], "mask_rule": now["data"]["mask_rule"], "notes": list(notes)}
     if not has_checkpoints(folder / CHECKPOINTS):  # killed before its first
         initialize_weights(model, config)
-    return model, {**card, "status": "running", "config": now["config"], "resumed": resumed}
+    return model, {**card, "status": "running", "config": now["config"], "data": data, "resumed": resumed}
 
 
 @contextlib.contextmanager
@@ -210,7 +214,7 @@ def _plot_samples(model: keras.Model, slices: Slices, path: pathlib.Path) -> Non
     probabilities = model.predict(images, verbose=0)
     plots.plot_samples(
         slices.images[chosen],
-        slices.masks[chosen, ..., -1],
+        slices.masks[chosen, ..., -1] / FULL,
         probabilities[..., -1],
         [slices.names[index] for index in chosen],
         path,

@@ -1,11 +1,8 @@
 """Description of a data folder."""
 
-import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from PIL import Image
 
 from pipelines.case import SPLITS, Source
 from pipelines.describe.figures import Figures, expect_no_figures
@@ -21,8 +18,8 @@ def describe(
     """Computes the statistics of a data folder, reading it once, one case at a time.
 
     Args:
-        directory: the folder, or `"phantom"`. A paired folder is read at the size of its slices if they are all squares
-            of one size, and at 512 otherwise; its target is unknown and called `"foreground"`.
+        directory: the folder, or `"phantom"`. The slices of a paired folder have their own size, or 512 where those of
+            one patient differ; its target is unknown and called `"foreground"`.
         layout: one of `pipelines.LAYOUTS`; None to detect it.
         out: folder for `slices.png` and `histogram.png`, created if missing; None for no figures.
         seed: random seed of the slices that are shown, 0 or more.
@@ -39,7 +36,7 @@ def describe(
         directory = Path(directory)  # not the phantom, even if the folder has that name
         layout = layout or detect_layout(directory)
     paired = layout == "paired_folder"
-    size = _common_size(Path(directory)) if paired else 128  # the phantom's; other layouts have their own
+    size = 512 if paired else 128  # the phantom's; other layouts have their own
     source = open_source(directory, target="lesion", size=size, layout=layout)
     return describe_source(source, out=out, seed=seed, names={"lesion": "foreground"} if paired else {})
 
@@ -103,18 +100,3 @@ def describe_source(
         "notes": notes,
         "parts": parts,
     }
-
-
-def _common_size(directory: Path) -> int:
-    """Side of the slices of a paired folder if all are squares of one size, by the headers of the files; else 512."""
-    sizes = set()
-    # Whatever is wrong with a file is reported by the reader.
-    with contextlib.suppress(OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        for path in (directory / "images").iterdir():
-            if path.suffix.lower() == ".png" and not path.name.startswith("."):
-                with Image.open(path, formats=("PNG",)) as image:
-                    sizes.add(image.size)
-            if len(sizes) > 1:
-                break
-    (height, width), *others = sizes or {(512, 512)}
-    return height if height == width and not others else 512

@@ -78,19 +78,20 @@ def augment(
 
     Args:
         images: `(B, H, W, K)` uint8; all channels of a slice are changed alike.
-        masks: `(B, H, W, C)` uint8, 0 or 1.
+        masks: `(B, H, W, C)` uint8, how much of each pixel is covered, 0 to 255.
         keys: `(B,)` uint64; the same key gives the same change.
         augmentation: the changes to make.
 
     Returns:
-        Images `(B, H, W, K)` float32 in [0, 1] and masks `(B, H, W, C)` float32, 0 or 1. Pixels from outside a slice
-        are 0 in both (air, background).
+        Images `(B, H, W, K)` and masks `(B, H, W, C)`, both float32 in [0, 1] and moved by the same interpolation.
+        Pixels from outside a slice are 0 in both (air, background).
     """
     new_images, new_masks = np.empty(images.shape, np.float32), np.empty(masks.shape, np.float32)
     for row, (key, numbers) in enumerate(zip(keys, uniform_draws(keys, len(_Draws._fields)), strict=True)):
         draws = _Draws(*numbers.tolist())
-        image, new_masks[row] = _transform(images[row], masks[row], draws, augmentation)
+        image, mask = _transform(images[row], masks[row], draws, augmentation)
         np.divide(image, np.float32(255), out=new_images[row])
+        np.divide(mask, np.float32(255), out=new_masks[row])
         _change_intensity(new_images[row], int(key), draws, augmentation)
     return new_images, new_masks
 
@@ -120,17 +121,19 @@ def _transform(
     shift = augmentation.shift * sides * _symmetric(np.array([draws.shift_across, draws.shift_down]))
     offsets = sides / 2 - matrix @ (sides / 2 + shift)
     coefficients = (*matrix[0], offsets[0], *matrix[1], offsets[1])
-    return (
-        _interpolate(image, coefficients, Image.Resampling.BILINEAR),
-        _interpolate(mask, coefficients, Image.Resampling.NEAREST),
-    )
+    return _interpolate(image, coefficients), _interpolate(mask, coefficients)
 
 
-def _interpolate(pixels: np.ndarray, coefficients: tuple[float, ...], resampling: Image.Resampling) -> np.ndarray:
+def _interpolate(pixels: np.ndarray, coefficients: tuple[float, ...]) -> np.ndarray:
     height, width, channels = pixels.shape
-    planes = (Image.fromarray(pixels[..., channel]) for channel in range(channels))
-    moved = [plane.transform((width, height), Image.Transform.AFFINE, coefficients, resampling) for plane in planes]
-    return np.stack([np.asarray(plane) for plane in moved], axis=-1)
+
+    def move(plane: np.ndarray) -> np.ndarray:
+        if not plane.any():  # most masks
+            return plane
+        affine, bilinear = Image.Transform.AFFINE, Image.Resampling.BILINEAR
+        return np.asarray(Image.fromarray(plane).transform((width, height), affine, coefficients, bilinear))
+
+    return np.stack([move(pixels[..., channel]) for channel in range(channels)], axis=-1)
 
 
 def _change_intensity(image: np.ndarray, key: int, draws: _Draws, augmentation: Augmentation) -> None:

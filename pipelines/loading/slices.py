@@ -8,10 +8,9 @@ import numpy as np
 
 from pipelines.case import SPLITS, Case, Source
 from pipelines.errors import DataError
-from pipelines.grid import SquareGrid
+from pipelines.grid import FULL, SquareGrid
 from pipelines.intensity import apply_window
 from pipelines.loading.cache import CACHES, Cache
-from pipelines.loading.resize import resize_images, resize_masks
 
 _TARGETS = {"liver": ("liver",), "lesion": ("lesion",), "both": ("liver", "lesion")}
 
@@ -22,7 +21,7 @@ class Slices:
 
     Attributes:
         images: `(N, H, W)` uint8 grey values, 0..255.
-        masks: `(N, H, W, C)` uint8, 0 or 1, channels in the order of `targets`.
+        masks: `(N, H, W, C)` uint8, how much of each pixel is covered, 0 to 255; channels in the order of `targets`.
         names: `N` slice names, unique.
         patients: the patient of each slice.
         cases: `(N,)` int64, index of the case of each slice; a case's slices are adjacent and in order.
@@ -45,7 +44,7 @@ class Slices:
 
     @functools.cached_property
     def foreground(self) -> np.ndarray:
-        """`(N, C)` bool: whether a slice contains a target."""
+        """`(N, C)` bool: whether a slice contains a target, be it less than half a pixel."""
         return np.asarray(self.masks.any(axis=(1, 2)))
 
     def gather_images(self, indices: np.ndarray) -> np.ndarray:
@@ -128,26 +127,12 @@ def network_slices(
         window: Hounsfield units mapped to 0 and 255; grey slices are not changed.
 
     Returns:
-        Images `(slices, size, size)` uint8 and masks `(slices, size, size, targets)` uint8, 0 or 1.
+        Images `(slices, size, size)` uint8, and how much of each pixel the targets cover,
+        `(slices, size, size, targets)` uint8, 0 to 255.
     """
     images = apply_window(case.images, window) if case.images.dtype == np.int16 else case.images
-    masks = [resize_masks(case.masks[name], size) for name in targets]
-    return resize_images(images, size, outside=0), np.stack(masks, axis=-1).astype(np.uint8)
-
-
-def network_grey(images: np.ndarray, *, size: int, window: tuple[float, float]) -> np.ndarray:
-    """Windows and resizes slices.
-
-    Args:
-        images: `(slices, H, W)`, int16 in Hounsfield units or uint8 grey.
-        size: height and width of the result in pixels.
-        window: Hounsfield units mapped to 0 and 255; grey slices are not changed.
-
-    Returns:
-        `(slices, size, size)` uint8.
-    """
-    images = apply_window(images, window) if images.dtype == np.int16 else images
-    return SquareGrid.of(images, size).images(images, outside=0)
+    grid, masks = SquareGrid.of(images, size), case.coverage or case.masks
+    return grid.images(images, outside=0), np.stack([grid.coverage(masks[name]) for name in targets], axis=-1)
 
 
 def network_images(images: np.ndarray, *, context: int) -> np.ndarray:
@@ -191,6 +176,11 @@ def foreground_counts(slices: Slices) -> dict[str, int]:
     """Number of slices that contain each target."""
     shown = slices.foreground.sum(axis=0)
     return {name: int(count) for name, count in zip(slices.targets, shown, strict=True)}
+
+
+def has_partial_pixels(slices: Slices) -> bool:
+    """Whether any pixel is covered in part, which depends on the rule that masks are resized by."""
+    return any(((mask > 0) & (mask < FULL)).any() for mask in slices.masks)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

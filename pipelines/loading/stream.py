@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.errors import DataError
+from pipelines.grid import FULL
 from pipelines.loading.augmentation import Augmentation, augment
 from pipelines.loading.order import batch_indices, sample_keys, sampled_batch
 from pipelines.loading.slices import Slices, network_images
@@ -66,7 +67,7 @@ def training_stream(
 
     Returns:
         `steps - start_step` pairs: images `(B, H, W, K)` float32 in [0, 1], see `network_images`; targets
-        `(B, H, W, C)` float32, 0 or 1. B is `batch_size` divided by the number of shards.
+        `(B, H, W, C)` float32, the covered fraction of each pixel. B is `batch_size` divided by the number of shards.
 
     Raises:
         DataError: `batch_size` is not in 1..number of slices, or `foreground_fraction` cannot be met.
@@ -88,7 +89,7 @@ def training_stream(
             # A slice drawn again in the same epoch is changed in another way.
             keys = sample_keys(epoch, indices + count * rounds, seed)
             images, masks = augment(images, masks, keys, augmentation)
-        return network_images(images, context=slices.context), masks.astype(np.float32, copy=False)
+        return network_images(images, context=slices.context), masks if masks.dtype == np.float32 else _fractions(masks)
 
     return _to_dataset(make, range(start_step, steps), _batch_shapes(slices, len(places)))
 
@@ -104,8 +105,8 @@ def evaluation_stream(slices: Slices, *, batch_size: int, shard: tuple[int, int]
         shard: index and number of the equal parts of every batch, where several processes share the batches.
 
     Returns:
-        Triples of images `(B, H, W, K)` float32 in [0, 1], targets `(B, H, W, C)` float32, 0 or 1, and weights `(B,)`
-        float32, 1 for a slice and 0 for padding.
+        Triples of images `(B, H, W, K)` float32 in [0, 1], targets `(B, H, W, C)` float32, the covered fraction of
+        each pixel, and weights `(B,)` float32, 1 for a slice and 0 for padding.
 
     Raises:
         DataError: there are no slices, or `batch_size` is less than 1.
@@ -121,9 +122,14 @@ def evaluation_stream(slices: Slices, *, batch_size: int, shard: tuple[int, int]
         positions = number * batch_size + places
         indices = np.where(positions < count, positions, 0)
         images = network_images(slices.gather_images(indices), context=slices.context)
-        return images, slices.masks[indices].astype(np.float32), (positions < count).astype(np.float32)
+        return images, _fractions(slices.masks[indices]), (positions < count).astype(np.float32)
 
     return _to_dataset(make, range(-(-count // batch_size)), (*_batch_shapes(slices, len(places)), (len(places),)))
+
+
+def _fractions(masks: np.ndarray) -> np.ndarray:
+    """uint8 coverage as float32 in [0, 1]."""
+    return masks / np.float32(FULL)
 
 
 def batch_names(

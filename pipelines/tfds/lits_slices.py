@@ -4,7 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import numpy as np
@@ -12,9 +12,9 @@ import tensorflow_datasets as tfds
 
 from pipelines.atomic import atomic_write
 from pipelines.case import SPLITS, Source
+from pipelines.grid import SquareGrid, covered
 from pipelines.intensity import apply_window
 from pipelines.loading.read_ahead import map_ahead
-from pipelines.loading.resize import resize_images, resize_masks
 
 MINIMUM, MAXIMUM = -1024, 3071  # HU; below is a scanner's padding
 _KEYS = 1 << 128
@@ -24,7 +24,7 @@ Arrays = dict[str, Any]
 """Name of each feature to an array with one row per slice."""
 DESCRIPTION = """\
 Axial CT slices of the abdomen with labels: 0 for background, 1 for liver, 2 for lesions of the liver. Each slice
-carries its case, its patient and its number; the split is by patient.
+carries its case, its patient and its number, and how much of each pixel a structure covers; the split is by patient.
 """
 
 
@@ -59,12 +59,17 @@ class LitsSlices(tfds.core.GeneratorBasedBuilder):
     """Builder of `lits_slices`.
 
     Slices are in the order of their cases, so that neighbours in a case are neighbours in the dataset. Features:
-    `image` `(size, size, 1)` uint8 or int16 HU; `label` `(size, size, 1)` uint8; `name`, `case`, `patient`; `slice`,
-    the number within the case; `contiguous`; `spacing` `(3,)` float32, mm along (slice, row, column) before resizing,
-    0 where unknown.
+    `image` `(size, size, 1)` uint8 or int16 HU; `label` `(size, size, 1)` uint8, where a target covers at least half of
+    a pixel; `coverage` `(size, size, targets)` uint8, how much of it each covers, 0 to 255; `name`, `case`, `patient`;
+    `slice`, the number within the case; `contiguous`; `spacing` `(3,)` float32, mm along (slice, row, column), 0 where
+    unknown.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("2.0.0")
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {
+        "1.0.0": "Masks resized by nearest neighbour, without `coverage`; `spacing` before resizing.",
+        "2.0.0": "Masks resized by area, with `coverage`; `spacing` after resizing.",
+    }
     name = "lits_slices"
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -78,6 +83,9 @@ class LitsSlices(tfds.core.GeneratorBasedBuilder):
                     # As bytes: otherwise TFDS writes every pixel as a number of its own.
                     "image": tfds.features.Tensor(shape=plane, dtype=dtype, encoding="bytes"),
                     "label": tfds.features.Tensor(shape=plane, dtype=np.uint8, encoding="bytes"),
+                    "coverage": tfds.features.Tensor(
+                        shape=(*plane[:2], len(config.source.targets)), dtype=np.uint8, encoding="bytes"
+                    ),
                     "name": tfds.features.Text(),
                     "case": tfds.features.Text(),
                     "patient": tfds.features.Text(),
@@ -131,16 +139,19 @@ def read_arrays(source: Source, name: str, *, size: int, window: tuple[float, fl
     images = case.images
     if images.dtype == np.int16:
         images = np.clip(images, MINIMUM, MAXIMUM) if window is None else apply_window(images, window)
-    images = resize_images(images, size, outside=MINIMUM if images.dtype == np.int16 else 0)
+    grid, masks = SquareGrid.of(images, size), case.coverage or case.masks
+    images = grid.images(images, outside=MINIMUM if images.dtype == np.int16 else 0)
+    coverage = {target: grid.coverage(masks[target]) for target in source.targets}
     labels = np.zeros(images.shape, np.uint8)
     for target, value in LABELS.items():
-        if target in case.masks:
-            labels[resize_masks(case.masks[target], size)] = value
+        if target in coverage:
+            labels[covered(coverage[target])] = value
     count = len(images)
-    spacing = np.asarray(case.spacing or (0, 0, 0), np.float32)
+    spacing = np.asarray(grid.spacing(case.spacing) or (0, 0, 0), np.float32)
     return {
         "image": images[..., None],
         "label": labels[..., None],
+        "coverage": np.stack(list(coverage.values()), axis=-1) if coverage else np.empty((*images.shape, 0), np.uint8),
         "name": np.array(case.slice_names),
         "case": np.repeat(case.name, count),
         "patient": np.repeat(case.patient, count),

@@ -10,6 +10,7 @@ COMMANDS = {
     "fit",
     "evaluate",
     "score",
+    "compare",
     "export",
     "reproduce",
     "benchmark",
@@ -51,11 +52,6 @@ def test_every_command_is_listed_and_described():
         assert first in listed
         if second:
             assert second in run(first, "--help").out
-    assert "compare" not in listed
-
-
-def test_compare_is_still_understood():
-    assert run("compare", "--help").out.partition("\n")[2] == run("reproduce", "--help").out.partition("\n")[2]
 
 
 def test_unknown_command():

@@ -46,9 +46,9 @@ def test_a_perfect_network(perfect, tmp_path):
     assert len(list(csv.DictReader((tmp_path / "out" / "slices.csv").open()))) == 2 * 18
     lines = result.out.strip().splitlines()[:-1]  # the last is the JSON
     shown = lines[[line.startswith("perfect: ") for line in lines].index(True) :]
-    assert len(shown) <= 20
+    assert len(shown) <= 30
     assert sum(line.startswith(("per_", "pooled", "batch_", "two_")) for line in shown) == 9
-    assert shown[-1].startswith(f"{tmp_path / 'out'}: report.html")
+    assert shown[-1] == f"{tmp_path / 'out'}: {', '.join(sorted(FILES))}"
 
 
 def test_a_network_that_predicts_nothing(blind):
@@ -156,8 +156,14 @@ def test_a_damaged_case(perfect, tmp_path):
 def test_runs_are_compared_with_the_first(perfect, blind, tmp_path):
     result = evaluated(perfect, blind, perfect, "--out", tmp_path / "out")
     first, second, third = result.json
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"perfect (1)", "blind", "perfect (2)"}
-    assert all({file.name for file in path.iterdir()} == FILES for path in (tmp_path / "out").iterdir())
+    folders = {path.name: path for path in (tmp_path / "out").iterdir() if path.is_dir()}
+    assert set(folders) == {"perfect (1)", "blind", "perfect (2)"}
+    assert all({file.name for file in path.iterdir()} == FILES for path in folders.values())
+    ranked = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert (ranked["methods"], ranked["cases"]) == (["perfect (1)", "blind", "perfect (2)"], 3)
+    of_dice = ranked["targets"]["liver"]["dice_per_case_lits"]["methods"].values()
+    assert [(each["mean"]["value"], each["rank"]) for each in of_dice] == [(1, 1), (0, 3), (1, 1)]
+    assert (tmp_path / "out" / "comparison.html").is_file()
     assert first["comparison"] is None
     assert second["comparison"]["runs"] == ["perfect (1)", "blind"]
     assert second["comparison"]["result"] == "as predicted"
@@ -177,9 +183,7 @@ def test_runs_of_other_kinds_are_not_compared(perfect, scans, tmp_path):
     liver = make_run(tmp_path / "liver", scans, target="liver")
     assert f"{liver}: another target" in fails("evaluate", perfect, liver)
     large = make_run(tmp_path / "large", scans, size=64)
-    refused = fails("evaluate", perfect, large, "--grid", "network")
-    assert f"{large}: another size" in refused
-    assert "or on the native --grid" in refused
+    assert f"{large}: another size" in fails("evaluate", perfect, large)
 
 
 @pytest.mark.parametrize("count", [8, 24])

@@ -1,6 +1,7 @@
 """`data prepare`: what it writes is what was there, for this project and for others."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -8,9 +9,10 @@ import numpy as np
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.layouts import detect_layout
+from pipelines.layouts import detect_layout, verify
 from pipelines.layouts.phantom import Phantom
 from pipelines.layouts.prepared.reader import Prepared
+from pipelines.loading.slices import network_slices
 from pipelines.prepare import prepare
 from tests.cli import run
 
@@ -50,6 +52,45 @@ def test_hounsfield_units_and_masks_come_back(prepared):
         assert (found[name].patient, found[name].split) == (case.patient, case.split)
         assert found[name].spacing == pytest.approx(case.spacing, rel=1e-6)
     assert {case.name for case in again.cases("test")} == {c.name for c in SOURCE.cases() if c.split == "test"}
+
+
+def test_reduced_masks_keep_how_much_of_each_pixel_they_cover(prepared, tmp_path):
+    reduced = Prepared(prepare(SOURCE, tmp_path, size=32, window=None))
+    assert not any(note.startswith("masks:") for note in reduced.notes)
+    for case, found in zip(SOURCE.cases("train"), reduced.cases("train"), strict=True):
+        slice_step, row_step, column_step = case.spacing
+        assert found.spacing == pytest.approx((slice_step, 2 * row_step, 2 * column_step))
+        for target, mask in case.masks.items():
+            areas = mask.reshape(-1, 32, 2, 32, 2).mean(axis=(2, 4))
+            assert np.abs(found.coverage[target] / 255 - areas).max() < 1 / 255
+            assert np.array_equal(found.masks[target], areas >= 0.5)
+        # Read again at the size that they have, they are what was stored; halved, they are what a reader would make.
+        for size in (32, 16):
+            slices = [network_slices(one, targets=SOURCE.targets, size=size, window=(0, 1)) for one in (case, found)]
+            assert np.abs(slices[0][1].astype(int) - slices[1][1]).max() <= 1
+
+
+def test_a_dataset_by_the_older_rule_says_so_and_gives_way_to_a_newer_one(prepared, tmp_path):
+    older = tmp_path / "lits_slices" / "phantom" / "1.0.0"
+    shutil.copytree(prepared, older)
+    for name in ("features.json", "dataset_info.json"):  # as an earlier version wrote them
+        content = json.loads((older / name).read_text())
+        content.get("featuresDict", {}).get("features", {}).pop("coverage", None)
+        if "version" in content:
+            content["version"] = "1.0.0"
+        (older / name).write_text(json.dumps(content))
+    source = Prepared(tmp_path)
+    (note,) = (note for note in source.notes if note.startswith("masks:"))
+    assert "by nearest neighbour by an earlier version" in note
+    assert note.endswith("prepare the dataset again")
+    assert source.mask_rule == "nearest"
+    assert next(source.cases()).coverage is None
+    assert [finding.message for finding in verify(tmp_path) if finding.code == "masks-nearest"] == [
+        note.replace(":", "", 1)
+    ]
+    newer = prepare(SOURCE, tmp_path, size=64, window=None)
+    assert (newer.parent, newer.name) == (older.parent, "2.0.0")
+    assert Prepared(tmp_path).mask_rule == "area"
 
 
 def test_others_read_it_without_this_project(prepared):

@@ -125,7 +125,7 @@ class Bootstrap:
         ratios = numerators[counted] / denominators[counted]
         if ratios.min() < bounds[0] - 1e-9 or ratios.max() > bounds[1] + 1e-9:
             raise ValueError(f"ratios of {ratios.min():g} to {ratios.max():g} are out of bounds {bounds}")
-        above, below = (self._weights @ np.stack([numerators, denominators], axis=1).astype(float)).T
+        above, below = self._resampled(numerators, denominators)
         drawn = below > 0  # a resample may hold none of the runs in which something counts
         if not drawn.any():
             return None, None
@@ -137,6 +137,27 @@ class Bootstrap:
             for limit, level in zip(limits, (tail, 1 - tail), strict=True)
         )
         return float(min(low, value)), float(max(high, value))
+
+    def resample(self, values: np.ndarray, patient: np.ndarray) -> np.ndarray:
+        """The mean over units in each resample.
+
+        Args:
+            values: `(units,)` float without NaN, one or more.
+            patient: `(units,)` int, the group of each unit.
+
+        Returns:
+            float `(resamples,)`.
+        """
+        sums, units = (
+            np.bincount(patient, weights=weights, minlength=self.groups) for weights in (values, np.ones(len(values)))
+        )
+        above, below = self._resampled(sums, units)
+        return above / below
+
+    def _resampled(self, numerators: np.ndarray, denominators: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Both sums in each resample."""
+        above, below = (self._weights @ np.stack([numerators, denominators], axis=1).astype(float)).T
+        return above, below
 
     def mean(
         self,

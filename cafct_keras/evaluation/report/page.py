@@ -28,7 +28,7 @@ def write_report(document: dict, pictures: Sequence[Picture], path: str | pathli
         path: of the file, which is replaced if it exists.
     """
     page = (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             document=document,
@@ -64,7 +64,8 @@ def _paper_tables(document: dict) -> list[dict]:
     ]
 
 
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Templates of the pages, with the filters and charts that they use."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader(__package__),
         autoescape=True,  # names of cases, paths and messages are arbitrary

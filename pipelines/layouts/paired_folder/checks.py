@@ -37,4 +37,4 @@ def check(directory: Path, findings: Findings) -> None:
     emptiness.finish()
     if len(sizes) > 1:
         shown = ", ".join(f"{count} of {width}x{height}" for (height, width), count in sizes.most_common(6))
-        findings.note("size-differs", "images", f"slices of several sizes, {shown}; all are resized to one")
+        findings.note("size-differs", "images", f"slices of several sizes, {shown}; they are resized to one")

@@ -13,10 +13,10 @@ from pipelines.errors import DataError
 from pipelines.files.png import read_image, read_mask
 from pipelines.findings import Findings, Strict
 from pipelines.fingerprint import fingerprint
+from pipelines.grid import SquareGrid, covered
 from pipelines.index import NAME, assign_parts, read_index
 from pipelines.layouts.paired_folder.listing import is_png, list_pairs
 from pipelines.loading.read_ahead import map_ahead
-from pipelines.loading.resize import resize_images, resize_masks
 from pipelines.natural import are_consecutive, natural_sort_key
 from pipelines.patients import find_patients
 
@@ -31,7 +31,8 @@ class PairedFolder(Source):
     Args:
         directory: the folder with `images/` and `masks/`.
         target: what the masks show, `"liver"` or `"lesion"`.
-        size: height and width in pixels that every slice is resized to, see `resize_images` and `resize_masks`.
+        size: height and width in pixels that a patient's slices are resized to where they differ in size, see
+            `SquareGrid`.
         patient_pattern: regular expression searched for in each ID; its first group is the patient.
         findings: takes what is wrong; None to raise the first error.
 
@@ -111,13 +112,21 @@ class PairedFolder(Source):
         for slice_name in self.slice_names[name]:
             image, mask = self.read_slice(slice_name)
             if image is not None and mask is not None:
-                if image.shape != (self._size, self._size):
-                    self._resized.add(slice_name)
-                images.append(resize_images(image[None], self._size, outside=0))
-                masks.append(resize_masks(mask[None], self._size))
-        if self._resized:
+                images.append(image[None])
+                masks.append(mask[None])
+        coverage = None
+        if len({image.shape for image in images}) > 1:
+            self._resized.update(
+                slice_name
+                for slice_name, image in zip(self.slice_names[name], images, strict=True)
+                if image.shape[1:] != (self._size, self._size)
+            )
             count = f"{len(self._resized)} of {len(self._files)}"
-            self._notes[2:] = [f"size: {count} slices resized to {self._size}x{self._size}"]
+            self._notes[2:] = [f"size: {count} slices resized to {self._size}x{self._size}, as their patients' differ"]
+            grids = [SquareGrid.of(image, self._size) for image in images]
+            images = [grid.images(image, outside=0) for grid, image in zip(grids, images, strict=True)]
+            areas = np.concatenate([grid.coverage(mask) for grid, mask in zip(grids, masks, strict=True)])
+            masks, coverage = [covered(areas)], {self.targets[0]: areas}
         return Case(
             name=name,
             patient=name,
@@ -126,6 +135,7 @@ class PairedFolder(Source):
             masks={self.targets[0]: np.concatenate(masks)},
             slice_names=self.slice_names[name],
             contiguous=are_consecutive(self.slice_names[name]),
+            coverage=coverage,
         )
 
     def cases(self, split: str | None = None) -> Iterator[Case]:

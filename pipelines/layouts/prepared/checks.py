@@ -7,7 +7,7 @@ from pipelines.checks.duplicates import Duplicates, digest
 from pipelines.errors import DataError
 from pipelines.findings import Findings
 from pipelines.index import check_sides
-from pipelines.layouts.prepared.reader import Prepared
+from pipelines.layouts.prepared.reader import OLDER_RULE, Prepared
 
 
 def check(directory: Path, findings: Findings) -> None:
@@ -17,7 +17,10 @@ def check(directory: Path, findings: Findings) -> None:
     parts: dict[str, str] = {}
     findings.count("files", sum(path.is_file() for path in directory.rglob("*")))
     try:
-        for case in Prepared(directory).cases():
+        source = Prepared(directory)
+        if source.mask_rule == "nearest":
+            findings.warning("masks-nearest", ".", f"masks {OLDER_RULE}")
+        for case in source.cases():
             findings.count("cases")
             findings.count("slices", len(case.images))
             name = f"{case.name} ({case.split})"

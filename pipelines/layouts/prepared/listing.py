@@ -1,10 +1,13 @@
 """Finding the prepared dataset in a folder."""
 
+import re
 from pathlib import Path
 
 from pipelines.errors import DataError
+from pipelines.natural import natural_sort_key
 
 _MARK = "dataset_info.json"
+_VERSION = re.compile(r"\d+\.\d+\.\d+")  # a folder that TFDS names
 
 
 def detect(directory: Path) -> bool:
@@ -13,12 +16,14 @@ def detect(directory: Path) -> bool:
 
 
 def find_dataset(directory: Path) -> Path:
-    """The folder of the one dataset.
+    """The folder of the one dataset, in its newest version.
 
     Raises:
         DataError: there is none, or more than one.
     """
-    candidates = _candidates(directory)
+    found = sorted(_candidates(directory), key=lambda path: natural_sort_key(path.name))
+    newest = {path.parent if _VERSION.fullmatch(path.name) else path: path for path in found}
+    candidates = list(newest.values())
     if len(candidates) != 1:
         names = ", ".join(map(str, candidates)) or "none"
         raise DataError(f"{directory}: expected one prepared dataset, found {names}; give the folder of one")

@@ -17,6 +17,10 @@ from pipelines.layouts.prepared.listing import find_dataset
 from pipelines.orientation import orientation_of_layout
 
 _BATCH = 64  # slices
+OLDER_RULE = (
+    "resized by nearest neighbour by an earlier version, which shifts them against the images by up to half a pixel of "
+    "the originals, and with the spacing of the originals; prepare the dataset again"
+)
 
 
 class Prepared(Source):
@@ -29,7 +33,7 @@ class Prepared(Source):
         DataError: no dataset there, more than one, one of another kind, or a damaged one.
 
     Attributes:
-        layout, intensity, orientation, targets, notes: of the source that was prepared, see `Source`.
+        layout, intensity, orientation, targets, mask_rule, notes: of the source that was prepared, see `Source`.
         window: Hounsfield units mapped to 0 and 255; None for a dataset in Hounsfield units.
     """
 
@@ -50,7 +54,10 @@ class Prepared(Source):
         self.parts = known["parts"]
         self.window = known["window"]
         self.patients_by = known.get("patients_by", "table")  # an older one does not say
+        self.mask_rule = "area" if "coverage" in self._builder.info.features else "nearest"
         self._notes = [f"prepared dataset {self._directory}", *known["notes"]]
+        if self.mask_rule == "nearest":
+            self._notes.append(f"masks: {OLDER_RULE}")
 
     def case(self, name: str) -> Case:
         """Reads one case, after reading past the cases before it in its part of the split."""
@@ -81,6 +88,7 @@ class Prepared(Source):
         masks = {"liver": label > 0, "lesion": label == 2}
         slice_step, row_step, column_step = (float(length) for length in rows[0]["spacing"])
         spacing = (slice_step, row_step, column_step)
+        areas = np.stack([row["coverage"] for row in rows]) if self.mask_rule == "area" else None
         return Case(
             name=_text(rows[0]["case"]),
             patient=_text(rows[0]["patient"]),
@@ -90,6 +98,9 @@ class Prepared(Source):
             slice_names=tuple(_text(row["name"]) for row in rows),
             spacing=spacing if all(spacing) else None,
             contiguous=bool(rows[0]["contiguous"]),
+            coverage=None
+            if areas is None
+            else {target: areas[..., channel] for channel, target in enumerate(self.targets)},
         )
 
 

@@ -113,7 +113,6 @@ def everything(named=str):
             "fingerprint": "0" * 64,
             "intensity": "grey",
             "orientation": None,
-            "grid": "native",
             "size": 48,
             "window": [-20, 180],
             "context": 0,

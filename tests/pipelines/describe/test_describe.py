@@ -170,13 +170,13 @@ def test_masks_of_a_paired_folder_are_of_a_foreground(cases, described, tmp_path
     assert "lesion" not in table(description)
 
 
-def test_a_paired_folder_of_several_sizes_is_read_at_512(tmp_path):
+def test_slices_of_one_patient_that_differ_in_size_are_read_at_512(tmp_path):
     for kind in ("images", "masks"):
         (tmp_path / kind).mkdir()
-        for name, shape in zip("abc", [(40, 40), (40, 40), (30, 40)], strict=True):
-            Image.fromarray(np.zeros(shape, np.uint8)).save(tmp_path / kind / f"{name}_1.png")
+        for name, shape in zip(("a_1", "b_1", "c_1", "c_2"), [(40, 40), (30, 40), (40, 40), (30, 40)], strict=True):
+            Image.fromarray(np.zeros(shape, np.uint8)).save(tmp_path / kind / f"{name}.png")
     description = describe(tmp_path, layout="paired_folder")
-    assert description["parts"]["all"]["sizes"] == {"512x512": 3}
+    assert description["parts"]["all"]["sizes"] == {"40x40": 1, "30x40": 1, "512x512": 2}
     assert any("resized to 512x512" in note for note in description["notes"])
 
 

@@ -65,8 +65,8 @@ def test_both_targets_stand_in_their_channels():
     assert train.masks.shape == (8, 9, 9, 2)
     assert train.images.dtype == train.masks.dtype == np.uint8
     assert train.targets == ("liver", "lesion")
-    assert train.masks.max() == 1
-    assert train.masks[..., 0].sum() == 8 * 16
+    assert set(np.unique(train.masks)) == {0, 255}
+    assert train.masks[..., 0].sum() == 8 * 16 * 255
     assert [tuple(place) for place in np.argwhere(train.masks[..., 1])] == [
         (0, 3, 3),
         (2, 3, 3),
@@ -85,9 +85,9 @@ def test_slices_of_another_size_are_resized_in_their_proportions():
     assert not train.images[:, :9].any()
     assert not train.images[:, 27:].any()
     assert train.masks[0, 11:15, 2:6, 0].all()
-    assert train.masks[..., 0].sum() == 8 * 16
+    assert train.masks[..., 0].sum() == 8 * 16 * 255
     half = load_slices(Scans(shape=(36, 36)), target="liver", size=18)["train"]
-    assert half.masks[0].sum() == 4
+    assert half.masks[0].sum() == 4 * 255
     assert half.masks[0, 1:3, 1:3].all()
 
 
@@ -95,7 +95,7 @@ def test_slices_of_another_size_are_resized_in_their_proportions():
 def test_one_target_is_one_channel(target, pixels):
     masks = load_slices(Scans(), target=target, size=9)["validation"].masks
     assert masks.shape == (8, 9, 9, 1)
-    assert masks[0].sum() == pixels
+    assert masks[0].sum() == pixels * 255
 
 
 def test_hounsfield_units_are_windowed():

@@ -8,6 +8,7 @@ from PIL import Image
 from pipelines import open_source
 from pipelines.errors import DataError
 from pipelines.layouts.paired_folder.reader import PairedFolder
+from pipelines.loading.slices import network_slices
 from tests.pipelines.layouts.paired_folder.folders import IDS, index, picture, read
 
 SHARED = Path(__file__).parents[5] / "shared" / "data"
@@ -93,8 +94,9 @@ def test_slices_that_are_not_square_are_padded_so_that_a_disc_stays_a_disc(tmp_p
         (tmp_path / kind).mkdir()
         for patient in "abc":
             Image.fromarray(disc.astype(np.uint8) * 255).save(tmp_path / kind / f"{patient}_1.png")
-    for case in read(tmp_path, size=64).cases():
-        for pixels in (case.images[0] > 127, case.masks["liver"][0]):
+    for case in read(tmp_path).cases():
+        images, masks = network_slices(case, targets=("liver",), size=64, window=(0, 1))
+        for pixels in (images[0] > 127, masks[0, ..., 0] > 127):
             rows, columns = (np.flatnonzero(pixels.any(axis=axis)) for axis in (1, 0))
             assert abs(np.ptp(rows) - np.ptp(columns)) <= 1
             assert np.ptp(rows) == pytest.approx(24 * 64 / max(shape), abs=2)
@@ -106,19 +108,25 @@ def test_other_sizes_are_resized(folder):
     rng = np.random.default_rng(0)
     big = rng.integers(0, 256, (16, 16), np.uint8)
     mask = rng.integers(0, 2, (24, 24), np.uint8)
-    Image.fromarray(big).save(folder / "images" / "b_1.png")
-    Image.fromarray(np.repeat(np.repeat(picture("b_1"), 2, 0), 2, 1)).save(folder / "masks" / "b_1.png")
-    Image.fromarray(np.zeros((24, 24), np.uint8)).save(folder / "images" / "c_1.png")
-    Image.fromarray(mask).save(folder / "masks" / "c_1.png")
+    Image.fromarray(big).save(folder / "images" / "a_2_f.png")
+    Image.fromarray(np.repeat(np.repeat(picture("a_2_f"), 2, 0), 2, 1)).save(folder / "masks" / "a_2_f.png")
+    Image.fromarray(np.zeros((24, 24), np.uint8)).save(folder / "images" / "a_9_m.png")
+    Image.fromarray(mask).save(folder / "masks" / "a_9_m.png")
+    for kind in ("images", "masks"):
+        Image.fromarray(np.zeros((9, 12), np.uint8)).save(folder / kind / "b_1.png")
     source = read(folder)
     cases = {case.patient: case for case in source.cases()}
-    assert source.notes[2:] == ["size: 2 of 6 slices resized to 8x8"]
+    assert source.notes[2:] == ["size: 2 of 6 slices resized to 8x8, as their patients' differ"]
+    assert cases["b"].images.shape == cases["b"].masks["liver"].shape == (1, 9, 12)  # its only slice
+    case = cases["a"]
     # Anti-aliased bilinear halves with the weights 1 3 3 1, so it is smoother than plain means, which are near it.
     means = big.reshape(8, 2, 8, 2).mean(axis=(1, 3))
-    assert np.abs(cases["b"].images[0] - means).mean() < 40
-    assert cases["b"].images[0].std() < means.std()
-    assert np.array_equal(cases["b"].masks["liver"][0], picture("b_1").astype(bool))
-    assert np.array_equal(cases["c"].masks["liver"][0], mask[1::3, 1::3].astype(bool))  # the centres of 3x3 pixels
+    assert np.abs(case.images[0] - means).mean() < 40
+    assert case.images[0].std() < means.std()
+    assert np.array_equal(case.masks["liver"][0], picture("a_2_f").astype(bool))
+    areas = mask.reshape(8, 3, 8, 3).mean(axis=(1, 3))
+    assert np.array_equal(case.masks["liver"][1], areas >= 0.5)
+    assert np.abs(case.coverage["liver"][1] / 255 - areas).max() < 1 / 255
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "RGB", "P"])
@@ -163,9 +171,8 @@ def test_fingerprint_follows_names_and_contents(folder):
 def test_only_the_patient_at_hand_is_read(folder):
     (folder / "images" / "b_1.png").write_bytes(b"no PNG")
     source = PairedFolder(folder, target="liver", size=4)
-    assert len(source.notes) == 2
     assert source.case("a").slice_names == ("a_2_f", "a_9_m", "a_10_f")
-    assert source.notes[2] == "size: 3 of 6 slices resized to 4x4"
+    assert len(source.notes) == 2
     with pytest.raises(DataError, match=r"b_1\.png: not a PNG"):
         source.case("b")
 
