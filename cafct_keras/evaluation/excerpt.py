@@ -12,6 +12,7 @@ _STEPS = {
     "lesions_inside_liver": "lesions inside the liver",
     "smallest_lesion": "lesions of at least",
 }
+_PATIENTS = {"each case": "each case a patient", "names": "patients by file names", "table": "patients by a table"}
 Cell = dict[str, Any] | float | None | str
 
 
@@ -107,11 +108,23 @@ def _baselines(figure: dict | None) -> tuple[Cell, Cell]:
 def how_scored(document: dict) -> list[str]:
     """The choices behind the scores, which two evaluations must share to be compared."""
     options, data = document["results"][0]["summary"]["options"], document["data"]
-    grids = {"native": "native pixel grid", "network": f"the network's grid of {data.get('size')} pixels"}
-    grid = grids.get(data.get("grid"), "pixel grid of the masks")
+    grids = {
+        "native": "native pixel grid",
+        "network": f"the network's grid of {data.get('size')} pixels",
+        "masks": "pixel grid of the masks",
+    }
     unit = "volumes" if options["contiguous"] else "single slices"
-    connectivity = options["connectivity"] if options["contiguous"] else {26: 8, 18: 8, 6: 4}[options["connectivity"]]
-    return [grid, f"{unit}, {connectivity}-connected lesions", f"surfaces of {options['surface']}"]
+    said = [grids[options.get("grid", "masks")], f"{unit}, {connectivity(options)}-connected lesions"]
+    said.append(f"surfaces of {options['surface']}")
+    if data["patients"] is not None:
+        said.append(_PATIENTS.get(data["patients"], f"patients by {data['patients']}"))
+    return said
+
+
+def connectivity(options: dict) -> int:
+    """Of lesions: in volumes as chosen, in single slices the part of it in the plane."""
+    chosen = options["connectivity"]
+    return chosen if options["contiguous"] else {26: 8, 18: 8, 6: 4}[chosen]
 
 
 def counts(document: dict) -> str:

@@ -45,7 +45,13 @@ def test_it_fits_a_terminal(whole, once):
 def test_the_head_says_how_scores_were_made(once):
     head = lines(console.summary(once))[:2]
     assert head[0].startswith("Scores: 6 cases, 6 patients, 24 slices")
-    assert head[1] == "pixel grid of the masks; volumes, 26-connected lesions; surfaces of voxels"
+    for said in (
+        "pixel grid of the masks",
+        "volumes, 26-connected lesions",
+        "surfaces of voxels",
+        "patients by file names",
+    ):
+        assert said in head[1].split("; ")
     slices = lines(console.summary(masks_alone()))[1]
     assert "single slices, 8-connected lesions" in slices
 

@@ -13,7 +13,7 @@ TOP, RIGHT, BOTTOM = 10, 14, 44
 LETTER = 6.4  # width of a letter in a tick's label
 STYLES = ("s0", "s1", "s2")
 SHAPES = ("circle", "diamond", "tick")
-NOTHING = ("nothing", "tick", "nothing predicted")
+BASELINES = {"nothing": "tick", "everything": "circle"}  # style and shape of predicting so
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

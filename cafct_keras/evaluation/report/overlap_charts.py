@@ -4,7 +4,7 @@ import statistics
 
 from cafct_keras.evaluation.metrics.overlap import RULES
 from cafct_keras.evaluation.report.chart import (
-    NOTHING,
+    BASELINES,
     Chart,
     Dots,
     Guide,
@@ -24,7 +24,7 @@ from cafct_keras.evaluation.report.wording import counted, fixed, interval, is_k
 
 
 def dice_by_rule(results: list[dict], target: str) -> Chart | None:
-    """Dice by every rule with its interval, and the score of predicting nothing."""
+    """Dice by every rule with its interval, and the scores of predicting nothing and everything."""
     summaries = [result["summary"]["targets"][target] for result in results]
     rules = [rule for rule in RULES if rule in summaries[0]["overlap"]]
     lines, dots = [], []
@@ -42,11 +42,9 @@ def dice_by_rule(results: list[dict], target: str) -> Chart | None:
     values = [value for value, _, _ in dots[0].points]
     if not values:
         return None
-    baselines = [summaries[0]["overlap"][rule]["dice"]["predict_nothing"] for rule in rules]
-    nothing = [
-        (value, -row, f"{rule}, nothing predicted: {fixed(value)}")
-        for row, (rule, value) in enumerate(zip(rules, baselines, strict=True))
-        if is_known(value)
+    baselines = [
+        Dots(style=what, shape=form, points=_of_baseline(summaries[0]["overlap"], rules, what))
+        for what, form in BASELINES.items()
     ]
     return Chart(
         name=page_id("dice-by-rule", target),
@@ -57,10 +55,19 @@ def dice_by_rule(results: list[dict], target: str) -> Chart | None:
         x=unit_axis("Dice"),
         y=name_axis(rules),
         lines=lines,
-        dots=[Dots(style="nothing", shape="tick", points=nothing), *dots],
-        legend=[*legend(results), NOTHING],
+        dots=[*baselines, *dots],
+        legend=[*legend(results), *((what, form, f"predicting {what}") for what, form in BASELINES.items())],
         height=60 + len(rules) * (18 + 8 * len(results)),
     )
+
+
+def _of_baseline(overlap: dict, rules: list[str], what: str) -> list[tuple[float, float, str]]:
+    scores = [overlap[rule]["dice"][f"predict_{what}"] for rule in rules]
+    return [
+        (value, -row, f"{rules[row]}, predicting {what}: {fixed(value)}")
+        for row, value in enumerate(scores)
+        if is_known(value)
+    ]
 
 
 def dice_of_cases(results: list[dict], target: str) -> Chart | None:

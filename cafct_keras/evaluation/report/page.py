@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import jinja2
 import markupsafe
 
+from cafct_keras.evaluation.excerpt import connectivity, how_scored
 from cafct_keras.evaluation.metrics.overlap import MEASURES, RULES
+from cafct_keras.evaluation.metrics.surface import is_distance
 from cafct_keras.evaluation.report import wording
 from cafct_keras.evaluation.report.absent import left_out
 from cafct_keras.evaluation.report.agreement_charts import burden_agreement, volume_agreement
@@ -64,6 +66,24 @@ def _paper_tables(document: dict) -> list[dict]:
     ]
 
 
+_MEANINGS = {
+    "hd": "longest distance of both directions (Hausdorff)",
+    "hd95": "larger of the two directions' 95th percentiles",
+    "assd": "mean of all distances of both directions",
+    "rmsd": "root of the mean of their squares",
+    "nsd": "fraction of both surfaces within the tolerance",
+    "surfel_nsd": "the same by the surfels' area",
+    "boundary_iou": "IoU of bands along the contours",
+}
+
+
+def _meaning(measure: str) -> markupsafe.Markup:
+    """Name and meaning of a measure of surfaces."""
+    meaning = max((kind for kind in _MEANINGS if measure.startswith(kind)), key=len)
+    name = markupsafe.Markup("_<wbr>").join(measure.split("_"))
+    return markupsafe.Markup("<code>{}</code><small>{}</small>").format(name, _MEANINGS[meaning])
+
+
 def environment() -> jinja2.Environment:
     """Templates of the pages, with the filters and charts that they use."""
     environment = jinja2.Environment(
@@ -81,17 +101,21 @@ def environment() -> jinja2.Environment:
         "scaled": wording.scaled,
         "breakable": lambda name: markupsafe.Markup("_<wbr>").join(name.split("_")),
         "pretty": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
+        "meaning": _meaning,
         "plain": wording.plain,
         "id": page_id,
     }
-    environment.tests["known"] = wording.is_known
+    environment.tests |= {"known": wording.is_known, "distance": is_distance}
     environment.globals |= {
+        "BASELINES": ("predict_nothing", "predict_everything"),
         "MEASURES": MEASURES,
         "RULES": RULES,
         "burden_agreement": burden_agreement,
+        "connectivity": connectivity,
         "dice_by_rule": dice_by_rule,
         "dice_by_size": dice_by_size,
         "dice_of_cases": dice_of_cases,
+        "how_scored": how_scored,
         "overlap_differences": overlap_differences,
         "reliability": reliability,
         "threshold_sweep": threshold_sweep,

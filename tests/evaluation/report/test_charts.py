@@ -77,11 +77,13 @@ def test_a_line_is_interrupted_where_nothing_is_known():
 
 def test_dice_by_rule(whole):
     chart = dice_by_rule(whole["results"], "lesion")
-    nothing, *series = chart.dots
+    nothing, everything, *series = chart.dots
     overlaps = [result["summary"]["targets"]["lesion"]["overlap"] for result in whole["results"]]
     for dots, overlap in zip(series, overlaps, strict=True):
         assert [x for x, _, _ in dots.points] == [figures["dice"]["value"] for figures in overlap.values()]
     assert [x for x, _, _ in nothing.points] == [figures["dice"]["predict_nothing"] for figures in overlaps[0].values()]
+    expected = [figures["dice"]["predict_everything"] for figures in overlaps[0].values()]
+    assert [x for x, _, _ in everything.points] == expected
     bars = {(line.points[0][0], line.points[1][0]) for line in chart.lines}
     assert bars == {
         (figures["dice"]["low"], figures["dice"]["high"]) for overlap in overlaps for figures in overlap.values()

@@ -103,10 +103,10 @@ def test_every_rule_stands_with_its_meaning_and_figures(full, tmp_path):
                 assert row[0] == f"{result_name} {counted(figures['dice']['units'], rule.unit)}"
                 expected = [f"{fixed(figure['value'])} {interval(figure)}" for figure in figures.values()]
                 assert row[1 : 1 + len(expected)] == expected
-            nothing = read.cells[at + 3]
-            assert nothing[0] == "nothing predicted"
-            expected = [fixed(figure["predict_nothing"]) for figure in overlaps[0].values()]
-            assert nothing[1 : 1 + len(expected)] == expected
+            for cells, what in zip(read.cells[at + 3 : at + 5], ("nothing", "everything"), strict=True):
+                assert cells[0] == f"predicting {what}"
+                expected = [fixed(figure[f"predict_{what}"]) for figure in overlaps[0].values()]
+                assert cells[1 : 1 + len(expected)] == expected
 
 
 def _target(read, row):
@@ -134,6 +134,34 @@ def test_surfaces_lesions_volumes_and_burden(full, tmp_path):
     assert f"{fixed(volume['bias'], 1)} {fixed(volume['lower'], 1)} to {fixed(volume['upper'], 1)}" in text
     burden = full[0]["results"][0]["summary"]["burden"]
     assert f"{fixed(100 * burden['bias'], 1)} " in read.blocks["burden"]
+
+
+def test_lesions_at_every_threshold_beside_nothing_and_everything(full, tmp_path):
+    """In short at the top, and in the target's section."""
+    read = page(tmp_path, *full)
+    detected = full[0]["results"][0]["summary"]["targets"]["lesion"]["lesions"]["detection"]
+    assert list(detected) == ["iou_over_0", "iou_over_0.1", "iou_over_0.5"]
+    start = read.cells.index(["", "IoU > 0", "IoU > 0.1", "IoU > 0.5"])
+    recall, _, nothing, everything = read.cells[start + 1 : start + 5]
+    assert recall[0] == "Lesions found, recall as predicted"
+    assert [cell.split()[0] for cell in recall[1:]] == [fixed(each["recall"]["value"]) for each in detected.values()]
+    assert nothing == ["predicting nothing", "0.000", "0.000", "0.000"]
+    assert everything == ["predicting everything", "1.000", "0.000", "0.000"]
+    text = read.blocks["target-lesion"]
+    for name, each in detected.items():
+        assert f"Found with IoU > {name.removeprefix('iou_over_')} as predicted" in text
+        assert counted(each["false_positives"], "false positive") in text
+    assert "26-connected" in text
+
+
+def test_how_scores_were_made_is_said_at_the_top(full, tmp_path):
+    top = page(tmp_path, *full).blocks["top"]
+    for words in ("grid", "volumes, 26-connected lesions", "surfaces of voxels"):
+        assert words in top
+    method = page(tmp_path, *full).blocks["method"]
+    interval = full[0]["results"][0]["summary"]["options"]["interval"]
+    for words in (interval, "iou thresholds", "tolerances", "connectivity 26"):
+        assert words in method
 
 
 def test_the_papers_figures_stand_beside_ours(full, tmp_path):
