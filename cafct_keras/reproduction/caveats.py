@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cafct_keras.evaluation.metrics.bootstrap import few_patients
 from cafct_keras.reproduction.paper import NOTE, PAPER_LAYOUT
 
 PAPER_SIZE = 256
@@ -33,5 +34,6 @@ def caveats(document: dict[str, Any]) -> list[str]:
         f"{recipe['epochs']} epochs per run; the paper does not state its number. Intervals (95 %) are over patients"
         + (f" and {runs} runs." if runs > 1 else "; one run cannot tell a better system from a lucky seed.")
     )
+    lines += [f"{each.capitalize()}." for each in few_patients(document["data"]["split"]["test"]["patients"])]
     lines += [f"{row['system']}: {row['caveat']}." for row in rows if row["caveat"]]
     return lines

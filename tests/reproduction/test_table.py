@@ -46,6 +46,7 @@ def test_a_table_has_its_rows_by_every_rule_beside_the_printed_figures(table, mo
     said = " ".join(document["caveats"])
     assert "not the paper's" in said
     assert "preset tiny" in said
+    assert "with fewer than 8 an interval says little." in said
     for name in ("table.md", "table.html"):
         text = (out / name).read_text()
         for row in document["rows"]:
