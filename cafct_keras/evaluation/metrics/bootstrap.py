@@ -6,7 +6,8 @@ Slices of one patient are alike, so patients are resampled, not slices.
 import dataclasses
 
 import numpy as np
-from scipy import stats
+
+from cafct_keras.evaluation.metrics.signed_rank import signed_rank_p
 
 CONFIDENCE = 0.95
 INTERVAL = "Bayesian bootstrap over patients with 3/4 of a patient added at each bound"
@@ -256,14 +257,11 @@ def paired_difference(differences: np.ndarray, patient: np.ndarray, bootstrap: B
         for part in (differences[counted], np.ones(counted.sum()))
     )
     of_patients = sums[units > 0] / units[units > 0]
-    p = None
-    if len(of_patients) >= 2:
-        p = float(stats.wilcoxon(of_patients).pvalue) if of_patients.any() else 1.0
     return PairedDifference(
         difference=estimate.value,
         low=estimate.low,
         high=estimate.high,
         units=estimate.units,
         patients=len(of_patients),
-        p=p,
+        p=signed_rank_p(of_patients) if len(of_patients) >= 2 else None,
     )
