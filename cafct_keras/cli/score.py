@@ -30,6 +30,13 @@ from cafct_keras.cli.shared import PATIENT_PATTERN_HELP, named_paths
 @click.option(
     "--spacing", type=(float, float, float), help="Spacing of PNG slices in mm: between slices, rows and columns."
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of processes, each with one case in memory; the scores do not depend on it.",
+)
 @score_options
 @report_options("evaluation.json; a list for several methods")
 def score(
@@ -56,10 +63,7 @@ def score(
     named = named_paths("predictions", predictions, name_of=lambda path: Path(path).resolve().name)
     chosen = scoring(iou_thresholds, tolerances, connectivity)
     with report_folder(out) as folder:
-        evaluations = [
-            score_folders(path, reference, name=name, scoring=chosen, **options, console=make_console(), quiet=quiet)
-            for name, path in named.items()
-        ]
+        evaluations = score_folders(named, reference, scoring=chosen, **options, console=make_console(), quiet=quiet)
         report_all(evaluations, folder, seed=options["seed"], table=table, decimal_comma=decimal_comma)
     documents = [evaluation.as_json for evaluation in evaluations]
     return finish(documents, out, as_json and (documents if len(documents) > 1 else documents[0]))

@@ -109,6 +109,12 @@ class Accumulator:
             assert probability is not None
             calibration.add(probability[target], reference[target])
 
+    def absorb(self, other: "Accumulator") -> None:
+        """Adds the cases of another accumulator, made with the same arguments and without calibration."""
+        for name, scored in other._scores.items():
+            self._scores[name] += scored
+        self._gallery.absorb(other._gallery)
+
     @property
     def scores(self) -> dict[str, list[CaseScore]]:
         """Name of each result to its scored cases.

@@ -1,74 +1,132 @@
-"""Scoring of one folder of masks against another."""
+"""Scoring of folders of masks, one for each method, against one folder of references."""
 
+import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
 
+from cafct_keras.errors import UserError
 from cafct_keras.evaluation.accumulator import Accumulator
 from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.progress import track
 from cafct_keras.evaluation.results import Evaluation, MaskData
 from pipelines.errors import DataError
+from pipelines.loading.processes import map_processes
 from pipelines.loading.read_ahead import read_ahead
-from pipelines.masks.folders import MaskFolders
+from pipelines.masks.folders import MaskFolders, MaskPair
 from pipelines.masks.labels import MaskLabels
+from pipelines.natural import natural_sort_key
 
 
 def score_folders(
-    prediction: str | pathlib.Path,
+    predictions: Mapping[str, str | pathlib.Path],
     reference: str | pathlib.Path,
     *,
-    name: str | None = None,
     labels: Sequence[str] = (),
     patient_pattern: str | None = None,
     spacing: tuple[float, float, float] | None = None,
     scoring: ScoreOptions | None = None,
     keep_going: bool = False,
+    jobs: int = 1,
     seed: int = 0,
     console: Console | None = None,
     quiet: bool = False,
-) -> Evaluation:
-    """Scores every mask against the one of the same name, with one case at a time in memory.
+) -> list[Evaluation]:
+    """Scores the masks of one or more methods on the same cases.
 
     Args:
-        prediction: folder of PNG slices or NIfTI volumes.
-        reference: likewise.
-        name: of the evaluation; None for the folder's.
+        predictions: name of each method to its folder of masks, see `MaskFolders`.
+        reference: folder of the reference masks.
         labels: see `MaskLabels`.
         patient_pattern: regular expression that finds the patient in a file's name, see `MaskFolders`.
         spacing: of PNG slices, mm along (slice, row, column).
         scoring: choices behind the scores; None for the defaults.
-        keep_going: score what can be scored; the rest is in the document's `failures`.
+        keep_going: score what can be scored by every method; the rest is in the documents' `failures`.
+        jobs: number of processes, 1 or more, each with one case at a time in memory; see `map_processes`.
         seed: of the bootstrap.
         console: where to report progress to; None for the standard output.
         quiet: plain lines even on a terminal.
 
+    Returns:
+        One evaluation per method, in their order.
+
     Raises:
         DataError, UserError: a folder, an argument or, unless `keep_going`, a file is invalid.
     """
+    if not predictions or jobs < 1:
+        raise UserError(
+            "`predictions`: give one folder at least" if not predictions else f"`jobs` {jobs}: give 1 or more"
+        )
     named = MaskLabels(labels)
-    folders = MaskFolders(prediction, reference, labels=named, patient_pattern=patient_pattern, spacing=spacing)
-    if folders.problems and not keep_going:
-        raise DataError(next(iter(folders.problems.values())))  # before the cases in front of it take hours
-    accumulator = Accumulator(targets=named.targets, scoring=scoring)
-    failures: list[dict[str, str]] = []
-    pairs = read_ahead(folders.pair, folders.cases, failures=failures if keep_going else None)
-    total = len(folders.cases) - len(folders.problems)
-    for pair in track(pairs, total=total, what="scoring", console=console, quiet=quiet):
-        accumulator.add(**vars(pair))
-    name = name or pathlib.Path(prediction).resolve().name
-    return accumulator.evaluation(
-        name=name,
-        title=f"{name} against {pathlib.Path(reference).resolve().name}",
-        data=MaskData(
-            layout=f"{folders.kind} masks",
-            prediction=str(prediction),
-            reference=str(reference),
-            labels={target: list(values) for target, values in named.labels.items()},
-            targets=list(named.targets),
-            patients=folders.patients_by,
-        ),
-        seed=seed,
-        failures=failures,
-    )
+    methods = [
+        MaskFolders(folder, reference, labels=named, patient_pattern=patient_pattern, spacing=spacing)
+        for folder in predictions.values()
+    ]
+    work = _Cases(methods=methods, labels=named, scoring=scoring)
+    problems = {name: problem for folders in methods for name, problem in folders.problems.items()}
+    if problems and not keep_going:
+        raise DataError(next(iter(problems.values())))  # before the cases in front of it take hours
+    failures: list[dict[str, str]] | None = [] if keep_going else None
+    total = len(work.names) - len(problems)
+    gathered = work.empty()
+    for scored in track(work.scored(failures, jobs=jobs), total=total, what="scoring", console=console, quiet=quiet):
+        for whole, case in zip(gathered, scored, strict=True):
+            whole.absorb(case)
+    return [
+        accumulator.evaluation(
+            name=name,
+            title=f"{name} against {pathlib.Path(reference).resolve().name}",
+            data=MaskData(
+                layout=f"{folders.kind} masks",
+                prediction=str(folder),
+                reference=str(reference),
+                labels={target: list(values) for target, values in named.labels.items()},
+                targets=list(named.targets),
+                patients=folders.patients_by,
+            ),
+            seed=seed,
+            failures=failures or (),
+        )
+        for (name, folder), folders, accumulator in zip(predictions.items(), methods, gathered, strict=True)
+    ]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Cases:
+    """The cases of all methods."""
+
+    methods: list[MaskFolders]
+    labels: MaskLabels
+    scoring: ScoreOptions | None
+
+    @property
+    def names(self) -> list[str]:
+        """Of all cases, also of those that some method lacks."""
+        return sorted({name for folders in self.methods for name in folders.cases}, key=natural_sort_key)
+
+    def empty(self) -> list[Accumulator]:
+        """An accumulator for each method."""
+        return [Accumulator(targets=self.labels.targets, scoring=self.scoring) for _ in self.methods]
+
+    def scored(self, failures: list[dict[str, str]] | None, *, jobs: int) -> Iterator[list[Accumulator]]:
+        """Yields the accumulators of every case, one for each method."""
+        if jobs > 1:
+            return map_processes(self, self.names, jobs=jobs, failures=failures)
+        return map(self._score, read_ahead(self._read, self.names, failures=failures))
+
+    def __call__(self, name: str) -> list[Accumulator]:
+        """Reads and scores one case."""
+        return self._score(self._read(name))
+
+    def _read(self, name: str) -> list[MaskPair]:
+        for folders in self.methods:
+            if name in folders.problems:
+                raise DataError(folders.problems[name])
+        return [folders.pair(name) for folders in self.methods]
+
+    def _score(self, pairs: list[MaskPair]) -> list[Accumulator]:
+        accumulators = self.empty()
+        for accumulator, pair in zip(accumulators, pairs, strict=True):
+            accumulator.add(**vars(pair))
+        return accumulators

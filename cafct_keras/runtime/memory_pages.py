@@ -19,7 +19,8 @@ def restart_command_line() -> None:
     quarter of the step; with pages of 2 MB the cost disappears. glibc reads the setting only when a process starts,
     hence the restart. A value set by the user is kept, and a program that merely imports this package is not restarted.
     """
-    if not is_command_line():
+    # A process that multiprocessing started has the arguments too, but would lose the work that waits for it.
+    if not is_command_line() or "--multiprocessing-fork" in sys.orig_argv:
         return
     settings = os.environ.get("GLIBC_TUNABLES", "")
     if SETTING in settings or not _left_to_the_program():

@@ -64,8 +64,8 @@ def scored(*arguments, code=0):
 
 
 def test_a_program_of_the_users_own_is_no_command_line(slices):
-    document = score_folders(slices / "prediction", slices / "reference", quiet=True).document
-    assert document.command is None
+    (evaluation,) = score_folders({"mine": slices / "prediction"}, slices / "reference", quiet=True)
+    assert evaluation.document.command is None
 
 
 def test_volumes_are_scored_as_the_library_scores_them(volumes):

@@ -60,6 +60,11 @@ class Gallery:
 
             self._shelves.setdefault(name, _Shelf()).offer(scored, name, picture)
 
+    def absorb(self, other: "Gallery") -> None:
+        """Considers the cases of another gallery, as far as it kept them."""
+        for name, shelf in other._shelves.items():
+            self._shelves.setdefault(name, _Shelf()).absorb(shelf)
+
     def pictures(self) -> list[Picture]:
         """The selected slices, with captions."""
         return [picture for shelf in self._shelves.values() for picture in shelf.pictures()]
@@ -106,6 +111,19 @@ class _Shelf:
                 make = functools.partial(picture, kind, component.slice, _describe(component))
                 self._structures[kind].offer(-component.voxels, make)
 
+    def absorb(self, other: "_Shelf") -> None:
+        """Considers the candidates of another shelf; as good as its cases, if it has only one."""
+        for dice in other._dice:
+            bisect.insort(self._dice, dice)
+        for mine, theirs in (
+            (self._worst, other._worst),
+            *((self._structures[kind], best) for kind, best in other._structures.items()),
+        ):
+            for key, picture in theirs.kept:
+                mine.offer(key, functools.partial(_itself, picture))
+        for dice, picture in other._median:
+            self._offer_median(dice, functools.partial(_itself, picture))
+
     def _offer_median(self, dice: float, make: Callable[[], Picture]) -> None:
         farthest = max((self._from_median(each) for each, _ in self._median), default=0)
         if len(self._median) < NEAR_MEDIAN or self._from_median(dice) < farthest:
@@ -129,6 +147,10 @@ class _Shelf:
 
     def _rank(self, dice: float) -> str:
         return f"rank {bisect.bisect_left(self._dice, dice) + 1} of {len(self._dice)}, worst first"
+
+
+def _itself(picture: Picture) -> Picture:
+    return picture
 
 
 def _worst_slice(counts: Counts) -> int:
