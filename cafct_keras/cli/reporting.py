@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cafct_keras.evaluation.results import Evaluation
     from cafct_keras.evaluation.results.methods import MethodComparison
 
-FILES = "report.html, evaluation.json, cases.csv, slices.csv"
+FILES = "report.html, evaluation.json, cases.csv, slices.csv, lesions.csv"
 
 
 def score_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,6 +13,7 @@ present an evaluation (`writing`, `report`, `console`) need more and are importe
 """
 
 from cafct_keras.evaluation.comparison import compare, compare_methods
+from cafct_keras.evaluation.lesion_table import lesion_rows
 from cafct_keras.evaluation.metrics.calibration import Calibration
 from cafct_keras.evaluation.metrics.lesions import match_lesions
 from cafct_keras.evaluation.metrics.options import ScoreOptions
@@ -34,6 +35,7 @@ __all__ = [
     "compare",
     "compare_methods",
     "largest_component",
+    "lesion_rows",
     "load_document",
     "mask_to_liver",
     "match_lesions",

@@ -13,6 +13,7 @@ from cafct_keras.evaluation.metrics.calibration import Calibration
 from cafct_keras.evaluation.metrics.lesions import match_lesions
 from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.metrics.scores import CaseScore, score
+from cafct_keras.evaluation.metrics.surface import tolerance_doubts
 from cafct_keras.evaluation.postprocessing import PostProcessing
 from cafct_keras.evaluation.report.gallery import Gallery
 from cafct_keras.evaluation.results import (
@@ -167,7 +168,8 @@ class Accumulator:
             raise UserError(f"nothing could be scored: {reason}")
         unit = _unit(scores[AS_PREDICTED])
         few = few_patients(len({case.patient for case in scores[AS_PREDICTED]}))
-        data = dataclasses.replace(data, warnings=[*data.warnings, *few])
+        tolerances = tolerance_doubts([case.spacing for case in self._as_read], self._scoring.tolerances)
+        data = dataclasses.replace(data, warnings=[*data.warnings, *few, *tolerances])
         document = Document(
             title=title,
             created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),

@@ -19,12 +19,13 @@ def case_rows(cases: Sequence[CaseScore]) -> list[dict[str, Any]]:
     """One row per case and target.
 
     Columns: case, patient, target, slices, tp, fp, fn, pixels; dice, iou, precision and recall of all slices together
-    (0 where one mask is empty, None where both are); hd95, assd and nsd of the volume, or their means over the slices
-    that show the target in either mask (columns end in the unit of length; where one mask is empty, a distance is the
-    diagonal of the volume or slice, and NSD 0); lesions and components (of the reference and of the prediction, None
-    for organs), and for each IoU threshold lesions_found_iou_over_0, false_positives_iou_over_0, ...; predicted_ml,
-    reference_ml (None unless the case is a volume of known spacing); predicted_burden, reference_burden (None unless
-    liver and lesion are both scored).
+    (0 where one mask is empty, None where both are); the measures of `surface_distances` of the volume, or their means
+    over the slices that show the target in either mask (columns end in the unit of length), and missing: "prediction"
+    or "reference" where that mask is empty and the other is not, so that distances are the diagonal of the volume or
+    slice, and other measures 0; lesions and components (of the reference and of the prediction, None for organs), and
+    for each IoU threshold lesions_found_iou_over_0, false_positives_iou_over_0, ...; predicted_ml, reference_ml (None
+    unless the case is a volume of known spacing); predicted_burden, reference_burden (None unless liver and lesion are
+    both scored).
     """
     cases = of_one_kind(cases)
     surface_columns = _surface_columns(cases)
@@ -36,6 +37,7 @@ def case_rows(cases: Sequence[CaseScore]) -> list[dict[str, Any]]:
             "slices": len(target.counts),
             **_overlap(target.counts.grouped(np.zeros(len(target.counts), int), 1), "case")[0],
             **_surface(target, surface_columns),
+            "missing": _missing(target.counts),
             **_lesions(target, case.options),
             **_volumes(case, target),
             "predicted_burden": case.burden.predicted if case.burden else None,
@@ -95,6 +97,11 @@ def _surface(target: TargetScore, columns: Sequence[str]) -> dict[str, Any]:
         return dict.fromkeys(columns)
     shown = surface.in_reference | surface.in_prediction
     return {name: float(values[shown].mean()) if shown.any() else None for name, values in surface.measures().items()}
+
+
+def _missing(counts: Counts) -> str | None:
+    tp, fp, fn = (int(values.sum()) for values in (counts.tp, counts.fp, counts.fn))
+    return "prediction" if fn and not tp + fp else "reference" if fp and not tp + fn else None
 
 
 def _lesions(target: TargetScore, options: ScoreOptions) -> dict[str, Any]:

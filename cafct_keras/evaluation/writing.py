@@ -6,8 +6,9 @@ import json
 import pathlib
 from collections.abc import Sequence
 
+from cafct_keras.evaluation.lesion_table import lesion_columns, lesion_rows
 from cafct_keras.evaluation.markup import FORMATS, SUFFIXES
-from cafct_keras.evaluation.results import Evaluation
+from cafct_keras.evaluation.results import AS_PREDICTED, Evaluation
 from cafct_keras.evaluation.results.methods import MethodComparison
 from cafct_keras.evaluation.tables import case_rows, slice_rows
 from pipelines.optional import optional
@@ -20,10 +21,10 @@ with optional("report.html", extra="report"):
 def write_evaluation(
     evaluation: Evaluation, folder: str | pathlib.Path, *, table: str | None = None, decimal: str = "."
 ) -> None:
-    """Writes `evaluation.json`, `cases.csv`, `slices.csv` and `report.html`.
+    """Writes `evaluation.json`, `cases.csv`, `slices.csv`, `lesions.csv` and `report.html`.
 
-    The tables have one row per result, case and target (and slice), see `case_rows` and `slice_rows`; undefined values
-    are empty fields.
+    The tables have one row per result, case and target (and slice, or lesion), see `case_rows`, `slice_rows` and
+    `lesion_rows`; undefined values are empty fields.
 
     Args:
         evaluation: the evaluation.
@@ -36,9 +37,10 @@ def write_evaluation(
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(evaluation.as_json, indent=1, allow_nan=False)
     (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8")
-    for name, rows_of in (("cases.csv", case_rows), ("slices.csv", slice_rows)):
+    for name, rows_of in (("cases.csv", case_rows), ("slices.csv", slice_rows), ("lesions.csv", lesion_rows)):
         rows = [{"result": result, **row} for result, cases in evaluation.scores.items() for row in rows_of(cases)]
-        _write_rows(folder / name, rows, decimal)
+        columns = list(rows[0]) if rows else ["result", *lesion_columns(evaluation.scores[AS_PREDICTED])]
+        _write_rows(folder / name, columns, rows, decimal)
     if table is not None:
         text = FORMATS[table](evaluation.as_json, decimal=decimal)
         (folder / f"scores{SUFFIXES[table]}").write_text(text + "\n", encoding="utf-8")
@@ -60,10 +62,10 @@ def write_comparison(comparison: MethodComparison, folder: str | pathlib.Path) -
     write_comparison_page(document, folder / "comparison.html")
 
 
-def _write_rows(path: pathlib.Path, rows: Sequence[dict], decimal: str) -> None:
+def _write_rows(path: pathlib.Path, columns: Sequence[str], rows: Sequence[dict], decimal: str) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         delimiter = ";" if decimal == "," else ","
-        table = csv.DictWriter(file, list(rows[0]), delimiter=delimiter, lineterminator="\n")
+        table = csv.DictWriter(file, columns, delimiter=delimiter, lineterminator="\n")
         table.writeheader()
         for row in rows:
             table.writerow(

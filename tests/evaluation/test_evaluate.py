@@ -19,7 +19,7 @@ from tests.evaluating import SIZE, SLICES, evaluated, make_run, write_scans
 from tests.evaluation.drawn import figures, higher_is_better
 from tests.evaluation.report.browser import find_browser, measure
 
-FILES = {"report.html", "evaluation.json", "cases.csv", "slices.csv"}
+FILES = {"report.html", "evaluation.json", "cases.csv", "slices.csv", "lesions.csv"}
 
 
 def test_a_perfect_network(perfect, tmp_path):

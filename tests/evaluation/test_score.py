@@ -76,6 +76,7 @@ def test_volumes_are_scored_as_the_library_scores_them(volumes):
         "evaluation.json",
         "cases.csv",
         "slices.csv",
+        "lesions.csv",
     }
     assert (document["threshold"], document["calibration"], document["run"]) == (None, None, None)
     assert document["data"]["layout"] == "NIfTI masks"

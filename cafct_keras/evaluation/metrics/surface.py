@@ -200,3 +200,23 @@ def _eroded(mask: np.ndarray, reach: int) -> np.ndarray:
             width += step
         mask = held.swapaxes(axis, 0)
     return mask
+
+
+def tolerance_doubts(spacings: Sequence[tuple[float, float, float] | None], tolerances: Sequence[float]) -> list[str]:
+    """A warning about tolerances below the distance of two neighbouring pixels, one at most.
+
+    Args:
+        spacings: of the cases, millimetres along (slice, row, column); None where a step is a pixel.
+        tolerances: in mm, or in pixels.
+    """
+    steps = np.array([1.0 if spacing is None else max(spacing[1:]) for spacing in spacings])
+    below = [tolerance for tolerance in tolerances if np.any(tolerance + _ROUNDING < steps)]
+    if not below:
+        return []
+    unit = "px" if spacings[0] is None else "mm"
+    cases = np.count_nonzero(steps > min(below) + _ROUNDING)
+    return [
+        f"NSD at {', '.join(f'{tolerance:g}' for tolerance in below)} {unit}: below the spacing within slices of "
+        f"{cases} of {len(steps)} cases (up to {steps.max():g} {unit}), where surfaces either coincide or count as "
+        "apart; give a larger `tolerances`"
+    ]

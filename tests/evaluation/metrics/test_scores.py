@@ -95,7 +95,7 @@ package = types.ModuleType("cafct_keras")
 package.__path__ = ["cafct_keras"]
 sys.modules["cafct_keras"] = package
 importlib.import_module("cafct_keras.evaluation")
-heavy = {"keras", "tensorflow", "jax", "torch", "matplotlib", "pipelines"} & set(sys.modules)
+heavy = {"keras", "tensorflow", "jax", "torch", "matplotlib", "nibabel", "PIL"} & set(sys.modules)
 sys.exit(f"loads {heavy}" if heavy else 0)
 """
     root = Path(__file__).resolve().parents[3]

@@ -7,7 +7,7 @@ from scipy import ndimage
 from cafct_keras.evaluation import surface_distances
 from cafct_keras.evaluation.metrics.components import boundary, bounding_box
 from cafct_keras.evaluation.metrics.options import ScoreOptions
-from cafct_keras.evaluation.metrics.surface import DISTANCES, is_distance, surface_scores
+from cafct_keras.evaluation.metrics.surface import DISTANCES, is_distance, surface_scores, tolerance_doubts
 from cafct_keras.evaluation.metrics.surfels import surfels
 from tests.evaluation.drawn import SPACING, blobs, stacks
 
@@ -171,3 +171,11 @@ def test_boundary_iou_is_that_of_eroded_masks(pair):
     if union and all(mask.any() for mask in pair):
         found = surface_distances(*pair, spacing=SPACING)["boundary_iou"]
         assert found == pytest.approx((bands[0] & bands[1]).sum() / union)
+
+
+def test_tolerances_below_the_spacing_are_doubted():
+    assert tolerance_doubts([(5.0, 0.7, 0.7), (5.0, 1.0, 0.8)], (1.0, 2.0)) == []
+    (told,) = tolerance_doubts([(1.0, 0.7, 0.7), (1.0, 1.5, 0.8)], (0.5, 1.0, 2.0))
+    assert told.startswith("NSD at 0.5, 1 mm: below the spacing within slices of 2 of 2 cases (up to 1.5 mm)")
+    (told,) = tolerance_doubts([None], (0.5,))
+    assert "NSD at 0.5 px" in told
