@@ -30,6 +30,8 @@ def rescale_slices(images: np.ndarray) -> np.ndarray:
     Returns:
         `(slices, H, W)` uint8, rounded; 0 throughout a constant slice.
     """
-    images = images.astype(np.float32)
-    low, high = (extreme(images, axis=(1, 2), keepdims=True) for extreme in (np.min, np.max))
-    return np.rint((images - low) * (255.0 / np.maximum(high - low, 1.0))).astype(np.uint8)
+    grey = np.empty(images.shape, np.uint8)
+    for plane, out in zip(images, grey, strict=True):
+        low, high = np.float32(plane.min()), np.float32(plane.max())
+        out[...] = np.rint((plane.astype(np.float32) - low) * (255.0 / np.maximum(high - low, 1.0)))
+    return grey

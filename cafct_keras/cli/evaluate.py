@@ -21,6 +21,13 @@ def _threshold(ctx: click.Context, parameter: click.Parameter, value: str) -> fl
     "--split", default="test", show_default=True, help="Part of the data to score: train, validation, test or all."
 )
 @click.option(
+    "--grid",
+    default="native",
+    show_default=True,
+    metavar="native|network",
+    help="Pixels that are scored: those of the data, or those that the network sees.",
+)
+@click.option(
     "--threshold",
     default="0.5",
     show_default=True,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import functools
 import math
 from collections.abc import Sequence
 
@@ -33,8 +34,10 @@ from cafct_keras.evaluation.results import (
 from cafct_keras.evaluation.summary import summarize
 from cafct_keras.evaluation.tables import case_rows
 from cafct_keras.evaluation.volumes import are_volumes, doubts, of_one_kind
+from cafct_keras.packed import Masks
 from cafct_keras.runtime.command_line import command_line
 from cafct_keras.runtime.versions import versions
+from pipelines.intensity import apply_window
 
 
 class Accumulator:
@@ -45,6 +48,7 @@ class Accumulator:
         postprocessing: steps to apply; None, or no steps, to score the masks as predicted only.
         calibrate: whether cases come with probabilities.
         scoring: choices behind the scores; None for the defaults.
+        grid: what pixels are scored, see `score`.
 
     Attributes:
         calibrations: target to `Calibration`; None for masks alone.
@@ -57,8 +61,9 @@ class Accumulator:
         postprocessing: PostProcessing | None = None,
         calibrate: bool = False,
         scoring: ScoreOptions | None = None,
+        grid: str = "masks",
     ):
-        self._scoring = scoring or ScoreOptions()
+        self._scoring, self._grid = scoring or ScoreOptions(), grid
         self._steps = {AS_PREDICTED: PostProcessing()}
         if postprocessing is not None and postprocessing != PostProcessing():
             self._steps[POST_PROCESSED] = postprocessing
@@ -74,10 +79,11 @@ class Accumulator:
         slice_names: Sequence[str],
         spacing: tuple[float, float, float] | None,
         contiguous: bool,
-        prediction: dict[str, np.ndarray],
-        reference: dict[str, np.ndarray],
-        probability: dict[str, np.ndarray] | None = None,
+        prediction: Masks,
+        reference: Masks,
         images: np.ndarray | None = None,
+        intensity: str | None = None,
+        window: tuple[float, float] | None = None,
     ) -> None:
         """Scores a case.
 
@@ -89,8 +95,9 @@ class Accumulator:
             contiguous: whether the slices are neighbours in one volume.
             prediction: target to `(slices, H, W)` bool.
             reference: likewise.
-            probability: target to `(slices, H, W)` in [0, 1]; needed to calibrate.
-            images: `(slices, H, W)` uint8, for pictures.
+            images: `(slices, H, W)` int16 in Hounsfield units or uint8 grey; None without.
+            intensity: of the images, see `score`.
+            window: Hounsfield units shown as black and white in pictures; needed for those.
         """
         for name, steps in self._steps.items():
             masks = steps(prediction, spacing=spacing, contiguous=contiguous)
@@ -103,12 +110,13 @@ class Accumulator:
                 spacing=spacing,
                 contiguous=contiguous,
                 options=self._scoring,
+                images=images,
+                intensity=intensity,
+                grid=self._grid,
             )
             self._scores[name].append((scored, _by_slice(scored, masks, reference)))
-        self._gallery.offer(scored, masks, reference, images)  # of the last result, which is what the user asked for
-        for target, calibration in (self.calibrations or {}).items():
-            assert probability is not None
-            calibration.add(probability[target], reference[target])
+        image = None if images is None else functools.partial(_picture, images, window)
+        self._gallery.offer(scored, masks, reference, image)  # of the last result, which is what the user asked for
 
     def absorb(self, other: "Accumulator") -> None:
         """Adds the cases of another accumulator, made with the same arguments and without calibration."""
@@ -197,7 +205,13 @@ class Accumulator:
         return Evaluation(name=name, document=document, scores=scores, pictures=self._gallery.pictures())
 
 
-def _by_slice(scored: CaseScore, prediction: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> CaseScore:
+def _picture(images: np.ndarray, window: tuple[float, float] | None, index: int) -> np.ndarray:
+    """One slice as uint8 grey."""
+    image = images[index : index + 1]
+    return (apply_window(image, window) if window and image.dtype == np.int16 else image.copy())[0]
+
+
+def _by_slice(scored: CaseScore, prediction: Masks, reference: Masks) -> CaseScore:
     """The same case with every slice scored by itself, for a set in which other cases are loose slices.
 
     Without a spacing only lesions tell the two apart; a case with one is a volume among volumes.
@@ -210,7 +224,11 @@ def _by_slice(scored: CaseScore, prediction: dict[str, np.ndarray], reference: d
         else dataclasses.replace(
             target,
             lesions=match_lesions(
-                prediction[name], reference[name], spacing=None, contiguous=False, options=scored.options
+                np.asarray(prediction[name]),
+                np.asarray(reference[name]),
+                spacing=None,
+                contiguous=False,
+                options=scored.options,
             ),
         )
         for name, target in scored.targets.items()

@@ -1,8 +1,10 @@
 """Evaluation of trained networks."""
 
 import dataclasses
+import functools
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from rich.console import Console
 
@@ -12,16 +14,19 @@ from cafct_keras.evaluation.comparison import compare, shared_result
 from cafct_keras.evaluation.metrics.calibration import Calibration
 from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.postprocessing import PostProcessing
+from cafct_keras.evaluation.predicted import calibrate, predicted_masks
 from cafct_keras.evaluation.progress import track
 from cafct_keras.evaluation.results import AS_PREDICTED, Comparison, Evaluation, RunData, Threshold
 from cafct_keras.evaluation.tuning import POSTPROCESSING_RULE, THRESHOLD_RULE, PostProcessingChoice, best_threshold
-from cafct_keras.prediction import CasePrediction, Predictor, Run, binarize
+from cafct_keras.prediction import GRIDS, CasePrediction, Predictor, Run
 from cafct_keras.runtime.compilation import cache_compilations
 from pipelines import SPLITS
 
 AUTO = "auto"
 CHOSEN_ON = "validation"
 PARTS = (*SPLITS, "all")
+
+Result = TypeVar("Result")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,6 +38,8 @@ class EvaluateOptions:
         layout: of the folder, one of `pipelines.LAYOUTS`; None to detect it.
         patient_pattern: see `PairedFolder`.
         split: part of the data to score, one of `PARTS`.
+        grid: pixels that are scored, one of `GRIDS`: `"native"` for those of the data, to which probabilities are
+            brought back before they are compared with the threshold; `"network"` for those that the network sees.
         threshold: a pixel is foreground where its probability exceeds it; `"auto"` for the threshold with the best
             pooled Dice on the validation part.
         postprocessing: steps to apply as well; None for none, `"auto"` for those with the best mean Dice on the cases
@@ -49,6 +56,7 @@ class EvaluateOptions:
     layout: str | None = None
     patient_pattern: str | None = None
     split: str = "test"
+    grid: str = "native"
     threshold: float | str = 0.5
     postprocessing: PostProcessing | str | None = None
     scoring: ScoreOptions = dataclasses.field(default_factory=ScoreOptions)
@@ -58,6 +66,8 @@ class EvaluateOptions:
     def __post_init__(self) -> None:
         if self.split not in PARTS:
             raise UserError(f"`split` {self.split}: unknown; give {', '.join(PARTS)}")
+        if self.grid not in GRIDS:
+            raise UserError(f"`grid` {self.grid}: unknown; give {' or '.join(GRIDS)}")
         for option in self.chosen_automatically:
             if self.split in (CHOSEN_ON, "all"):
                 raise UserError(
@@ -85,7 +95,8 @@ def evaluate(
 ) -> list[Evaluation]:
     """Scores runs on the same cases, and compares each with the first.
 
-    Networks see slices as in training (size, window, neighbours, orientation), and are scored at that size.
+    Networks see slices as in training (size, window, neighbours, orientation). What they predict is brought back to the
+    pixels of the data, where everything is chosen and scored, so that networks of any size can be compared.
 
     Args:
         runs: run folders, or `.keras` files in run folders.
@@ -102,7 +113,7 @@ def evaluate(
     options = options or EvaluateOptions()
     first, *others = opened = [Run.open(path) for path in runs]
     for run in others:
-        _check_comparable(first, run)
+        _check_comparable(first, run, options.grid)
     if isinstance(options.postprocessing, PostProcessing):
         options.postprocessing.check(first.targets)
     source = first.open_data(options.data, layout=options.layout, patient_pattern=options.patient_pattern)
@@ -135,19 +146,13 @@ class _RunEvaluation:
         _check_choice(run, options, fingerprint)
         threshold = self._threshold()
         steps, rule = self._postprocessing(threshold.value)
-        accumulator = Accumulator(targets=run.targets, postprocessing=steps, calibrate=True, scoring=options.scoring)
-        for case in self._predicted(options.split, f"scoring {name}"):
-            accumulator.add(
-                case=case.name,
-                patient=case.patient,
-                slice_names=case.slice_names,
-                spacing=case.spacing,
-                contiguous=case.contiguous,
-                prediction=binarize(case.probability, threshold.value),
-                reference=case.masks,
-                probability=case.probability,
-                images=case.images,
-            )
+        accumulator = Accumulator(
+            targets=run.targets, postprocessing=steps, calibrate=True, scoring=options.scoring, grid=options.grid
+        )
+        intensity = {"hu": "HU"}.get(source.intensity, source.intensity) if options.grid == "native" else "grey"
+        masks = functools.partial(predicted_masks, threshold=threshold.value, calibrations=accumulator.calibrations)
+        for case in self._predicted(options.split, masks, f"scoring {name}"):
+            accumulator.add(**vars(case), intensity=intensity, window=run.config.data.window)
         warnings = _differences_from_training(self._predictor, fingerprint)
         warnings += _patients_in_training(run, accumulator, options.split)
         if rule is not None and steps == PostProcessing():
@@ -164,6 +169,7 @@ class _RunEvaluation:
                 orientation=source.orientation,
                 targets=list(run.targets),
                 patients=source.patients_by,
+                grid=options.grid,
                 size=run.config.data.size,
                 window=run.config.data.window,
                 context=run.config.data.context,
@@ -178,18 +184,21 @@ class _RunEvaluation:
             run=run.card,
         )
 
-    def _predicted(self, split: str, what: str) -> Iterator[CasePrediction]:
-        cases = self._predictor.predict(split, self._failures if self._options.keep_going else None)
+    def _predicted(self, split: str, work: Callable[[CasePrediction], Result], what: str) -> Iterator[Result]:
+        failures = self._failures if self._options.keep_going else None
+        results = self._predictor.predict(split, work, grid=self._options.grid, failures=failures)
         total = len(self._predictor.names(split))
-        return track(cases, total=total, what=what, console=self._console, quiet=self._quiet)
+        return track(results, total=total, what=what, console=self._console, quiet=self._quiet)
 
     def _threshold(self) -> Threshold:
         if isinstance(self._options.threshold, int | float):
             return Threshold(value=self._options.threshold, chosen_on="given", rule=None)
         calibrations = {target: Calibration() for target in self._predictor.run.targets}
-        for case in self._predicted(CHOSEN_ON, "choosing the threshold"):
-            for target, calibration in calibrations.items():
-                calibration.add(case.probability[target], case.masks[target])
+
+        for _ in self._predicted(
+            CHOSEN_ON, functools.partial(calibrate, calibrations=calibrations), "choosing the threshold"
+        ):
+            pass
         best = best_threshold(list(calibrations.values()))
         return Threshold(value=best, chosen_on=CHOSEN_ON, rule=THRESHOLD_RULE)
 
@@ -198,9 +207,9 @@ class _RunEvaluation:
         if not isinstance(self._options.postprocessing, str):
             return self._options.postprocessing, None
         choice = PostProcessingChoice(self._predictor.run.targets)
-        for case in self._predicted(CHOSEN_ON, "choosing post-processing"):
-            prediction = binarize(case.probability, threshold)
-            choice.add(prediction, case.masks, spacing=case.spacing, contiguous=case.contiguous)
+        masks = functools.partial(predicted_masks, threshold=threshold)
+        for case in self._predicted(CHOSEN_ON, masks, "choosing post-processing"):
+            choice.add(case.prediction, case.reference, spacing=case.spacing, contiguous=case.contiguous)
         return choice.best(), POSTPROCESSING_RULE
 
 
@@ -213,15 +222,13 @@ def _names(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def _check_comparable(first: Run, run: Run) -> None:
-    for option, one, other in (
-        ("target", first.targets, run.targets),
-        ("size", first.config.data.size, run.config.data.size),
-    ):
+def _check_comparable(first: Run, run: Run, grid: str) -> None:
+    sizes = [each.config.data.size if grid == "network" else None for each in (first, run)]
+    for option, one, other in (("target", first.targets, run.targets), ("size", *sizes)):
         if one != other:
             raise UserError(
                 f"{run.path}: another {option} than {first.path}, so they cannot be scored against the same masks; "
-                "evaluate it by itself"
+                "evaluate it by itself" + (", or on the native `grid`" if option == "size" else "")
             )
 
 
@@ -244,7 +251,7 @@ def _differences_from_training(predictor: Predictor, fingerprint: str) -> list[s
         warnings.append(f"run: its training is not finished (status: {run.card.get('status')})")
     if fingerprint != trained_on["fingerprint"]:
         warnings.append("data: not those that the run was trained on (the fingerprints differ)")
-    if predictor.rescales_slices:
+    if predictor.view.rescales:
         warnings.append(
             "intensity: hu, rescaled slice by slice to 0..255 as the run's training slices (minmax) were; the grey of "
             "an organ depends on the brightest pixel of its slice, so scores may be lower than on such slices"
@@ -254,8 +261,8 @@ def _differences_from_training(predictor: Predictor, fingerprint: str) -> list[s
             f"intensity: {source.intensity}, but the run was trained on {trained_on['intensity']}; scores mean little "
             "unless both show the same window"
         )
-    if fingerprint != trained_on["fingerprint"] and None in (predictor.trained_orientation, source.orientation):
-        unknown = "the training slices" if predictor.trained_orientation is None else "these slices"
+    if fingerprint != trained_on["fingerprint"] and None in (predictor.view.seen, source.orientation):
+        unknown = "the training slices" if predictor.view.seen is None else "these slices"
         warnings.append(
             f"orientation: unknown for {unknown}, so none are flipped; scores mean little unless organs lie as they "
             "did in training"

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from cafct_keras.errors import UserError
-from cafct_keras.evaluation.metrics.components import label
+from cafct_keras.evaluation.metrics.components import bounding_box, label
+from cafct_keras.packed import Masks
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,9 +25,7 @@ class PostProcessing:
     lesions_inside_liver: bool = False
     smallest_lesion: float = 0.0
 
-    def __call__(
-        self, masks: dict[str, np.ndarray], *, spacing: tuple[float, float, float] | None, contiguous: bool
-    ) -> dict[str, np.ndarray]:
+    def __call__(self, masks: Masks, *, spacing: tuple[float, float, float] | None, contiguous: bool) -> Masks:
         """Post-processes one case.
 
         Args:
@@ -36,12 +35,12 @@ class PostProcessing:
         """
         masks = dict(masks)
         if self.largest_liver:
-            masks["liver"] = largest_component(masks["liver"], contiguous=contiguous)
+            masks["liver"] = largest_component(np.asarray(masks["liver"]), contiguous=contiguous)
         if self.lesions_inside_liver:
-            masks["lesion"] = mask_to_liver(masks["lesion"], masks["liver"])
+            masks["lesion"] = mask_to_liver(np.asarray(masks["lesion"]), np.asarray(masks["liver"]))
         if self.smallest_lesion:
             masks["lesion"] = remove_small_components(
-                masks["lesion"], smallest=self.smallest_lesion, spacing=spacing, contiguous=contiguous
+                np.asarray(masks["lesion"]), smallest=self.smallest_lesion, spacing=spacing, contiguous=contiguous
             )
         return masks
 
@@ -76,10 +75,11 @@ def largest_component(mask: np.ndarray, *, contiguous: bool = True) -> np.ndarra
     """
     if not contiguous:
         return np.stack([largest_component(one[None])[0] for one in mask]) if len(mask) else mask.copy()
-    labels, count = label(mask, contiguous=True)
-    if count < 2:
-        return mask.copy()
-    return labels == 1 + np.bincount(labels.ravel())[1:].argmax()
+    kept, box = np.zeros_like(mask), bounding_box(mask)
+    if box is not None:  # labels take four bytes a voxel
+        labels, _ = label(mask[box], contiguous=True)
+        kept[box] = labels == 1 + np.bincount(labels.ravel())[1:].argmax()
+    return kept
 
 
 def remove_small_components(
@@ -101,10 +101,13 @@ def remove_small_components(
         bool, of the same shape.
     """
     voxel = 1.0 if spacing is None else math.prod(spacing if contiguous else spacing[1:])
-    labels, _ = label(mask, contiguous=contiguous)
-    kept = np.bincount(labels.ravel()) * voxel >= smallest
-    kept[0] = False  # the background
-    return kept[labels]
+    kept, box = np.zeros_like(mask), bounding_box(mask)
+    if box is not None:
+        labels, _ = label(mask[box], contiguous=contiguous)
+        large = np.bincount(labels.ravel()) * voxel >= smallest
+        large[0] = False  # the background
+        kept[box] = large[labels]
+    return kept
 
 
 def mask_to_liver(lesion: np.ndarray, liver: np.ndarray) -> np.ndarray:

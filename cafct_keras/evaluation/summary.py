@@ -54,6 +54,7 @@ def summarize(cases: Sequence[CaseScore], *, seed: int = 0, resamples: int = 100
         slices=sum(len(case.slice_names) for case in cases),
         complete_cases=sum(case.contiguous == contiguous for case in cases),
         options=SummaryOptions(
+            grid=cases[0].grid,
             seed=seed,
             resamples=resamples,
             confidence=CONFIDENCE,
@@ -97,11 +98,12 @@ def check_cases(cases: Sequence[CaseScore]) -> None:
         for kind, values in (
             ("spacing", (case.spacing is None, cases[0].spacing is None)),
             ("options", (case.options, cases[0].options)),
+            ("grid", (case.grid, cases[0].grid)),
         ):
             if values[0] != values[1]:
                 raise UserError(
                     f"{case.case}: differs from {cases[0].case} in {kind}, so that no mean over both has a meaning; "
-                    "score all cases with spacing or all without, and all with the same options"
+                    "score all cases with spacing or all without, and all with the same options, on one kind of grid"
                 )
 
 

@@ -18,14 +18,14 @@ _RULE = {"case": "per_case_nnunet", "slice": "per_slice_all_skip"}
 def case_rows(cases: Sequence[CaseScore]) -> list[dict[str, Any]]:
     """One row per case and target.
 
-    Columns: case, patient, target, slices, tp, fp, fn, pixels; dice, iou, precision and recall of all slices together
-    (0 where one mask is empty, None where both are); the measures of `surface_distances` of the volume, or their means
-    over the slices that show the target in either mask (columns end in the unit of length), and missing: "prediction"
-    or "reference" where that mask is empty and the other is not, so that distances are the diagonal of the volume or
-    slice, and other measures 0; lesions and components (of the reference and of the prediction, None for organs), and
-    for each IoU threshold lesions_found_iou_over_0, false_positives_iou_over_0, ...; predicted_ml, reference_ml (None
-    unless the case is a volume of known spacing); predicted_burden, reference_burden (None unless liver and lesion are
-    both scored).
+    Columns: case, patient, target, grid (see `score`), slices, tp, fp, fn, pixels; dice, iou, precision and recall of
+    all slices together (0 where one mask is empty, None where both are); the measures of `surface_distances` of the
+    volume, or their means over the slices that show the target in either mask (columns end in the unit of length), and
+    missing: "prediction" or "reference" where that mask is empty and the other is not, so that distances are the
+    diagonal of the volume or slice, and other measures 0; lesions and components (of the reference and of the
+    prediction, None for organs), and for each IoU threshold lesions_found_iou_over_0, false_positives_iou_over_0, ...;
+    predicted_ml, reference_ml (None unless the case is a volume of known spacing); predicted_burden, reference_burden
+    (None unless liver and lesion are both scored).
     """
     cases = of_one_kind(cases)
     surface_columns = _surface_columns(cases)
@@ -34,6 +34,7 @@ def case_rows(cases: Sequence[CaseScore]) -> list[dict[str, Any]]:
             "case": case.case,
             "patient": case.patient,
             "target": name,
+            "grid": case.grid,
             "slices": len(target.counts),
             **_overlap(target.counts.grouped(np.zeros(len(target.counts), int), 1), "case")[0],
             **_surface(target, surface_columns),

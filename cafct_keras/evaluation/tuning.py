@@ -7,8 +7,10 @@ import numpy as np
 
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation.metrics.calibration import RULES, Calibration, Sweep
+from cafct_keras.evaluation.metrics.components import bounding_box
 from cafct_keras.evaluation.metrics.overlap import count, unit_scores
 from cafct_keras.evaluation.postprocessing import PostProcessing
+from cafct_keras.packed import Masks
 
 THRESHOLD_RULE = "pooled_dice"  # counts false positives on every slice, which per_slice_positive does not
 POSTPROCESSING_RULE = "per_case_lits"  # Dice: a false positive in a case without the target costs all of it
@@ -55,16 +57,22 @@ class PostProcessingChoice:
 
     def add(
         self,
-        prediction: dict[str, np.ndarray],
-        reference: dict[str, np.ndarray],
+        prediction: Masks,
+        reference: Masks,
         *,
         spacing: tuple[float, float, float] | None,
         contiguous: bool,
     ) -> None:
         """Adds a case; arguments are those of `PostProcessing`."""
+        # Post-processing and Dice depend on nothing around the foreground.
+        planes = zip(*prediction.values(), *reference.values(), strict=True)
+        box = bounding_box(np.stack([np.logical_or.reduce(plane) for plane in planes])) or (slice(0, 1),) * 3
+        prediction, reference = (
+            {target: np.asarray(mask)[box].copy() for target, mask in each.items()} for each in (prediction, reference)
+        )
         for steps, dice in self._dice.items():
             masks = steps(prediction, spacing=spacing, contiguous=contiguous)
-            dice.append([_case_dice(masks[target], reference[target]) for target in reference])
+            dice.append([_case_dice(*map(np.asarray, (masks[target], reference[target]))) for target in reference])
 
     def best(self) -> PostProcessing:
         """The steps with the highest mean Dice over cases and targets; of equals the fewest steps."""

@@ -3,9 +3,7 @@
 from typing import Any
 
 from cafct_keras.evaluation.metrics.bootstrap import few_patients
-from cafct_keras.reproduction.paper import NOTE, PAPER_LAYOUT
-
-PAPER_SIZE = 256
+from cafct_keras.reproduction.paper import NOTE, PAPER_LAYOUT, PAPER_SIZE
 
 
 def caveats(document: dict[str, Any]) -> list[str]:
@@ -25,8 +23,13 @@ def caveats(document: dict[str, Any]) -> list[str]:
         lines.append(NOTE)
     if recipe["preset"] is not None:
         lines.append(f"Networks are in the preset {recipe['preset']}, not in the paper's sizes.")
+    size = f"{recipe['size']}x{recipe['size']}"
     if recipe["size"] != PAPER_SIZE:
-        lines.append(f"Slices are {recipe['size']}x{recipe['size']}, the paper's {PAPER_SIZE}x{PAPER_SIZE}.")
+        lines.append(f"Slices are {size}, the paper's {PAPER_SIZE}x{PAPER_SIZE}.")
+    lines.append(
+        f"Scores are those of slices resized to {size} (grid: {document['grid']}), as the paper's; on the data's own "
+        "pixels, which evaluate scores, they differ."
+    )
     if recipe["recipe"] == "own":
         lines.append("Each network is trained by the recipe that its authors published, not by the paper's.")
     runs = max((len(row["seeds"]) for row in rows), default=0)

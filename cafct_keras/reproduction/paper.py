@@ -14,13 +14,14 @@ import math
 from typing import Any
 
 from cafct_keras.evaluation.metrics.overlap import RULES
-from cafct_keras.evaluation.results import Evaluation
+from cafct_keras.evaluation.results import Evaluation, RunData
 
 NOTE = (
     "The paper states no rule for its figures; each is shown with the rules that could have produced it. "
     "Only the same rule, on the same slices, compares with it."
 )
 PAPER_LAYOUT = "lits_png"
+PAPER_SIZE = 256  # pixels
 CONTRADICTED = ("pooled", "two_class_mean")
 # Fraction of the test part's units (3,038 slices, 380 batches of 8 in order, 11 studies) that show the target, for
 # rules that count those that do not.
@@ -110,7 +111,10 @@ def with_printed_rows(evaluation: Evaluation) -> Evaluation:
     """Adds the paper's rows of the scored targets to an evaluation of its data; others stay as they are."""
     data = evaluation.document.data
     rows = [row.as_dict() for row in PRINTED.values() if row.target in data.targets]
-    if data.layout != PAPER_LAYOUT or not rows:
+    if not isinstance(data, RunData) or data.layout != PAPER_LAYOUT or not rows:
         return evaluation
-    document = dataclasses.replace(evaluation.document, paper=rows, paper_note=NOTE)
+    note = NOTE
+    if data.grid == "native":
+        note += f" Its slices were resized to {PAPER_SIZE}x{PAPER_SIZE}; these scores are of the data's own pixels."
+    document = dataclasses.replace(evaluation.document, paper=rows, paper_note=note)
     return dataclasses.replace(evaluation, document=document)

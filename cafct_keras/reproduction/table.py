@@ -12,7 +12,7 @@ import keras
 from rich.console import Console
 
 from cafct_keras.errors import UserError
-from cafct_keras.evaluation.evaluate import evaluate
+from cafct_keras.evaluation.evaluate import EvaluateOptions, evaluate
 from cafct_keras.evaluation.writing import write_evaluation
 from cafct_keras.reproduction.budget import epochs_within
 from cafct_keras.reproduction.caveats import caveats
@@ -30,6 +30,7 @@ from cafct_keras.training.config import resolve
 from pipelines.atomic import atomic_directory, atomic_write_text
 
 FORMAT = 2
+GRID = "network"  # the paper scores its slices at the size that its network sees
 RECIPE_FILE = "recipe.json"
 _OF_A_RUN = ("seed", "out")
 _OF_A_SYSTEM = ("model", "model_options")
@@ -114,7 +115,7 @@ class _Row:
         evaluation = out / "evaluation"
         if not evaluation.is_dir():
             with atomic_directory(evaluation) as temporary:
-                (scored,) = evaluate([out], console=self._console, quiet=self._quiet)
+                (scored,) = evaluate([out], EvaluateOptions(grid=GRID), console=self._console, quiet=self._quiet)
                 write_evaluation(with_printed_rows(scored), temporary)
             _free_memory()
         self.finished[seed] = out
@@ -220,6 +221,7 @@ def _document(options: ReproduceOptions, rows: Sequence[_Row]) -> dict[str, Any]
                 for part, split in card["data"]["split"].items()
             },
         },
+        "grid": GRID,
         "recipe": shared,
         "rows": [row.describe(options.table, shared) for row in rows],
     }

@@ -63,4 +63,5 @@ def read_ahead(
             failures.append({"case": name, "message": str(error)})
             return None
 
-    yield from (case for case in map_ahead(attempt, names, workers=1) if case is not None)
+    # A filter, unlike a loop, does not keep a case while its successor is awaited.
+    yield from filter(lambda case: case is not None, map_ahead(attempt, names, workers=1))

@@ -130,9 +130,24 @@ def network_slices(
         Images `(slices, size, size)` uint8, and how much of each pixel the targets cover,
         `(slices, size, size, targets)` uint8, 0 to 255.
     """
-    images = apply_window(case.images, window) if case.images.dtype == np.int16 else case.images
-    grid, masks = SquareGrid.of(images, size), case.coverage or case.masks
-    return grid.images(images, outside=0), np.stack([grid.coverage(masks[name]) for name in targets], axis=-1)
+    grid, masks = SquareGrid.of(case.images, size), case.coverage or case.masks
+    areas = np.stack([grid.coverage(masks[name]) for name in targets], axis=-1)
+    return network_grey(case.images, size=size, window=window), areas
+
+
+def network_grey(images: np.ndarray, *, size: int, window: tuple[float, float]) -> np.ndarray:
+    """Windows and resizes slices.
+
+    Args:
+        images: `(slices, H, W)`, int16 in Hounsfield units or uint8 grey.
+        size: height and width of the result in pixels.
+        window: Hounsfield units mapped to 0 and 255; grey slices are not changed.
+
+    Returns:
+        `(slices, size, size)` uint8.
+    """
+    images = apply_window(images, window) if images.dtype == np.int16 else images
+    return SquareGrid.of(images, size).images(images, outside=0)
 
 
 def network_images(images: np.ndarray, *, context: int) -> np.ndarray:

@@ -183,7 +183,9 @@ def test_runs_of_other_kinds_are_not_compared(perfect, scans, tmp_path):
     liver = make_run(tmp_path / "liver", scans, target="liver")
     assert f"{liver}: another target" in fails("evaluate", perfect, liver)
     large = make_run(tmp_path / "large", scans, size=64)
-    assert f"{large}: another size" in fails("evaluate", perfect, large)
+    refused = fails("evaluate", perfect, large, "--grid", "network")
+    assert f"{large}: another size" in refused
+    assert "or on the native --grid" in refused
 
 
 @pytest.mark.parametrize("count", [8, 24])

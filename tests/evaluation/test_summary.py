@@ -30,6 +30,7 @@ def test_a_summary_counts_what_it_sums_up():
     result = summarize(cases, seed=3, resamples=7)
     assert (result["cases"], result["patients"], result["slices"]) == (4, 4, 8)
     assert result["options"] == {
+        "grid": "masks",
         "seed": 3,
         "resamples": 7,
         "confidence": 0.95,

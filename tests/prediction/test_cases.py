@@ -4,8 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from cafct_keras.prediction import predict_cases
+from cafct_keras.prediction import GRIDS, NetworkView, case_input, predict_cases
 from pipelines.case import Case
+
+VIEW = NetworkView(targets=("liver", "lesion"), size=32, window=(-200, 250))
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +34,11 @@ def cases(lengths, shape=(32, 32)):
         )
 
 
+def predicted(network, cases, *, grid="native", context=0, batch_size=8):
+    inputs = (case_input(case, VIEW, grid=grid) for case in cases)
+    return predict_cases(network, inputs, context=context, batch_size=batch_size)
+
+
 def windowed(images):
     return np.rint((np.clip(images, -200, 250) + 200.0) * 255 / 450).astype("float32") / 255
 
@@ -39,23 +46,19 @@ def windowed(images):
 @pytest.mark.backends
 @pytest.mark.parametrize("lengths", [(3, 1, 9, 2), (4,), (8, 8), (1, 1)])
 def test_every_slice_gets_its_own_probability(network, lengths):
-    found = list(
-        predict_cases(network, cases(lengths), targets=("liver", "lesion"), size=32, window=(-200, 250), batch_size=4)
-    )
+    found = list(predicted(network, cases(lengths), batch_size=4))
     assert [len(one.images) for one in found] == list(lengths)
     for one, case in zip(found, cases(lengths), strict=True):
         expected = network.predict(np.repeat(windowed(case.images)[..., None], 3, axis=-1), verbose=0)
         for channel, target in enumerate(("liver", "lesion")):
-            np.testing.assert_allclose(one.probability[target], expected[..., channel], atol=1e-6)
-            np.testing.assert_array_equal(one.masks[target], case.masks[target])
+            np.testing.assert_allclose(list(one.probability[target]), expected[..., channel], atol=1e-6)
+            np.testing.assert_array_equal(np.asarray(one.masks[target]), case.masks[target])
         assert one.name == case.name
         assert one.spacing == case.spacing
 
 
 def test_neighbours_stay_within_their_case(network):
-    found = list(
-        predict_cases(network, cases((3, 2)), targets=("liver", "lesion"), size=32, window=(-200, 250), context=1)
-    )
+    found = list(predicted(network, cases((3, 2)), context=1))
     for one, case in zip(found, cases((3, 2)), strict=True):
         grey = windowed(case.images)
         count = len(grey)
@@ -73,16 +76,21 @@ def test_cases_come_as_soon_as_they_are_done(network):
             read.append(case.name)
             yield case
 
-    predicted = predict_cases(
-        network, watched(), targets=("liver", "lesion"), size=32, window=(-200, 250), batch_size=4
-    )
-    next(predicted)
+    next(predicted(network, watched(), batch_size=4))
     assert read == ["case-0"]
 
 
-def test_spacing_is_that_of_the_resized_slices(network):
-    one = next(
-        predict_cases(network, cases((2,), shape=(64, 48)), targets=("liver", "lesion"), size=32, window=(-200, 250))
-    )
-    assert one.probability["liver"].shape == (2, 32, 32)
-    assert one.spacing == pytest.approx((5.0, 1.6, 1.6))  # filled up to 64x64 first
+def test_a_case_comes_back_on_its_own_pixels_or_on_those_of_the_network(network):
+    (case,) = cases((2,), shape=(64, 48))
+    native, resized = (next(predicted(network, cases((2,), shape=(64, 48)), grid=grid)) for grid in GRIDS)
+    assert native.spacing == case.spacing
+    np.testing.assert_array_equal(native.images, case.images)
+    np.testing.assert_array_equal(np.asarray(native.masks["lesion"]), case.masks["lesion"])
+    assert native.probability["liver"][1].shape == (64, 48)
+    assert resized.spacing == pytest.approx((5.0, 1.6, 1.6))  # filled up to 64x64 first
+    assert resized.images.shape == resized.masks["lesion"].shape == (2, 32, 32)
+    assert resized.images.dtype == np.uint8
+    # A pixel of the network is foreground where two of its four are.
+    square = np.pad(case.masks["lesion"], ((0, 0), (0, 0), (8, 8))).reshape(2, 32, 2, 32, 2)
+    np.testing.assert_array_equal(np.asarray(resized.masks["lesion"]), square.sum(axis=(2, 4)) >= 2)
+    np.testing.assert_array_equal(resized.probability["liver"][1], native.probability["liver"].predicted[1])

@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from cafct_keras.packed import Mask, Masks
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Burden:
@@ -29,7 +31,7 @@ class Burden:
         return 1.0 if self.predicted is None else self.predicted - self.reference
 
 
-def tumour_burden(prediction: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> Burden:
+def tumour_burden(prediction: Masks, reference: Masks) -> Burden:
     """Computes the tumour burden of two pairs of masks.
 
     The liver includes its tumours, whether or not its mask does.
@@ -41,9 +43,9 @@ def tumour_burden(prediction: dict[str, np.ndarray], reference: dict[str, np.nda
     return Burden(predicted=_fraction(**prediction), reference=_fraction(**reference))
 
 
-def _fraction(*, liver: np.ndarray, lesion: np.ndarray) -> float | None:
-    whole = np.count_nonzero(liver | lesion)
-    return float(np.count_nonzero(lesion) / whole) if whole else None
+def _fraction(*, liver: Mask, lesion: Mask) -> float | None:
+    whole = sum(np.count_nonzero(one | other) for one, other in zip(liver, lesion, strict=True))
+    return float(sum(map(np.count_nonzero, lesion)) / whole) if whole else None
 
 
 def millilitres(voxels: int, spacing: tuple[float, float, float]) -> float:

@@ -7,13 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from cafct_keras.errors import UserError
+from cafct_keras.packed import Mask, PackedMask
 
 
-def as_stack(mask: npt.ArrayLike, *, name: str) -> np.ndarray:
+def as_stack(mask: npt.ArrayLike, *, name: str) -> Mask:
     """Converts a mask to a bool stack.
 
     Args:
-        mask: array `(slices, H, W)` or `(H, W)`, bool or integers 0 and 1.
+        mask: array `(slices, H, W)` or `(H, W)`, bool or integers 0 and 1; or a packed mask, which stays packed.
         name: its name in errors, such as `"study-3: prediction"`.
 
     Returns:
@@ -22,6 +23,8 @@ def as_stack(mask: npt.ArrayLike, *, name: str) -> np.ndarray:
     Raises:
         UserError: it is not such an array.
     """
+    if isinstance(mask, PackedMask):
+        return mask
     mask = np.asarray(mask)
     if mask.ndim not in (2, 3) or not mask.size:
         raise UserError(f"{name} has shape {mask.shape}; give (slices, H, W) or (H, W), with at least one pixel")

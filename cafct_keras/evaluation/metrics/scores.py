@@ -13,6 +13,7 @@ from cafct_keras.evaluation.metrics.masks import as_spacing, as_stack
 from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.metrics.overlap import Counts, count
 from cafct_keras.evaluation.metrics.surface import SurfaceScores, surface_scores
+from cafct_keras.packed import Mask
 
 Masks = npt.ArrayLike | Mapping[str, npt.ArrayLike]
 
@@ -48,6 +49,7 @@ class CaseScore:
         burden: None unless liver and lesion are both scored.
         options: choices behind the scores.
         intensity: what the image's values are, such as `"HU"`; None without an image.
+        grid: what pixels were scored, see `score`.
     """
 
     case: str
@@ -59,6 +61,7 @@ class CaseScore:
     burden: Burden | None
     options: ScoreOptions
     intensity: str | None
+    grid: str
 
 
 def score(
@@ -74,6 +77,7 @@ def score(
     options: ScoreOptions | None = None,
     images: np.ndarray | None = None,
     intensity: str | None = None,
+    grid: str = "masks",
 ) -> CaseScore:
     """Scores a prediction against a reference.
 
@@ -95,6 +99,8 @@ def score(
         images: `(slices, H, W)` or `(H, W)`, the image that the masks belong to, from which the mean of each lesion is
             taken; None without one.
         intensity: what the image's values are, such as `"HU"`.
+        grid: what pixels the masks have, for tables: those of the `"masks"`, those of the data that a run was evaluated
+            on (`"native"`), or those of its `"network"`.
 
     Raises:
         UserError: shapes or targets differ, an array is not a mask, or an argument is invalid.
@@ -132,24 +138,42 @@ def score(
         contiguous=contiguous,
         slice_names=names,
         targets={
-            name: TargetScore(
-                counts=count(*pair),
-                surface=surface_scores(*pair, spacing=steps, contiguous=contiguous, options=options),
-                lesions=None
-                if name in ORGANS
-                else match_lesions(*pair, spacing=steps, contiguous=contiguous, options=options, images=images),
+            name: _target(
+                name,
+                *map(np.asarray, pair),  # those of one target at a time, if they are packed
+                spacing=steps,
+                contiguous=contiguous,
+                options=options,
+                images=images,
             )
             for name, pair in masks.items()
         },
         burden=burden,
         options=options,
         intensity=None if images is None else intensity,
+        grid=grid,
     )
 
 
-def _pair(
-    prediction: npt.ArrayLike, reference: npt.ArrayLike, *, name: str, case: str
-) -> tuple[np.ndarray, np.ndarray]:
+def _target(
+    name: str,
+    prediction: np.ndarray,
+    reference: np.ndarray,
+    *,
+    spacing: tuple[float, float, float] | None,
+    contiguous: bool,
+    options: ScoreOptions,
+    images: np.ndarray | None,
+) -> TargetScore:
+    masks = prediction, reference
+    surface = surface_scores(*masks, spacing=spacing, contiguous=contiguous, options=options)
+    lesions = None
+    if name not in ORGANS:
+        lesions = match_lesions(*masks, spacing=spacing, contiguous=contiguous, options=options, images=images)
+    return TargetScore(counts=count(*masks), surface=surface, lesions=lesions)
+
+
+def _pair(prediction: npt.ArrayLike, reference: npt.ArrayLike, *, name: str, case: str) -> tuple[Mask, Mask]:
     """Prediction and reference of one target as bool stacks of one shape."""
     shapes = np.shape(prediction), np.shape(reference)
     if shapes[0] != shapes[1]:

@@ -12,6 +12,7 @@ from cafct_keras.evaluation.metrics.lesions import Component
 from cafct_keras.evaluation.metrics.overlap import Counts, unit_scores
 from cafct_keras.evaluation.metrics.scores import CaseScore
 from cafct_keras.evaluation.report.picture import Picture
+from cafct_keras.packed import Masks
 
 CASES = 4  # worst cases, and as many around the median
 STRUCTURES = 8  # false positives, and as many missed lesions
@@ -32,9 +33,9 @@ class Gallery:
     def offer(
         self,
         scored: CaseScore,
-        prediction: dict[str, np.ndarray],
-        reference: dict[str, np.ndarray],
-        images: np.ndarray | None,
+        prediction: Masks,
+        reference: Masks,
+        image: Callable[[int], np.ndarray] | None,
     ) -> None:
         """Considers a case, and copies the slices worth keeping.
 
@@ -42,7 +43,7 @@ class Gallery:
             scored: its scores.
             prediction: target to bool `(slices, H, W)`.
             reference: likewise.
-            images: uint8 `(slices, H, W)`, or None.
+            image: index of a slice to uint8 `(H, W)`, or None.
         """
         for name in scored.targets:
 
@@ -53,7 +54,7 @@ class Gallery:
                     slice_name=scored.slice_names[index],
                     target=name,
                     caption=caption,
-                    image=None if images is None else images[index].copy(),
+                    image=None if image is None else image(index),
                     reference=reference[name][index].copy(),
                     prediction=prediction[name][index].copy(),
                 )

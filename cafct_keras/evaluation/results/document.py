@@ -173,6 +173,7 @@ class RunData(EvaluatedData):
         fingerprint: of the data's content.
         intensity: `"hu"`, `"minmax"` or another name of what grey values mean.
         orientation: how slices lie; None if unknown.
+        grid: pixels that were scored: `"native"`, those of the data, or `"network"`, those of the network's slices.
         size: height and width of the network's slices, in pixels.
         window: lowest and highest HU that the network distinguishes.
         context: neighbouring slices on either side that the network sees.
@@ -182,6 +183,7 @@ class RunData(EvaluatedData):
     fingerprint: str
     intensity: str
     orientation: str | None
+    grid: str
     size: int
     window: tuple[float, float]
     context: int

@@ -108,15 +108,21 @@ def _undefined(kind: Any) -> Any:
 
 def _from_1(document: dict[str, Any]) -> dict[str, Any]:
     """A document of format 1 with what later formats say and it took for granted."""
-    return document | {"format": FORMAT, "results": [_result_from_1(each) for each in document["results"]]}
+    data, grid = document["data"], "masks"
+    if "size" in data:
+        grid = "network"
+        data = data | {"grid": grid}
+    results = [_result_from_1(each, grid) for each in document["results"]]
+    return document | {"format": FORMAT, "data": data, "results": results}
 
 
-def _result_from_1(result: dict[str, Any]) -> dict[str, Any]:
+def _result_from_1(result: dict[str, Any], grid: str) -> dict[str, Any]:
     summary = result["summary"]
     targets = {
         name: target | {"lesions": _lesions_from_1(target["lesions"])} for name, target in summary["targets"].items()
     }
-    options = {"connectivity": 26, "surface": "voxels", "interval": OLDER_INTERVAL} | summary["options"]
+    taken = {"grid": grid, "connectivity": 26, "surface": "voxels", "interval": OLDER_INTERVAL}
+    options = taken | summary["options"]
     complete = {"complete_cases": summary["cases"]}  # a set with a gap was one of loose slices
     return result | {"summary": summary | complete | {"options": options, "targets": targets}}
 

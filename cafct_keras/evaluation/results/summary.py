@@ -164,6 +164,8 @@ class SummaryOptions:
     """Constants and choices behind a summary's estimates.
 
     Attributes:
+        grid: what pixels were scored: of a run `"native"`, those of the data, or `"network"`, those of the network's
+            slices; `"masks"` where masks were given.
         seed, resamples, confidence: of the intervals.
         interval: their method, see `Bootstrap`.
         batch_size: of the rule `batch_flattened`.
@@ -174,6 +176,7 @@ class SummaryOptions:
         spacing_known: whether lengths are in mm, rather than pixels.
     """
 
+    grid: str
     seed: int
     resamples: int
     confidence: float

@@ -113,6 +113,7 @@ def everything(named=str):
             "fingerprint": "0" * 64,
             "intensity": "grey",
             "orientation": None,
+            "grid": "native",
             "size": 48,
             "window": [-20, 180],
             "context": 0,

@@ -14,9 +14,9 @@ def boxes(*places):
     return mask
 
 
-def offered(gallery, name, prediction, reference, images=None, target="lesion"):
+def offered(gallery, name, prediction, reference, image=None, target="lesion"):
     masks = {target: prediction}, {target: reference}
-    gallery.offer(evaluation.score(*masks, case=name, spacing=(5, 1, 1)), *masks, images)
+    gallery.offer(evaluation.score(*masks, case=name, spacing=(5, 1, 1)), *masks, image)
 
 
 def of_kind(gallery, kind):
@@ -28,7 +28,7 @@ def test_a_case_is_shown_where_it_fails():
     reference = boxes((0, 2, 2, 6), (1, 2, 2, 6), (2, 2, 2, 6))
     prediction = boxes((0, 2, 2, 6), (1, 2, 2, 3), (2, 2, 2, 5))
     images = np.arange(np.prod(SHAPE), dtype=np.uint8).reshape(SHAPE)
-    offered(gallery, "a", prediction, reference, images)
+    offered(gallery, "a", prediction, reference, images.__getitem__)
     (picture,) = gallery.pictures()
     assert (picture.kind, picture.case, picture.slice_name, picture.target) == ("worst", "a", "1", "lesion")
     assert np.array_equal(picture.reference, reference[1])

@@ -1,0 +1,62 @@
+"""Masks that a network predicted, made slice by slice so that no probabilities of a whole scan are in memory."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from cafct_keras.evaluation.metrics.calibration import Calibration
+from cafct_keras.packed import PackedMask
+from cafct_keras.prediction import CasePrediction, binarize
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PredictedMasks:
+    """A case whose probabilities are gone; the attributes are arguments of `Accumulator.add`."""
+
+    case: str
+    patient: str
+    slice_names: tuple[str, ...]
+    spacing: tuple[float, float, float] | None
+    contiguous: bool
+    prediction: dict[str, PackedMask]
+    reference: dict[str, PackedMask]
+    images: np.ndarray
+
+
+def predicted_masks(
+    case: CasePrediction, *, threshold: float, calibrations: Mapping[str, Calibration] | None = None
+) -> PredictedMasks:
+    """Compares the probabilities of a case with a threshold.
+
+    Args:
+        case: the case, on the grid that is scored.
+        threshold: in (0, 1).
+        calibrations: target to what its probabilities are added to; None to leave that out.
+    """
+    return PredictedMasks(
+        case=case.name,
+        patient=case.patient,
+        slice_names=case.slice_names,
+        spacing=case.spacing,
+        contiguous=case.contiguous,
+        prediction={
+            target: binarize(_calibrated(case, target, calibrations[target]) if calibrations else each, threshold)
+            for target, each in case.probability.items()
+        },
+        reference=case.masks,
+        images=case.images,
+    )
+
+
+def calibrate(case: CasePrediction, *, calibrations: Mapping[str, Calibration]) -> None:
+    """Adds the probabilities of a case to those of the cases before, target by target."""
+    for target, calibration in calibrations.items():
+        for _ in _calibrated(case, target, calibration):
+            pass
+
+
+def _calibrated(case: CasePrediction, target: str, calibration: Calibration) -> Iterator[np.ndarray]:
+    for probability, reference in zip(case.probability[target], case.masks[target], strict=True):
+        calibration.add(probability, reference)
+        yield probability

@@ -1,0 +1,46 @@
+"""Masks at one bit per pixel, for scans of which several masks are in memory at once."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+
+class PackedMask:
+    """A stack of bool slices, an eighth of its size in memory; `np.asarray` unpacks it.
+
+    Args:
+        slices: bool `(H, W)` each, as an array `(slices, H, W)` or one after the other; one or more, of one shape.
+    """
+
+    ndim, dtype = 3, np.dtype(bool)
+
+    def __init__(self, slices: Iterable[np.ndarray]) -> None:
+        packed, plane = [], np.empty((0, 0), bool)
+        for plane in slices:
+            packed.append(np.packbits(plane))
+        self._bits = np.stack(packed)
+        self.shape = (len(packed), *plane.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Slice `index`: a new array, bool `(H, W)`."""
+        _, height, width = self.shape
+        return np.unpackbits(self._bits[index], count=height * width).view(bool).reshape(height, width)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[index] for index in range(len(self)))
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("a packed mask can only be unpacked into a copy")
+        stack = np.empty(self.shape, self.dtype if dtype is None else dtype)
+        for index, plane in enumerate(self):
+            stack[index] = plane
+        return stack
+
+
+Mask = np.ndarray | PackedMask  # bool `(slices, H, W)`
+Masks = Mapping[str, Mask]  # by target
