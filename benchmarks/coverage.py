@@ -207,6 +207,16 @@ METHODS = {
 }
 
 
+def least_of_proportions(added: float, patients: int) -> float:
+    """Least coverage over all probabilities of values of 0 and 1, whose ends are quantiles of beta distributions."""
+    found = np.arange(patients + 1)
+    low = np.where(found == 0, 0, stats.beta.ppf(TAIL, np.maximum(found, 1e-9), patients - found + added))
+    high = 1 - low[::-1]
+    probability = np.linspace(0.005, 0.995, 199)[:, None]
+    held = (low <= probability) & (probability <= high)
+    return float((stats.binom.pmf(found, patients, probability) * held).sum(axis=1).min())
+
+
 def main() -> None:
     """Simulates and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -220,6 +230,10 @@ def main() -> None:
         methods = {**METHODS, "chosen": lambda each, bounds=bounds: chosen(each, bounds)}
         _simulate(name, draw, {each: methods[each] for each in ("percentile", "t", "chosen")}, sets, coverage, width)
     print(f"Chosen: {ADDED:g} of a patient added at each bound.\n")
+    print(f"| Patients added, 0 or 1 | {' | '.join(map(str, PATIENTS))} |\n|---|{'---|' * len(PATIENTS)}")
+    for added in (0.25, 0.5, 0.75, 1):
+        print(f"| {added:g} | {' | '.join(f'{least_of_proportions(added, each):.3f}' for each in PATIENTS)} |")
+    print()
     _print("Least coverage, 8 to 50 patients", SCORES, METHODS, lambda key: f"{min(coverage[key][1:]):.3f}")
     _print("Mean width, 12 patients", SCORES, METHODS, lambda key: f"{width[key][2]:.2f}")
     for method in ("percentile", "t", "chosen"):

@@ -10,10 +10,11 @@ import numpy as np
 from cafct_keras.evaluation.metrics.bootstrap import ERROR, SCORE, Bounds
 from cafct_keras.evaluation.metrics.overlap import RULES, Counts, concatenate, unit_scores
 from cafct_keras.evaluation.metrics.scores import TargetScore
+from cafct_keras.evaluation.metrics.surface import is_distance
 from cafct_keras.evaluation.summary import measured
 
 OVERLAP_RULES = ("per_slice_positive", "per_slice_all_one", "per_case_lits", "per_case_positive")
-_SURFACE = re.compile(r"(hd95|hd|assd|nsd|surfel_nsd|boundary_iou)(_[\d.]+)?_mm")
+_SURFACE = re.compile(r"\w[\w.]*_mm|boundary_iou")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,12 +60,12 @@ def units_of_scores(
             values, worst = (
                 np.concatenate([surface.measures()[name] for surface in each]) for each in (surfaces, nothing)
             )
-            bounds = SCORE if _is_score(name) else (0.0, float(np.concatenate([values, worst]).max()))
+            bounds = (0.0, float(np.concatenate([values, worst]).max())) if is_distance(name) else SCORE
             for which, counted in (("all", np.ones_like(shown)), ("positive", shown)):
                 units[f"{name}_{which}"] = Units(
                     values=np.where(counted, values, np.nan),
                     patient=owner,
-                    higher_is_better=_is_score(name),
+                    higher_is_better=not is_distance(name),
                     bounds=bounds,
                 )
     lesions, of_lesions = measured([score.lesions for score in scores], patient)
@@ -95,8 +96,8 @@ def units_of_rows(rows: Sequence[dict[str, Any]], patient: np.ndarray, *, volume
             units[f"{name}_positive"] = Units(
                 values=np.where(shown, values, np.nan),
                 patient=patient,
-                higher_is_better=_is_score(name),
-                bounds=SCORE if _is_score(name) else ERROR,
+                higher_is_better=not is_distance(name),
+                bounds=ERROR if is_distance(name) else SCORE,
             )
     of_lesions, owner = measured([row if row["lesions"] is not None else None for row in rows], patient)
     for name in of_lesions[0] if of_lesions else ():
@@ -106,10 +107,6 @@ def units_of_rows(rows: Sequence[dict[str, Any]], patient: np.ndarray, *, volume
             false_positives = [row.get(f"false_positives_{threshold}") for row in of_lesions]
             units |= _detection(threshold, found, false_positives, owner)
     return units
-
-
-def _is_score(name: str) -> bool:
-    return "nsd" in name or "iou" in name
 
 
 def _overlap(rule: str, counts: Counts, patient: np.ndarray) -> dict[str, Units]:

@@ -165,9 +165,10 @@ def _surface(scores: list[SurfaceScores], patient: np.ndarray, bootstrap: Bootst
                 np.where(counted, np.concatenate([score.measures()[name] for score in each]), np.nan)
                 for each in (scores, [score.of_nothing() for score in scores])
             )
-            # The diagonal of a miss is the worst distance.
-            worst = np.nan_to_num(np.concatenate([values, nothing])).max(initial=0)
-            bounds = (0.0, float(worst)) if is_distance(name) else SCORE
+            bounds = SCORE
+            if is_distance(name):  # the diagonal of a miss is the worst, where misses count
+                worst = np.nan_to_num(np.concatenate([values, nothing])).max(initial=0)
+                bounds = ERROR if rule == "both" else (0.0, float(worst))
             means[rule][name] = bootstrap.mean(
                 values, owner, bounds=bounds, predict_nothing=None if rule == "both" else nothing
             )
