@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cafct_keras.cli.reporting import report_comparison, report_folder
+from cafct_keras.cli.reporting import report_comparison, report_folder, table_options
 from cafct_keras.cli.shared import echo_json, json_option, named_paths
 
 
@@ -12,8 +12,11 @@ from cafct_keras.cli.shared import echo_json, json_option, named_paths
 @click.argument("documents", metavar="[NAME=]DOCUMENT ...", nargs=-1, required=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed of the bootstrap.")
 @click.option("--out", metavar="DIR", help="Folder to create, with comparison.html and comparison.json.")
+@table_options
 @json_option("comparison.json")
-def compare(documents: tuple[str, ...], seed: int, out: str | None, as_json: bool) -> None:
+def compare(
+    documents: tuple[str, ...], seed: int, out: str | None, table: str | None, decimal_comma: bool, as_json: bool
+) -> None:
     """Rank methods by the evaluation.json of each, and test every pair of them.
 
     DOCUMENT is a file that evaluate or score wrote, or its folder, whose name is the method's unless NAME is given. The
@@ -28,7 +31,7 @@ def compare(documents: tuple[str, ...], seed: int, out: str | None, as_json: boo
     named = named_paths("documents", documents, name_of=folder_of)
     with report_folder(out) as folder:
         comparison = compare_documents({name: load_document(path) for name, path in named.items()}, seed=seed)
-        document = report_comparison(comparison, folder)
+        document = report_comparison(comparison, folder, table=table, decimal_comma=decimal_comma)
     if out:
         click.echo(f"{out}: comparison.html, comparison.json")
     if as_json:

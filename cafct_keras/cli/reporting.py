@@ -77,24 +77,29 @@ def report_options(document: str) -> Decorator:
             "--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed of the bootstrap."
         ),
         click.option("--out", metavar="DIR", help=f"Folder to create, with {FILES}."),
-        click.option(
-            "--table",
-            type=click.Choice(["markdown", "latex"]),
-            help="Print the scores as tables to paste; with --out also in scores.md or scores.tex.",
-        ),
-        click.option(
-            "--decimal-comma", is_flag=True, help="0,5 instead of 0.5 in tables, and semicolons between fields of CSV."
-        ),
         quiet_option(),
         json_option(document),
     )
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        command = table_options(command)
         for option in reversed(options):
             command = option(command)
         return command
 
     return add
+
+
+def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options `--table` and `--decimal-comma`, see `report`."""
+    command = click.option(
+        "--decimal-comma", is_flag=True, help="0,5 instead of 0.5 in tables, and semicolons between fields of CSV."
+    )(command)
+    return click.option(
+        "--table",
+        type=click.Choice(["markdown", "latex"]),
+        help="Print the scores as tables to paste; with --out also in scores.md or scores.tex.",
+    )(command)
 
 
 def report_folder(out: str | None) -> contextlib.AbstractContextManager[Path | None]:
@@ -155,22 +160,30 @@ def report_all(
     for evaluation in evaluations:
         of_one = folder and folder / evaluation.name.replace("/", "-")
         report(evaluation, of_one, table=table, decimal_comma=decimal_comma)
-    report_comparison(compare_evaluations(evaluations, seed=seed), folder)
+    comparison = compare_evaluations(evaluations, seed=seed)
+    report_comparison(comparison, folder, table=table, decimal_comma=decimal_comma)
 
 
-def report_comparison(comparison: "MethodComparison", folder: Path | None) -> dict[str, Any]:
-    """Prints a comparison of methods, and writes it to a folder if there is one; returns it as JSON."""
-    from cafct_keras.evaluation import comparison_console
+def report_comparison(
+    comparison: "MethodComparison", folder: Path | None, *, table: str | None = None, decimal_comma: bool = False
+) -> dict[str, Any]:
+    """Prints a comparison of methods, and writes it to a folder if there is one; returns it as JSON. See `report`."""
+    from cafct_keras.evaluation import comparison_console, markup
     from cafct_keras.runtime.console import make_console
 
+    decimal = "," if decimal_comma else "."
     if folder:
         from cafct_keras.evaluation.writing import write_comparison
 
-        write_comparison(comparison, folder)
+        write_comparison(comparison, folder, table=table, decimal=decimal)
     for warning in comparison.warnings:
         click.echo(f"warning: {warning}", err=True)
     document = dataclasses.asdict(comparison)
-    make_console().print(comparison_console.methods(document))
+    output = make_console()
+    if table:
+        click.echo(markup.FORMATS[table](document, decimal=decimal))
+    else:
+        output.print(comparison_console.methods(document, width=output.width, decimal=decimal))
     return document
 
 

@@ -1,67 +1,71 @@
-"""Console summary of a comparison of methods."""
+"""Console summary of a comparison of methods, of 80 columns or fewer where names of methods allow it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich.text import Text
 
+from cafct_keras.evaluation.console import WIDTH, aligned
+from cafct_keras.evaluation.excerpt import number
 from cafct_keras.evaluation.results.methods import headline
 
 SIGNIFICANT = 0.05
 
 
-def methods(document: dict[str, Any]) -> Text:
+def methods(document: dict[str, Any], *, width: int = WIDTH, decimal: str = ".") -> Text:
     """Means and ranks of the methods in the metrics to look at first, and which pairs differ.
 
     Args:
         document: what `comparison.json` holds.
+        width: of the console, in characters; where it is too narrow, how stable the ranks are is left out.
+        decimal: sign between units and tenths.
     """
-    names = document["methods"]
-    rows = [
-        [
-            Text(f"{target} {name}", "cyan"),
-            *(_mean(metric["methods"][method]) for method in names),
-            _stability(metric),
-            *_pairs(metric, two=len(names) == 2),
-        ]
-        for target, metrics in document["targets"].items()
-        for name, metric in headline(metrics).items()
-    ]
-    last = ["difference, p"] if len(names) == 2 else ["pairs that differ"]
-    titles = ["mean #rank (resamples with it)", *names, "Kendall's tau", *last]
-    rows.insert(0, [Text(title, "bold") for title in titles])
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
-    text = Text(f"{document['title']}, {document['result']}: ", "bold")
-    text.append(f"{document['cases']} cases, {document['patients']} patients", "not bold")
-    lines = [text]
-    for row in rows:
-        padded = (cell + Text(" " * (width - len(cell))) for cell, width in zip(row, widths, strict=True))
-        lines.append(Text("  ").join(padded))
-        lines[-1].rstrip()
-    return Text("\n").join(lines)
+    head = Text(f"{document['title']}, {document['result']}: ", "bold")
+    head.append(f"{document['cases']} cases, {document['patients']} patients", "not bold")
+    two = len(document["methods"]) == 2
+    last = "difference, p" if two else "differ: pairs whose p, by Holm, is below 0.05".replace(".", decimal)
+    for stable in (True, False):
+        lines = [line for target in document["targets"] for line in _table(document, target, stable, two, decimal)]
+        if max(map(len, lines)) <= width:
+            break
+    said = "mean #rank" + (" (resamples of patients with it); tau: Kendall's, of their rankings" if stable else "")
+    return Text("\n").join([head, Text(f"{said}; {last}", "dim"), *lines])
 
 
-def _mean(method: dict[str, Any]) -> Text:
+def _table(document: dict[str, Any], target: str, stable: bool, two: bool, decimal: str) -> list[Text]:
+    titles = [target, *document["methods"], *(["tau"] if stable else []), "difference" if two else "differ"]
+    rows = [[Text(title, "bold") for title in titles]]
+    for name, metric in headline(document["targets"][target]).items():
+        row = [Text(name, "cyan"), *(_mean(each, stable, decimal) for each in metric["methods"].values())]
+        if stable:
+            row.append(_number(metric["kendall_tau"], ".2f", decimal))
+        rows.append([*row, _difference(*metric["pairs"], decimal=decimal) if two else _differing(metric["pairs"])])
+    return aligned(rows)
+
+
+def _mean(method: dict[str, Any], stable: bool, decimal: str) -> Text:
     if method["rank"] is None:
         return Text("-", "dim")
-    value = method["mean"]["value"]
-    text = Text(f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}", "bold")
-    return text.append(f" #{method['rank']} ({method['rank_fractions'][method['rank'] - 1]:.0%})", "not bold")
+    text = Text(number(method["mean"]["value"], decimal=decimal), "bold").append(f" #{method['rank']}", "not bold")
+    fraction = method["rank_fractions"][method["rank"] - 1]
+    return text.append(f" ({fraction:.0%})", "not bold") if stable else text
 
 
-def _stability(metric: dict[str, Any]) -> Text:
-    tau = metric["kendall_tau"]
-    return Text("-", "dim") if tau is None else Text(f"{tau:.2f}")
+def _number(value: float | None, style: str, decimal: str) -> Text:
+    return Text("-", "dim") if value is None else Text(f"{value:{style}}".replace(".", decimal))
 
 
-def _pairs(metric: dict[str, Any], *, two: bool) -> list[Text]:
-    pairs = metric["pairs"]
-    if two:
-        (pair,) = pairs
-        if pair["difference"] is None:
-            return [Text("-", "dim")]
-        text = Text(f"{pair['difference']:+.3f}")
+def _difference(pair: dict[str, Any], *, decimal: str) -> Text:
+    def parts() -> Iterator[str]:
+        yield f"{pair['difference']:+.3f}"
         if pair["low"] is not None:
-            text.append(f" {pair['low']:+.3f} to {pair['high']:+.3f}")
-        return [text.append(f", p {pair['p']:.3f}")] if pair["p"] is not None else [text]
+            yield f" {pair['low']:+.3f} to {pair['high']:+.3f}"
+        if pair["p"] is not None:
+            yield f", p {pair['p']:.3f}"
+
+    return Text("-", "dim") if pair["difference"] is None else Text("".join(parts()).replace(".", decimal))
+
+
+def _differing(pairs: list[dict[str, Any]]) -> Text:
     differ = sum(pair["p_holm"] is not None and pair["p_holm"] < SIGNIFICANT for pair in pairs)
-    return [Text(f"{differ} of {len(pairs)} (Holm's p < {SIGNIFICANT:g})")]
+    return Text(f"{differ} of {len(pairs)}")

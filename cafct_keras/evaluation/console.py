@@ -71,7 +71,7 @@ def _head(document: dict) -> Iterator[Text]:
         text.append(f"; {gap}", WORSE)
     yield text
     yield Text("; ".join(excerpt.how_scored(document)), "dim")
-    yield Text("value low-high: 95 % interval; nothing, everything: score of predicting so", "dim")
+    yield Text("value low-high: 95 % interval over patients; nothing, everything: of predicting so", "dim")
 
 
 def _joined(tables: Sequence[Table]) -> Table | None:
@@ -91,10 +91,13 @@ def _joined(tables: Sequence[Table]) -> Table | None:
 
 
 def _lines(table: Table, decimal: str) -> list[Text]:
-    """The table's lines, in columns."""
-    header = [Text(table.title, "bold"), *(Text(name.removeprefix("predicting "), "bold") for name in table.columns)]
-    rows = [header, *(_cells(row, decimal) for row in table.rows)]
-    widths = [max(len(row[index]) for row in rows) for index in range(len(header))]
+    header = [Text(name.removeprefix("predicting "), "bold") for name in (table.title, *table.columns)]
+    return aligned([header, *(_cells(row, decimal) for row in table.rows)])
+
+
+def aligned(rows: Sequence[Sequence[Text]]) -> list[Text]:
+    """A line for each row, in columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
         padded = (cell + Text(" " * (width - len(cell))) for cell, width in zip(row, widths, strict=True))

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cafct_keras.evaluation.metrics.overlap import RULES
+from cafct_keras.evaluation.results.methods import headline
 
 BASELINES = ("predicting nothing", "predicting everything")
 _STEPS = {
@@ -98,6 +99,27 @@ def detection(document: dict, target: str, *, decimal: str = ".") -> Table | Non
             ]
     columns = [f"IoU over {name.removeprefix('iou_over_').replace('.', decimal)}" for name in lesions[0]["detection"]]
     return Table(title=f"{target}s found" if target == "lesion" else f"{target}, found", columns=columns, rows=rows)
+
+
+def ranking(document: dict, target: str) -> Table:
+    """Means of several methods in the metrics to look at first; cells have the method's `rank` too.
+
+    Args:
+        document: what `comparison.json` holds.
+        target: of it.
+    """
+    return Table(
+        title=target,
+        columns=document["methods"],
+        rows=[
+            Row(
+                name=name,
+                cells=[each["mean"] | {"rank": each["rank"]} for each in metric["methods"].values()],
+                higher_is_better=metric["higher_is_better"],
+            )
+            for name, metric in headline(document["targets"][target]).items()
+        ],
+    )
 
 
 def _baselines(figure: dict | None) -> tuple[Cell, Cell]:

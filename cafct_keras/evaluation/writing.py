@@ -41,25 +41,34 @@ def write_evaluation(
         rows = [{"result": result, **row} for result, cases in evaluation.scores.items() for row in rows_of(cases)]
         columns = list(rows[0]) if rows else ["result", *lesion_columns(evaluation.scores[AS_PREDICTED])]
         _write_rows(folder / name, columns, rows, decimal)
-    if table is not None:
-        text = FORMATS[table](evaluation.as_json, decimal=decimal)
-        (folder / f"scores{SUFFIXES[table]}").write_text(text + "\n", encoding="utf-8")
+    _write_markup(folder, evaluation.as_json, table, decimal)
     write_report(evaluation.as_json, evaluation.pictures, folder / "report.html")
 
 
-def write_comparison(comparison: MethodComparison, folder: str | pathlib.Path) -> None:
+def write_comparison(
+    comparison: MethodComparison, folder: str | pathlib.Path, *, table: str | None = None, decimal: str = "."
+) -> None:
     """Writes `comparison.json` and `comparison.html`.
 
     Args:
         comparison: of several methods.
         folder: where to write, see `write_evaluation`.
+        table: likewise.
+        decimal: likewise.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     document = dataclasses.asdict(comparison)
     text = json.dumps(document, indent=1, allow_nan=False)
     (folder / "comparison.json").write_text(text + "\n", encoding="utf-8")
+    _write_markup(folder, document, table, decimal)
     write_comparison_page(document, folder / "comparison.html")
+
+
+def _write_markup(folder: pathlib.Path, document: dict, table: str | None, decimal: str) -> None:
+    if table is not None:
+        text = FORMATS[table](document, decimal=decimal)
+        (folder / f"scores{SUFFIXES[table]}").write_text(text + "\n", encoding="utf-8")
 
 
 def _write_rows(path: pathlib.Path, columns: Sequence[str], rows: Sequence[dict], decimal: str) -> None:

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cafct_keras.evaluation.comparison_console import methods
 from tests.cli import fails, run
 from tests.evaluation.report.reading import Page
+from tests.evaluation.schema import valid
 
 WRONG = {"good": 1, "poor": 4, "blind": 0}  # rows by which a prediction is too low; the last predicts nothing
 
@@ -64,7 +66,7 @@ def test_methods_are_scored_and_ranked(folder, compared):
         "comparison.json",
     }
     assert json.loads((folder / "out" / "POOR" / "evaluation.json").read_text()) == compared.json[1]
-    document = json.loads((folder / "out" / "comparison.json").read_text())
+    document = valid(json.loads((folder / "out" / "comparison.json").read_text()))
     assert (document["methods"], document["cases"], document["patients"]) == (["GOOD", "POOR", "BLIND"], 3, 3)
     dice = document["targets"]["lesion"]["dice_per_case_lits"]
     assert [each["rank"] for each in dice["methods"].values()] == [1, 2, 3]
@@ -72,9 +74,9 @@ def test_methods_are_scored_and_ranked(folder, compared):
     assert [pair["p"] for pair in dice["pairs"]] == [0.25] * 3
     assert [pair["p_holm"] for pair in dice["pairs"]] == [0.75] * 3
     assert "warning: patients: 3; with fewer than 8" in compared.error
-    line = next(line for line in compared.out.splitlines() if line.startswith("lesion dice_per_case_lits"))
-    assert line.split()[3:5] == ["#1", "(100%)"]
-    assert line.endswith("0 of 3 (Holm's p < 0.05)")
+    line = next(line for line in compared.out.splitlines() if line.startswith("dice_per_case_lits"))
+    assert line.split()[2:4] == ["#1", "(100%)"]
+    assert line.endswith("0 of 3")
 
 
 def test_the_page_shows_ranks_and_tests_of_every_metric(folder, compared):
@@ -90,11 +92,30 @@ def test_the_page_shows_ranks_and_tests_of_every_metric(folder, compared):
     assert "Holm" in page.blocks["method"]
 
 
+@pytest.mark.parametrize(("table", "best"), [("markdown", "| **{}** ["), ("latex", r"& \textbf{{{}}} [")])
+def test_tables_of_methods(table, best, folder, compared):
+    documents = [folder / "out" / name.upper() for name in WRONG]
+    result = run("compare", *documents, "--table", table, "--decimal-comma")
+    assert result.code == 0, result
+    dice = json.loads((folder / "out" / "comparison.json").read_text())["targets"]["lesion"]["dice_per_case_lits"]
+    line = next(line for line in result.out.splitlines() if "lits" in line)
+    assert best.format(f"{dice['methods']['GOOD']['mean']['value']:.3f}".replace(".", ",")) in line
+    assert line.count(best.split("{")[0].strip("| ")) == (2 if table == "markdown" else 1)  # only the best is bold
+
+
+def test_methods_fit_a_terminal(folder, compared):
+    document = json.loads((folder / "out" / "comparison.json").read_text())
+    for width, stable in ((80, False), (120, True)):
+        lines = methods(document, width=width).plain.splitlines()[2:]
+        assert max(map(len, lines)) <= width
+        assert ("(100%)" in lines[1]) == stable
+
+
 def test_documents_compare_as_the_masks_do(folder, compared):
     documents = [f"{name}={folder / 'out' / name.upper()}" for name in WRONG]
     result = run("compare", *documents, "--out", folder / "again", "--json")
     assert result.code == 0, result
-    assert json.loads((folder / "again" / "comparison.json").read_text()) == result.json
+    assert valid(json.loads((folder / "again" / "comparison.json").read_text())) == result.json
     assert (folder / "again" / "comparison.html").is_file()
     before = json.loads((folder / "out" / "comparison.json").read_text())["targets"]["lesion"]
     dice = result.json["targets"]["lesion"]["dice_per_case_lits"]

@@ -1,4 +1,4 @@
-"""JSON schema of `evaluation.json` (draft 2020-12), for programs that read it without this package.
+"""JSON schemas of `evaluation.json` and `comparison.json` (draft 2020-12), for programs that read them by themselves.
 
-It does not forbid unknown fields, because some may be added without a new format.
+They do not forbid unknown fields, because some may be added without a new format.
 """

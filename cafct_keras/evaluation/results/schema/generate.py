@@ -1,4 +1,4 @@
-"""Generation of the schema from the dataclasses in `results`, whose docstrings describe the fields.
+"""Generation of the schemas from the dataclasses in `results`, whose docstrings describe the fields.
 
 Run `python -m cafct_keras.evaluation.results.schema.generate` after a change of theirs.
 """
@@ -12,21 +12,33 @@ import typing
 from typing import Any
 
 from cafct_keras.evaluation.results.document import FORMAT, Document
+from cafct_keras.evaluation.results.methods import COMPARISON_FORMAT, MethodComparison
 from pipelines.atomic import atomic_write_text
 
-FILE = pathlib.Path(__file__).with_name(f"evaluation-{FORMAT}.json")
+SCHEMAS: dict[str, tuple[type, int]] = {
+    "evaluation": (Document, FORMAT),
+    "comparison": (MethodComparison, COMPARISON_FORMAT),
+}
 _SCALARS = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 
 
-def document_schema() -> dict[str, Any]:
-    """The schema of `Document`, with one definition for each class that it is made of."""
+def generate(name: str) -> tuple[str, dict[str, Any]]:
+    """Schema of a document, with one definition for each class that it is made of.
+
+    Args:
+        name: of `SCHEMAS`.
+
+    Returns:
+        The name of its file, and the schema.
+    """
+    kind, number = SCHEMAS[name]
     definitions: dict[str, Any] = {}
-    _reference(Document, definitions)
-    root = definitions.pop(Document.__name__)
-    root["properties"]["format"]["const"] = FORMAT
-    return {
+    _reference(kind, definitions)
+    root = definitions.pop(kind.__name__)
+    root["properties"]["format"]["const"] = number
+    return f"{name}-{number}.json", {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"evaluation.json, format {FORMAT}",
+        "title": f"{name}.json, format {number}",
         **root,
         "$defs": dict(sorted(definitions.items())),
     }
@@ -63,7 +75,7 @@ def _any_of(choices: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _reference(kind: type, definitions: dict[str, Any]) -> dict[str, Any]:
-    """Reference to the definition of a dataclass or a `TypedDict`."""
+    """Reference to the definition of a dataclass."""
     if kind.__name__ not in definitions:
         definitions[kind.__name__] = {}  # before its fields, one of which may be of the same class
         described = _descriptions(kind)
@@ -72,7 +84,7 @@ def _reference(kind: type, definitions: dict[str, Any]) -> dict[str, Any]:
             "description": _summary(kind),
             "type": "object",
             "properties": {
-                name: _schema(annotation, definitions) | ({"description": described[name]} if name in described else {})
+                name: _schema(annotation, definitions) | {"description": described[name]}
                 for name, annotation in fields.items()
             },
             "required": list(fields),
@@ -100,4 +112,7 @@ def _text(docstring: str) -> str:
 
 
 if __name__ == "__main__":
-    atomic_write_text(FILE, json.dumps(document_schema(), indent=1, ensure_ascii=False) + "\n")
+    for each in SCHEMAS:
+        file, schema = generate(each)
+        path = pathlib.Path(__file__).with_name(file)
+        atomic_write_text(path, json.dumps(schema, indent=1, ensure_ascii=False) + "\n")
