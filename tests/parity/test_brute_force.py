@@ -1,11 +1,11 @@
-"""The LiTS challenge's rule for lesions as its paper states it, counted lesion by lesion."""
+"""Definitions written out with SciPy: lesions by the LiTS challenge's rule, as its paper states it, and surfaces."""
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from cafct_keras import evaluation
-from tests.parity.masks import column, pairs
+from tests.parity.masks import column, distances, overlapping, pairs
 
 pytestmark = pytest.mark.parity
 STRUCTURES = {26: np.ones((3, 3, 3)), 18: ndimage.generate_binary_structure(3, 2), 6: None}
@@ -42,3 +42,20 @@ def test_detection(connectivity, record):
                 ours,
                 [each[index] for each in expected],
             )
+
+
+def test_root_mean_square_distance(record):
+    theirs = [np.sqrt(np.mean(np.concatenate(distances(pair)) ** 2)) for pair in overlapping()]
+    record.agree("brute force", "RMSD", column("rmsd_mm", overlapping()), theirs)
+
+
+def band(mask):
+    """What 3x3 erosions over 2 % of a slice's diagonal take away, slice by slice (Cheng et al. 2021)."""
+    times = max(1, round(0.02 * np.hypot(*mask.shape[1:])))
+    return np.stack([one & ~ndimage.binary_erosion(one, np.ones((3, 3)), times) for one in mask])
+
+
+def test_boundary_iou(record):
+    bands = [(band(pair.prediction), band(pair.reference)) for pair in overlapping()]
+    theirs = [(p & g).sum() / (p | g).sum() for p, g in bands]
+    record.agree("brute force", "boundary IoU", column("boundary_iou", overlapping()), theirs)

@@ -27,6 +27,7 @@ def test_overlap(record):
 
 
 def test_distances(record):
+    record.agree("medpy", "HD", column("hd_mm", overlapping()), in_mm(binary.hd))
     record.agree("medpy", "ASSD", column("assd_mm", overlapping()), in_mm(binary.assd))
     record.differ(
         "medpy",

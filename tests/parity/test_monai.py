@@ -28,6 +28,7 @@ def test_overlap(record):
 
 def test_distances_of_voxels(record):
     for ours, metric in (
+        ("hd_mm", metrics.HausdorffDistanceMetric(include_background=True)),
         ("hd95_mm", metrics.HausdorffDistanceMetric(include_background=True, percentile=95)),
         ("assd_mm", metrics.SurfaceDistanceMetric(include_background=True, symmetric=True)),
         *((f"nsd_{mm}_mm", metrics.SurfaceDiceMetric([float(mm)], include_background=True)) for mm in (1, 2, 3)),
@@ -35,9 +36,16 @@ def test_distances_of_voxels(record):
         note = "computes in float32" if ours == "hd95_mm" else ""
         record.agree(
             "monai",
-            "HD95" if note else "ASSD, NSD at 1, 2, 3 mm",
+            "HD95" if note else "HD, ASSD, NSD at 1, 2, 3 mm",
             column(ours, overlapping()),
             measured(metric),
             tolerance=1e-4,
             note=note,
         )
+
+
+def test_surface_dice_of_surfels(record):
+    for mm in (1, 2, 3):
+        metric = metrics.SurfaceDiceMetric([float(mm)], include_background=True, use_subvoxels=True)
+        ours = column(f"surfel_nsd_{mm}_mm", overlapping())
+        record.agree("monai", "surfel NSD at 1, 2, 3 mm (`use_subvoxels`)", ours, measured(metric), tolerance=1e-5)

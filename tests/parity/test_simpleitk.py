@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from cafct_keras import evaluation
 from tests.parity.masks import column, overlapping, pairs, scored
@@ -35,7 +36,7 @@ def test_overlap(record):
 
 
 def test_distances_of_contours(record):
-    measures = {"hd95_mm": [], "assd_mm": [], "nsd_1_mm": [], "nsd_2_mm": [], "nsd_3_mm": []}
+    measures = {"hd_mm": [], "hd95_mm": [], "assd_mm": [], "nsd_1_mm": [], "nsd_2_mm": [], "nsd_3_mm": []}
     for pair in overlapping():
         contours = [sitk.LabelContour(one) for one in images(pair, border=1)]  # at the image's edge there is none
         maps = [sitk.SignedMaurerDistanceMap(one, squaredDistance=False, useImageSpacing=True) for one in contours]
@@ -46,13 +47,29 @@ def test_distances_of_contours(record):
         )
         both = np.concatenate([there, back])
         measures["hd95_mm"].append(max(np.percentile(there, 95), np.percentile(back, 95)))
+        measures["hd_mm"].append(both.max())
         measures["assd_mm"].append(both.mean())
         for mm in (1, 2, 3):
             measures[f"nsd_{mm}_mm"].append(np.mean(both <= mm + 1e-5))
     for name, theirs in measures.items():
-        note = "distance maps are float32" if name in ("hd95_mm", "assd_mm") else ""
-        what = "HD95, ASSD" if note else "NSD at 1, 2, 3 mm"
+        note = "distance maps are float32" if name in ("hd_mm", "hd95_mm", "assd_mm") else ""
+        what = "HD, HD95, ASSD" if note else "NSD at 1, 2, 3 mm"
         record.agree(TOOL, what, column(name, overlapping()), theirs, tolerance=1e-4, note=note)
+
+
+def test_hausdorff_filter(record):
+    theirs, explained = [], []
+    for pair in overlapping():
+        hausdorff = sitk.HausdorffDistanceImageFilter()
+        hausdorff.Execute(*images(pair))
+        theirs.append(hausdorff.GetHausdorffDistance())
+        masks = pair.prediction, pair.reference
+        away = [ndimage.distance_transform_edt(~mask, sampling=pair.spacing) for mask in masks]
+        explained.append(max(away[1][masks[0]].max(), away[0][masks[1]].max()))
+    note = "measures from all voxels of a mask, not from its surface, and 0 within the other mask"
+    record.differ(
+        TOOL, "HD (`HausdorffDistanceImageFilter`)", column("hd_mm", overlapping()), theirs, explained, note=note
+    )
 
 
 @pytest.mark.parametrize("connectivity", [26, 6])
