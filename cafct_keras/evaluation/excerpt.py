@@ -136,7 +136,7 @@ def how_scored(document: dict) -> list[str]:
         "masks": "pixel grid of the masks",
     }
     unit = "volumes" if options["contiguous"] else "single slices"
-    said = [grids[options.get("grid", "masks")], f"{unit}, {connectivity(options)}-connected lesions"]
+    said = [grids[options["grid"]], f"{unit}, {connectivity(options)}-connected lesions"]
     said.append(f"surfaces of {options['surface']}")
     if data["patients"] is not None:
         said.append(_PATIENTS.get(data["patients"], f"patients by {data['patients']}"))

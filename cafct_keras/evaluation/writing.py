@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from cafct_keras.evaluation.lesion_table import lesion_columns, lesion_rows
 from cafct_keras.evaluation.markup import FORMATS, SUFFIXES
-from cafct_keras.evaluation.results import AS_PREDICTED, Evaluation
+from cafct_keras.evaluation.results import AS_PREDICTED, Document, Evaluation
 from cafct_keras.evaluation.results.methods import MethodComparison
 from cafct_keras.evaluation.tables import case_rows, slice_rows
 from pipelines.optional import optional
@@ -24,7 +24,7 @@ def write_evaluation(
     """Writes `evaluation.json`, `cases.csv`, `slices.csv`, `lesions.csv` and `report.html`.
 
     The tables have one row per result, case and target (and slice, or lesion), see `case_rows`, `slice_rows` and
-    `lesion_rows`; undefined values are empty fields.
+    `lesion_rows`; undefined values are empty fields. The last columns of `cases.csv` say how all rows were scored.
 
     Args:
         evaluation: the evaluation.
@@ -38,7 +38,10 @@ def write_evaluation(
     text = json.dumps(evaluation.as_json, indent=1, allow_nan=False)
     (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8")
     for name, rows_of in (("cases.csv", case_rows), ("slices.csv", slice_rows), ("lesions.csv", lesion_rows)):
-        rows = [{"result": result, **row} for result, cases in evaluation.scores.items() for row in rows_of(cases)]
+        said = _how_scored(evaluation.document) if name == "cases.csv" else {}
+        rows = [
+            {"result": result, **row, **said} for result, cases in evaluation.scores.items() for row in rows_of(cases)
+        ]
         columns = list(rows[0]) if rows else ["result", *lesion_columns(evaluation.scores[AS_PREDICTED])]
         _write_rows(folder / name, columns, rows, decimal)
     _write_markup(folder, evaluation.as_json, table, decimal)
@@ -63,6 +66,16 @@ def write_comparison(
     (folder / "comparison.json").write_text(text + "\n", encoding="utf-8")
     _write_markup(folder, document, table, decimal)
     write_comparison_page(document, folder / "comparison.html")
+
+
+def _how_scored(document: Document) -> dict[str, str | int | None]:
+    """What a row has to say about itself once its table is joined with another."""
+    options = document.results[0].summary.options
+    return {
+        "connectivity": options.connectivity,
+        "surface": options.surface,
+        "patients": document.data.patients,
+    }
 
 
 def _write_markup(folder: pathlib.Path, document: dict, table: str | None, decimal: str) -> None:

@@ -128,6 +128,9 @@ def test_decimal_commas(volumes):  # noqa: F811
         with (volumes / "plain" / name).open() as file:
             expected = list(csv.DictReader(file))
         assert len(rows) == len(expected) > 0
+        if name == "cases.csv":
+            said = {(row["grid"], row["connectivity"], row["surface"], row["patients"]) for row in rows}
+            assert said == {("masks", "26", "voxels", "each case")}
         for found, wanted in zip(rows, expected, strict=True):
             assert found["case"] == wanted["case"]
             assert float(found["dice"].replace(",", ".") or "nan") == pytest.approx(

@@ -1,15 +1,17 @@
 """The published schema, and documents of the formats before."""
 
 import json
+import pathlib
 import re
 
 import jsonschema
 import pytest
 
+from cafct_keras import evaluation
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation import load_document
 from cafct_keras.evaluation.results.schema.generate import SCHEMAS, generate
-from tests.evaluation.report.documents import everything
+from tests.evaluation.report.documents import boxes, everything
 from tests.evaluation.schema import published, valid
 
 ESTIMATE = {"value": 0.5, "units": 2, "low": 0.4, "high": 0.6, "predict_nothing": 0.0}
@@ -82,7 +84,8 @@ FORMAT_1 = {
                 "burden": None,
             },
             "cases": [
-                {"case": case, "patient": case, "target": "lesion", "dice": 0.5, "hd95_mm": 3.0} for case in ("1", "2")
+                {"case": case, "patient": case, "target": "lesion", "dice": 0.5, "hd95_mm": 3.0, "false_positives": 2}
+                for case in ("1", "2")
             ],
         }
     ],
@@ -129,7 +132,8 @@ def test_documents_load_as_they_were_written(written):
 
 def test_documents_of_format_1_load_as_those_of_this_format(written):
     loaded = valid(load_document(written(FORMAT_1)))
-    assert loaded["results"][0]["cases"] == FORMAT_1["results"][0]["cases"]
+    first = loaded["results"][0]["cases"][0]
+    assert (first["dice"], first["hd95_mm"], first["false_positives_iou_over_0"]) == (0.5, 3.0, 2)
     target = loaded["results"][0]["summary"]["targets"]["lesion"]
     assert target["overlap"]["per_case_lits"]["dice"]["value"] == 0.5
     found = target["lesions"]["detection"]
@@ -159,10 +163,12 @@ UNREADABLE = {
     "without a number": (lambda: {"results": []}, "not the document of an evaluation"),
     "without versions": (damaged("versions"), "damaged: `versions` is missing"),
     "without a summary": (damaged("results", 0, "summary"), "damaged: `results.0.summary` is missing"),
-    "of another type": (
+    "of another type": (lambda: everything()[0] | {"results": "none"}, 'damaged: `results` holds "none"'),
+    "format 1 of another type": (
         lambda: FORMAT_1 | {"results": [{**FORMAT_1["results"][0], "cases": "none"}]},
-        'damaged: `results.0.cases` holds "none"',
+        "damaged: a field of format 1 is missing or of another type",
     ),
+    "format 1 without results": (lambda: FORMAT_1 | {"results": [{}]}, "damaged: a field of format 1 is missing"),
 }
 
 
@@ -179,3 +185,15 @@ def test_unreadable_documents(name, written):
 def test_a_path_that_is_not_there(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         load_document(tmp_path)
+
+
+def test_every_column_is_documented(tmp_path):
+    """Those of volumes and of loose slices, whose distances are in pixels."""
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "evaluation.md").read_text()
+    named = set(re.findall(r"`(\w+)`", page[page.index("## Columns") : page.index("## Python")]))
+    for options in ({"spacing": (5.0, 0.8, 0.8)}, {"contiguous": False}):
+        cases = [evaluation.score(guess, truth, case=name, **options) for name, guess, truth in boxes(2)]
+        rows = [*evaluation.case_rows(cases), *evaluation.slice_rows(cases), *evaluation.lesion_rows(cases)]
+        for column in {name for row in rows for name in row}:
+            general = re.sub(r"(iou_over|nsd)_[\d.]+", r"\1_T", column)
+            assert re.sub("_px$", "_mm", general) in named, column

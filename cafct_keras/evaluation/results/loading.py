@@ -47,6 +47,9 @@ def load_document(path: str | pathlib.Path) -> dict[str, Any]:
     try:
         if number == 1:
             document = _from_1(document)
+    except (KeyError, TypeError, AttributeError):
+        raise UserError(f"{path}: damaged: a field of format 1 is missing or of another type; evaluate again") from None
+    try:
         return _read(document, Document, "", complete=number == 1)
     except _DamagedError as error:
         raise UserError(f"{path}: damaged: {error}; write it again with evaluate or score") from None
@@ -124,7 +127,11 @@ def _result_from_1(result: dict[str, Any], grid: str) -> dict[str, Any]:
     taken = {"grid": grid, "connectivity": 26, "surface": "voxels", "interval": OLDER_INTERVAL}
     options = taken | summary["options"]
     complete = {"complete_cases": summary["cases"]}  # a set with a gap was one of loose slices
-    return result | {"summary": summary | complete | {"options": options, "targets": targets}}
+    renamed = {"false_positives": "false_positives_iou_over_0"}
+    return result | {
+        "summary": summary | complete | {"options": options, "targets": targets},
+        "cases": [{renamed.get(name, name): value for name, value in row.items()} for row in result["cases"]],
+    }
 
 
 def _lesions_from_1(lesions: dict[str, Any] | None) -> dict[str, Any] | None:
