@@ -57,6 +57,7 @@ def evaluate(
     iou_thresholds: tuple[float, ...],
     tolerances: tuple[float, ...],
     connectivity: str,
+    sheet: str | None,
     out: str | None,
     table: str | None,
     decimal_comma: bool,
@@ -82,7 +83,7 @@ def evaluate(
     chosen = EvaluateOptions(
         threshold=threshold,
         postprocessing=postprocess or steps,
-        scoring=scoring(iou_thresholds, tolerances, connectivity),
+        scoring=scoring(iou_thresholds, tolerances, connectivity, sheet),
         **options,
     )
     with report_folder(out) as folder:

@@ -25,6 +25,9 @@ def score_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of `ScoreOptions`."""
     for option in (
         click.option(
+            "--sheet", type=click.Choice(["lits"]), help="Print the LiTS challenge's figures too, under their names."
+        ),
+        click.option(
             "--connectivity",
             type=click.Choice(["26", "18", "6"]),
             default="26",
@@ -56,12 +59,17 @@ def score_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def scoring(iou_thresholds: Sequence[float], tolerances: Sequence[float], connectivity: str) -> "ScoreOptions":
+def scoring(
+    iou_thresholds: Sequence[float], tolerances: Sequence[float], connectivity: str, sheet: str | None
+) -> "ScoreOptions":
     """The values of `score_options`."""
     from cafct_keras.evaluation.metrics.options import ScoreOptions
 
     return ScoreOptions(
-        iou_thresholds=tuple(iou_thresholds), tolerances=tuple(tolerances), connectivity=int(connectivity)
+        iou_thresholds=tuple(iou_thresholds),
+        tolerances=tuple(tolerances),
+        connectivity=int(connectivity),
+        sheet=sheet,
     )
 
 
@@ -139,6 +147,9 @@ def report(
         return
     output = make_console()
     output.print(console.summary(evaluation.as_json, width=output.width, decimal=decimal))
+    for result in evaluation.document.results:
+        if result.summary.lits:
+            output.print(console.lits_sheet(result.name, result.summary.lits))
     if evaluation.document.comparison:
         output.print(console.comparison(evaluation.as_json, decimal=decimal))
 

@@ -45,6 +45,7 @@ def score(
     iou_thresholds: tuple[float, ...],
     tolerances: tuple[float, ...],
     connectivity: str,
+    sheet: str | None,
     out: str | None,
     table: str | None,
     decimal_comma: bool,
@@ -61,7 +62,7 @@ def score(
     from cafct_keras.runtime.console import make_console
 
     named = named_paths("predictions", predictions, name_of=lambda path: Path(path).resolve().name)
-    chosen = scoring(iou_thresholds, tolerances, connectivity)
+    chosen = scoring(iou_thresholds, tolerances, connectivity, sheet)
     with report_folder(out) as folder:
         evaluations = score_folders(named, reference, scoring=chosen, **options, console=make_console(), quiet=quiet)
         report_all(evaluations, folder, seed=options["seed"], table=table, decimal_comma=decimal_comma)

@@ -15,7 +15,7 @@ def lesion_rows(cases: Sequence[CaseScore]) -> list[dict[str, Any]]:
 
     False positives are those at the highest IoU threshold: predicted components that belong to no lesion found there.
 
-    Columns: case, patient, target, kind ("lesion" or "false positive"), voxels; volume_mm3 (None in
+    Columns: case, patient, target, grid (see `score`), kind ("lesion" or "false positive"), voxels; volume_mm3 (None in
     single slices), area_mm2 (None in volumes), diameter_mm (of the ball or disc of that size); longest_axis_mm, the
     longest diameter within a slice from outer edge to outer edge, short_axis_mm, the width across it, and axis_slice,
     their slice (lengths are None where the spacing is unknown); centroid_slice, centroid_row, centroid_column, in
@@ -25,7 +25,7 @@ def lesion_rows(cases: Sequence[CaseScore]) -> list[dict[str, Any]]:
     mean_intensity of the image within it, and intensity, what that is ("HU", ...; None without an image).
     """
     return [
-        {"case": case.case, "patient": case.patient, "target": name, **_row(component, scores, case)}
+        {"case": case.case, "patient": case.patient, "target": name, "grid": case.grid, **_row(component, scores, case)}
         for case in of_one_kind(cases)
         for name, target in case.targets.items()
         if (scores := target.lesions) is not None
@@ -37,7 +37,7 @@ def lesion_columns(cases: Sequence[CaseScore]) -> list[str]:
     """Columns of `lesion_rows`, which a table without rows has too."""
     thresholds = [f"found_iou_over_{threshold:g}" for threshold in cases[0].options.iou_thresholds]
     return [
-        *("case", "patient", "target", "kind", "voxels", "volume_mm3", "area_mm2", "diameter_mm"),
+        *("case", "patient", "target", "grid", "kind", "voxels", "volume_mm3", "area_mm2", "diameter_mm"),
         *("longest_axis_mm", "short_axis_mm", "axis_slice"),
         *(f"centroid_{axis}" for axis in AXES),
         *(f"centroid_{axis}_mm" for axis in AXES),

@@ -7,6 +7,7 @@ import numpy as np
 
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation.lesion_summary import summarize_lesions
+from cafct_keras.evaluation.lits_sheet import lits_sheet
 from cafct_keras.evaluation.metrics.bootstrap import CONFIDENCE, ERROR, INTERVAL, SCORE, Bootstrap, Estimate
 from cafct_keras.evaluation.metrics.burden import bland_altman, millilitres
 from cafct_keras.evaluation.metrics.overlap import BATCH_SIZE, Counts, concatenate, overlap_estimates
@@ -40,7 +41,8 @@ def summarize(cases: Sequence[CaseScore], *, seed: int = 0, resamples: int = 100
         resamples: of the bootstrap.
 
     Raises:
-        UserError: there are no cases, two have one name, or they differ in having a spacing or in options.
+        UserError: there are no cases, two have one name, or they differ in having a spacing or in options; or
+            a sheet was asked for and none is a volume of known spacing.
     """
     check_cases(cases)
     cases = of_one_kind(cases)
@@ -79,6 +81,7 @@ def summarize(cases: Sequence[CaseScore], *, seed: int = 0, resamples: int = 100
             for name in targets
         },
         burden=_burden(cases, patient, bootstrap),
+        lits=lits_sheet(cases) if cases[0].options.sheet else None,
     )
 
 

@@ -63,5 +63,8 @@ def _gap(names: Sequence[str]) -> str:
 
 
 def _overlap_only(case: CaseScore) -> CaseScore:
-    targets = {name: dataclasses.replace(target, surface=None, lesions=None) for name, target in case.targets.items()}
+    targets = {
+        name: dataclasses.replace(target, surface=None, lesions=None, objects=None)
+        for name, target in case.targets.items()
+    }
     return dataclasses.replace(case, targets=targets, burden=None)

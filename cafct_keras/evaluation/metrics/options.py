@@ -18,6 +18,7 @@ class ScoreOptions:
             ascending.
         connectivity: neighbours that make voxels of a volume one lesion: 26 (faces, edges and corners), 18 (faces and
             edges) or 6 (faces). Single slices take those in the plane: 8, 8 or 4.
+        sheet: `"lits"` to score what the LiTS challenge's sheet has besides; None for none.
 
     Raises:
         UserError: a value is invalid.
@@ -26,6 +27,7 @@ class ScoreOptions:
     iou_thresholds: tuple[float, ...] = (0.0, 0.1, 0.5)
     tolerances: tuple[float, ...] = (1.0, 2.0, 3.0)
     connectivity: int = 26
+    sheet: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("iou_thresholds", "tolerances"):
@@ -37,6 +39,8 @@ class ScoreOptions:
         if self.connectivity not in CONNECTIVITIES:
             listed = ", ".join(map(str, CONNECTIVITIES))
             raise UserError(f"`connectivity` {self.connectivity}: unknown; give one of {listed}")
+        if self.sheet not in (None, "lits"):
+            raise UserError(f"`sheet` {self.sheet}: unknown; give lits")
 
 
 def _listed(values: tuple[float, ...]) -> str:

@@ -10,6 +10,7 @@ from cafct_keras.errors import UserError
 from cafct_keras.evaluation.metrics.burden import Burden, tumour_burden
 from cafct_keras.evaluation.metrics.lesions import LesionScores, match_lesions
 from cafct_keras.evaluation.metrics.masks import as_spacing, as_stack
+from cafct_keras.evaluation.metrics.objects import found_lesions, organ_objects
 from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.metrics.overlap import Counts, count
 from cafct_keras.evaluation.metrics.surface import SurfaceScores, surface_scores
@@ -28,11 +29,14 @@ class TargetScore:
         counts: pixel counts, slice by slice.
         surface: surface distances, of the volume or slice by slice; None for a case that counts in overlap only.
         lesions: detection; None for an organ, likewise.
+        objects: measures of the organ, or of the lesions found, one by one, see `metrics.objects`; None without
+            `sheet`, and for what is not a volume of known spacing.
     """
 
     counts: Counts
     surface: SurfaceScores | None
     lesions: LesionScores | None
+    objects: dict[str, np.ndarray] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -166,11 +170,19 @@ def _target(
     images: np.ndarray | None,
 ) -> TargetScore:
     masks = prediction, reference
+    counts = count(*masks)
     surface = surface_scores(*masks, spacing=spacing, contiguous=contiguous, options=options)
-    lesions = None
+    lesions = objects = None
     if name not in ORGANS:
         lesions = match_lesions(*masks, spacing=spacing, contiguous=contiguous, options=options, images=images)
-    return TargetScore(counts=count(*masks), surface=surface, lesions=lesions)
+    if options.sheet and contiguous and spacing is not None:
+        distances = {measure: float(values[0]) for measure, values in surface.values.items()}
+        objects = (
+            organ_objects(counts, distances)
+            if name in ORGANS
+            else found_lesions(*masks, spacing=spacing, options=options)
+        )
+    return TargetScore(counts=counts, surface=surface, lesions=lesions, objects=objects)
 
 
 def _pair(prediction: npt.ArrayLike, reference: npt.ArrayLike, *, name: str, case: str) -> tuple[Mask, Mask]:

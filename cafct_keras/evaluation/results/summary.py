@@ -191,6 +191,25 @@ class SummaryOptions:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class LitsSheet:
+    """The LiTS challenge's sheet.
+
+    Attributes:
+        cases: volumes that it was computed from.
+        values: figures under the names of the challenge's code: `"lesion_precision"` and `"lesion_recall"` at IoU over
+            0.5, and `"..._greater_zero"` over 0; `"lesion_dice"`, `"lesion_jaccard"`, `"lesion_voe"`, `"lesion_rvd"`,
+            `"lesion_assd"`, `"lesion_rmsd"` and `"lesion_msd"`, means over the lesions found at IoU over 0.5, distances
+            in mm; `"liver_..."`, means over cases; `"..._dice_per_case"`, `"..._dice_global"`; `"RMSE_Tumorburden"`,
+            `"MAXERROR_Tumorburden"`. None where there is nothing to average.
+        notes: where the challenge's code departs from its stated rules, and this sheet follows the rules.
+    """
+
+    cases: int
+    values: dict[str, float | None]
+    notes: list[str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Summary:
     """All scores of a set of cases.
 
@@ -201,6 +220,7 @@ class Summary:
         options: how.
         targets: name to scores.
         burden: None unless liver and lesion are both scored.
+        lits: the LiTS challenge's sheet; None unless it was asked for.
     """
 
     cases: int
@@ -210,3 +230,4 @@ class Summary:
     options: SummaryOptions
     targets: dict[str, TargetSummary]
     burden: BurdenSummary | None
+    lits: LitsSheet | None = None
