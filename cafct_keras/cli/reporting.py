@@ -140,8 +140,7 @@ def report(
         from cafct_keras.evaluation.writing import write_evaluation
 
         write_evaluation(evaluation, folder, table=table, decimal=decimal)
-    for warning in evaluation.document.data.warnings:
-        click.echo(f"warning: {warning}", err=True)
+    _warn(evaluation.document.data.warnings)
     if table:
         click.echo(markup.FORMATS[table](evaluation.as_json, decimal=decimal))
         return
@@ -152,6 +151,11 @@ def report(
             output.print(console.lits_sheet(result.name, result.summary.lits))
     if evaluation.document.comparison:
         output.print(console.comparison(evaluation.as_json, decimal=decimal))
+
+
+def _warn(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        click.echo(f"warning: {as_options(warning, click.get_current_context().find_root().command)}", err=True)
 
 
 def report_all(
@@ -187,8 +191,7 @@ def report_comparison(
         from cafct_keras.evaluation.writing import write_comparison
 
         write_comparison(comparison, folder, table=table, decimal=decimal)
-    for warning in comparison.warnings:
-        click.echo(f"warning: {warning}", err=True)
+    _warn(comparison.warnings)
     document = dataclasses.asdict(comparison)
     output = make_console()
     if table:

@@ -52,7 +52,7 @@ def doubts(cases: Sequence[CaseScore]) -> list[str]:
     if 1 < len(cases) == len(patients) == sum(len(case.slice_names) for case in cases) and not are_volumes(cases):
         warnings.append(
             "patients: every slice counts as a patient of its own, so intervals are too narrow where several slices "
-            "are one patient's, and per_case_* are means over slices; a patient pattern groups them"
+            "are one patient's, and per_case_* are means over slices; `patient_pattern` groups them"
         )
     return warnings
 

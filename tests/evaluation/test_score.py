@@ -189,6 +189,7 @@ def test_patients_of_slices_are_guessed_as_by_the_data_readers(slices):
     result = run("score", *folders(slices), "--json")
     assert result.json["data"]["patients"] == "each case"
     assert "warning: patients: every slice counts as a patient of its own" in result.error
+    assert "per_case_* are means over slices; --patient-pattern groups them" in result.error
     assert result.json["results"][0]["summary"]["patients"] == 6
 
 
