@@ -8,8 +8,8 @@ from pipelines.case import mostly
 from pipelines.errors import DataError
 from pipelines.findings import listed
 
-# 10001_103_f, 11485_16, volume-12_45: a patient, a slice number, perhaps letters.
-_SLICE_OF_PATIENT = re.compile(r"(.+)_\d+(?:_[A-Za-z]+)?")
+# 10001_103_f, 11485_16, volume-12_45, patient7_slice045: a patient, a slice number, perhaps letters.
+_SLICE_OF_PATIENT = re.compile(r"(.+?)_(?:slice[_-]?)?\d+(?:_[A-Za-z]+)?", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
