@@ -201,6 +201,12 @@ def report_comparison(
     return document
 
 
+def _warn(warnings: Sequence[str]) -> None:
+    command = click.get_current_context().find_root().command
+    for warning in warnings:
+        click.echo(f"warning: {as_options(warning, command)}", err=True)
+
+
 def finish(documents: Sequence[dict[str, Any]], out: str | None, as_json: Any) -> int:
     """Prints the last lines and returns the exit code, 1 if something could not be scored."""
     if out:

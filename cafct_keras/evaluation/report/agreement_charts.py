@@ -31,6 +31,15 @@ def burden_agreement(results: list[dict]) -> list[Chart]:
     )
 
 
+def _crowded(points: list[tuple[str, float, float]], limit: float) -> bool:
+    """Whether more dots lie just above a guide at its right, where its label is, than at its left."""
+    means, differences = [(p + g) / 2 for _, p, g in points], [p - g for _, p, g in points]
+    low, width = min(means), max(means) - min(means)
+    height = 0.12 * (max([*differences, limit]) - min([*differences, limit]))
+    close = [mean for mean, each in zip(means, differences, strict=True) if 0 <= each - limit <= height]
+    return sum(mean >= low + 0.6 * width for mean in close) > sum(mean <= low + 0.4 * width for mean in close)
+
+
 def _charts(results: list[dict], measured: list[tuple], *, title: str, unit: str, scale: float = 1) -> list[Chart]:
     charts = []
     for index, (result, (limits, rows, predicted, reference)) in enumerate(zip(results, measured, strict=True)):
@@ -43,7 +52,12 @@ def _charts(results: list[dict], measured: list[tuple], *, title: str, unit: str
             continue
         differences = [p - g for _, p, g in points]
         guides = [
-            Guide(axis="y", value=scale * limits[key], label=f"{label} {fixed(scale * limits[key], 1)}", style=look)
+            Guide(
+                axis="y",
+                value=scale * limits[key],
+                label=f"{label} {fixed(scale * limits[key], 1)}",
+                style=f"{look} left" if _crowded(points, scale * limits[key]) else look,
+            )
             for key, label, look in _GUIDES
             if is_known(limits[key])
         ]

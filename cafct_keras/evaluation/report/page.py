@@ -84,6 +84,13 @@ def _meaning(measure: str) -> markupsafe.Markup:
     return markupsafe.Markup("<code>{}</code><small>{}</small>").format(name, _MEANINGS[meaning])
 
 
+def _code(text: str) -> markupsafe.Markup:
+    """Text whose backticks mark names."""
+    parts = [markupsafe.escape(part) for part in text.split("`")]
+    marked = (markupsafe.Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))
+    return markupsafe.Markup("").join(marked)
+
+
 def environment() -> jinja2.Environment:
     """Templates of the pages, with the filters and charts that they use."""
     environment = jinja2.Environment(
@@ -103,6 +110,7 @@ def environment() -> jinja2.Environment:
         "pretty": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
         "meaning": _meaning,
         "plain": wording.plain,
+        "code": _code,
         "id": page_id,
     }
     environment.tests |= {"known": wording.is_known, "distance": is_distance}

@@ -133,6 +133,23 @@ def test_agreement_of_volumes_and_burden(whole):
     assert burden.dots[0].points[0][1] == pytest.approx(100 * (point["predicted"] - point["reference"]))
 
 
+def test_labels_of_guides_make_way_for_dots(whole):
+    """The upper limit's label is at the right, unless a dot is just above it there."""
+
+    def side(*pairs):
+        rows = [
+            {"target": "lesion", "case": str(index), "predicted_ml": predicted, "reference_ml": reference}
+            for index, (predicted, reference) in enumerate(pairs)
+        ]
+        limits = {"bias": 0.0, "lower": -10.0, "upper": 10.0}
+        summary = {"targets": {"lesion": {"volume_ml": limits}}}
+        (chart,) = volume_agreement([{"name": "a", "summary": summary, "cases": rows}], "lesion")
+        return "left" in chart.guides[1].style
+
+    assert not side((5, 5), (100, 100))
+    assert side((5, 5), (106, 95))
+
+
 def test_probabilities(whole):
     lesion = whole["calibration"]["lesion"]
     chart = reliability(lesion, "lesion")

@@ -219,6 +219,14 @@ def test_pictures_that_are_missing_are_told_apart_from_those_that_cannot_be(full
     assert "Pictures of false positives there are none." in page(tmp_path, perfect).blocks["left-out"]
 
 
+def test_warnings_stand_out_and_mark_names(tmp_path):
+    warned = masks_alone()
+    warned["data"]["warnings"] = ["NSD at 1 mm: <below> the spacing; give a larger `tolerances`"]
+    write_report(warned, (), tmp_path / "report.html")
+    source = (tmp_path / "report.html").read_text()
+    assert "<li>NSD at 1 mm: &lt;below&gt; the spacing; give a larger <code>tolerances</code></li>" in source
+
+
 def test_names_are_text(tmp_path):
     marked = "{} <script>alert('x')</script> & \"<b>\"".format
     read = page(tmp_path, *everything(named=marked))
