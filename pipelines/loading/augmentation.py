@@ -120,20 +120,36 @@ def _transform(
     sides = np.array([width, height])
     shift = augmentation.shift * sides * _symmetric(np.array([draws.shift_across, draws.shift_down]))
     offsets = sides / 2 - matrix @ (sides / 2 + shift)
-    coefficients = (*matrix[0], offsets[0], *matrix[1], offsets[1])
-    return _interpolate(image, coefficients), _interpolate(mask, coefficients)
+    return _interpolate(image, matrix, offsets), _interpolate(mask, matrix, offsets)
 
 
-def _interpolate(pixels: np.ndarray, coefficients: tuple[float, ...]) -> np.ndarray:
-    height, width, channels = pixels.shape
+def _interpolate(pixels: np.ndarray, matrix: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Moves `(H, W, channels)` uint8 bilinearly by a map from output to input places (x, y)."""
+    return np.stack([_move(pixels[..., channel], matrix, offsets) for channel in range(pixels.shape[-1])], axis=-1)
 
-    def move(plane: np.ndarray) -> np.ndarray:
-        if not plane.any():  # most masks
-            return plane
+
+def _move(plane: np.ndarray, matrix: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    moved = np.zeros_like(plane)
+    picture = Image.fromarray(plane)
+    if (box := picture.getbbox()) is None:
+        return moved
+    # Masks fill a small part of a slice: only where they come to lie is there anything to interpolate.
+    left, top, right, bottom = box
+    across, down = (left - 1, right + 1), (top - 1, bottom + 1)
+    corners = np.array([(x, y) for x in across for y in down], float).T
+    reached = np.linalg.solve(matrix, corners - offsets[:, None])
+    (left, top), (right, bottom) = (
+        np.clip(np.array(edges), 0, plane.shape[::-1]).astype(int)
+        for edges in (np.floor(reached.min(axis=1)), np.ceil(reached.max(axis=1)))
+    )
+    if left < right and top < bottom:
+        offsets = offsets + matrix @ (left, top)
+        coefficients = (*matrix[0], offsets[0], *matrix[1], offsets[1])
         affine, bilinear = Image.Transform.AFFINE, Image.Resampling.BILINEAR
-        return np.asarray(Image.fromarray(plane).transform((width, height), affine, coefficients, bilinear))
-
-    return np.stack([move(pixels[..., channel]) for channel in range(channels)], axis=-1)
+        moved[top:bottom, left:right] = np.asarray(
+            picture.transform((right - left, bottom - top), affine, coefficients, bilinear)
+        )
+    return moved
 
 
 def _change_intensity(image: np.ndarray, key: int, draws: _Draws, augmentation: Augmentation) -> None:
