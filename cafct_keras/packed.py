@@ -36,9 +36,9 @@ class PackedMask:
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             raise ValueError("a packed mask can only be unpacked into a copy")
-        stack = np.empty(self.shape, self.dtype if dtype is None else dtype)
-        for index, plane in enumerate(self):
-            stack[index] = plane
+        stack = np.zeros(self.shape, self.dtype if dtype is None else dtype)
+        for index in np.flatnonzero(self._bits.any(axis=1)).tolist():  # zeros that nobody writes to take no memory
+            stack[index] = self[index]
         return stack
 
 

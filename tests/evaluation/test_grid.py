@@ -4,6 +4,7 @@ import csv
 import json
 
 import keras
+import nibabel
 import numpy as np
 import pytest
 from PIL import Image
@@ -52,14 +53,17 @@ def network(odd, tmp_path_factory, request):
     return run
 
 
-def expected(run, scans, grid):
-    """Prediction and reference of the test case, target to bool `(slices, H, W)`, made with arrays alone."""
-    import nibabel
-
-    hu, labels = (
+def read(scans):
+    """Hounsfield units and labels of the test case, `(slices, H, W)`."""
+    return [
         np.asarray(nibabel.load(scans / f"{kind}-0.nii.gz").dataobj).transpose(2, 1, 0)
         for kind in ("volume", "segmentation")
-    )
+    ]
+
+
+def expected(run, scans, grid):
+    """Prediction and reference of the test case, target to bool `(slices, H, W)`, made with arrays alone."""
+    hu, labels = read(scans)
     seen = json.loads((run / "run.json").read_text())["data"]["orientation"]
     square = SquareGrid(height=SHAPE[1], width=SHAPE[2], size=SIZE)
     grey = np.rint(255 * (np.clip(reorient(hu, "SPL", seen), -200, 250).astype(np.float32) + 200) / 450)
@@ -84,6 +88,12 @@ def test_every_pixel_of_the_grid_counts_where_it_lies(odd, network, grid, tmp_pa
     (found,) = document["results"]
     assert document["data"]["grid"] == found["summary"]["options"]["grid"] == grid
     assert {row["grid"] for row in csv.DictReader((tmp_path / "out" / "cases.csv").open())} == {grid}
+    lesions = [row for row in csv.DictReader((tmp_path / "out" / "lesions.csv").open()) if row["kind"] == "lesion"]
+    assert {row["intensity"] for row in lesions} == {"HU" if grid == "native" else "grey"}
+    if grid == "native":
+        hu, labels = read(odd)
+        (lesion,) = lesions
+        assert float(lesion["mean_intensity"]) == pytest.approx(hu[labels == 2].mean(), abs=1e-3)
     step = 1.0 if grid == "native" else SHAPE[1] / SIZE
     for row in found["cases"]:
         prediction, reference = expected(network, odd, grid)[row["target"]]
