@@ -4,12 +4,14 @@ import dataclasses
 from types import ModuleType
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pipelines.optional import optional
 
 # Slices from the feet up, rows from the front to the back, columns from the patient's right to the left: the
 # radiologist's view of each slice, and the order of DICOM.
 CANONICAL = ("S", "P", "L")
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,85 @@ def frame_of_stack(
     affine[3, 3] = 1.0
     slices, rows, columns = shape
     return Frame(shape=(slices, rows, columns), affine=affine)
+
+
+def affine_of_slices(position: ArrayLike, orientation: ArrayLike, spacing: ArrayLike, step: ArrayLike) -> np.ndarray:
+    """`(4, 4)` float64, (column, row, slice) to mm RAS+, from DICOM's attributes.
+
+    Args:
+        position: ImagePositionPatient of slice 0.
+        orientation: ImageOrientationPatient.
+        spacing: PixelSpacing: mm from row to row, then from column to column.
+        step: `(3,)` mm from a slice to the next, LPS+.
+    """
+    across, down = np.array(orientation, float).reshape(2, 3)
+    row_step, column_step = np.array(spacing, float)
+    affine = np.eye(4)
+    affine[:3, 0] = across * column_step
+    affine[:3, 1] = down * row_step
+    affine[:3, 2] = step
+    affine[:3, 3] = position
+    return LPS_TO_RAS @ affine
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Placement:
+    """How an array lies on the grid of a frame whose voxels are as large.
+
+    Attributes:
+        axes: the frame's axis of each of the array's.
+        signs: 1, or -1 where the array's axis runs the other way.
+        start: the frame's index of the array's first voxel, in the frame's order; may be outside.
+        stop: behind its last voxel, likewise.
+        off: mm by which the array's farthest corner lies beside the grid.
+    """
+
+    axes: tuple[int, ...]
+    signs: tuple[int, ...]
+    start: tuple[int, ...]
+    stop: tuple[int, ...]
+    off: float
+
+    def turn(self, array: np.ndarray) -> np.ndarray:
+        """A view of the array with the frame's axes."""
+        return array[tuple(slice(None, None, sign) for sign in self.signs)].transpose(np.argsort(self.axes))
+
+    @property
+    def box(self) -> tuple[slice, ...]:
+        """The part of the frame's array that it fills."""
+        return tuple(slice(low, high) for low, high in zip(self.start, self.stop, strict=True))
+
+
+def place(shape: tuple[int, ...], affine: np.ndarray, frame: Frame) -> Placement | None:
+    """Finds how an array `(i, j, k)` lies on the grid of a frame; None where no axes of the two are parallel.
+
+    Args:
+        shape: of the array.
+        affine: `(4, 4)`, its indices to mm, RAS+.
+        frame: the grid.
+    """
+    to_frame = np.linalg.inv(frame.affine) @ affine
+    # Compared in mm, since the slices of a tilted gantry share some of their step with the rows.
+    lengths = np.linalg.norm(frame.affine[:3, :3], axis=0)
+    axes = np.abs(to_frame[:3, :3] * lengths[:, None]).argmax(axis=0)
+    if len(set(axes)) < 3:
+        return None
+    signs = np.sign(to_frame[axes, range(3)])
+    ideal = np.zeros((4, 4))
+    ideal[axes, range(3)] = signs
+    ideal[:3, 3] = np.rint(to_frame[:3, 3])
+    ideal[3, 3] = 1.0
+    corners = np.array([[*corner, 1.0] for corner in np.ndindex(2, 2, 2)]).T
+    corners[:3] *= np.array(shape)[:, None] - 1
+    off = np.linalg.norm(((frame.affine @ ideal - affine) @ corners)[:3], axis=0).max()
+    ends = (ideal @ corners)[:3].round().astype(int)
+    return Placement(
+        axes=tuple(axes.tolist()),
+        signs=tuple(signs.astype(int).tolist()),
+        start=tuple(ends.min(axis=1).tolist()),
+        stop=tuple((ends.max(axis=1) + 1).tolist()),
+        off=float(off),
+    )
 
 
 def same_place(one: Frame, other: Frame) -> bool:

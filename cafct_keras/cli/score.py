@@ -16,9 +16,22 @@ from cafct_keras.cli.shared import PATIENT_PATTERN_HELP, named_paths
     required=True,
     multiple=True,
     metavar="[NAME=]DIR",
-    help="Masks to score: PNG slices or NIfTI volumes; repeated, several methods are ranked.",
+    help="Masks to score: PNG slices, or volumes as NIfTI, NRRD, MetaImage or DICOM SEG; repeated, methods are ranked.",
 )
-@click.option("--reference", required=True, metavar="DIR", help="Reference masks with the same names.")
+@click.option("--reference", required=True, metavar="DIR", help="Reference masks.")
+@click.option(
+    "--match",
+    metavar="REGEX",
+    help=r"What the names of prediction and reference share: the first group, as in (case_\d+).  [default: all of it]",
+)
+@click.option("--pairs", metavar="CSV", help="Table of prediction and reference names, where no pattern fits.")
+@click.option(
+    "--missing",
+    type=click.Choice(["error", "miss"]),
+    default="error",
+    show_default=True,
+    help="What a missing prediction is: an error, or an empty one.",
+)
 @click.option(
     "--label",
     "labels",
@@ -55,8 +68,9 @@ def score(
 ) -> int:
     """Score masks from any tool against reference masks, by every rule.
 
-    Files are matched by name, without .png, .nii or .nii.gz. A volume is one case; so are the PNG slices of a patient,
-    who is found by --patient-pattern, or guessed: the name before _NUMBER. Nothing is written without --out.
+    Files are matched by name, without .png, .nii.gz and the like, or by --match or --pairs; labels that no --label
+    names are background. A volume is one case; so are the PNG slices of a patient, who is found by --patient-pattern,
+    or guessed: the name before _NUMBER. Nothing is written without --out.
     """
     from cafct_keras.evaluation.folders import score_folders
     from cafct_keras.runtime.console import make_console

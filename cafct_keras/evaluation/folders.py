@@ -12,9 +12,10 @@ from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.progress import track
 from cafct_keras.evaluation.results import Evaluation, MaskData
 from pipelines.errors import DataError
+from pipelines.findings import listed
 from pipelines.loading.processes import map_processes
 from pipelines.loading.read_ahead import read_ahead
-from pipelines.masks.folders import MaskFolders, MaskPair
+from pipelines.masks.folders import ERROR, MISSING, MaskFolders, MaskPair, Remarks
 from pipelines.masks.labels import MaskLabels
 from pipelines.natural import natural_sort_key
 
@@ -26,6 +27,9 @@ def score_folders(
     labels: Sequence[str] = (),
     patient_pattern: str | None = None,
     spacing: tuple[float, float, float] | None = None,
+    match: str | None = None,
+    pairs: str | pathlib.Path | None = None,
+    missing: str = ERROR,
     scoring: ScoreOptions | None = None,
     keep_going: bool = False,
     jobs: int = 1,
@@ -41,6 +45,9 @@ def score_folders(
         labels: see `MaskLabels`.
         patient_pattern: regular expression that finds the patient in a file's name, see `MaskFolders`.
         spacing: of PNG slices, mm along (slice, row, column).
+        match: regular expression that finds what the names of prediction and reference share, see `MaskFolders`.
+        pairs: table of the names of each prediction and its reference, instead.
+        missing: what a missing prediction is, `"error"` or `"miss"`, an empty one.
         scoring: choices behind the scores; None for the defaults.
         keep_going: score what can be scored by every method; the rest is in the documents' `failures`.
         jobs: number of processes, 1 or more, each with one case at a time in memory; see `map_processes`.
@@ -58,9 +65,20 @@ def score_folders(
         raise UserError(
             "`predictions`: give one folder at least" if not predictions else f"`jobs` {jobs}: give 1 or more"
         )
+    if missing not in MISSING:
+        raise UserError(f"`missing` {missing}: give error or miss")
     named = MaskLabels(labels)
     methods = [
-        MaskFolders(folder, reference, labels=named, patient_pattern=patient_pattern, spacing=spacing)
+        MaskFolders(
+            folder,
+            reference,
+            labels=named,
+            patient_pattern=patient_pattern,
+            spacing=spacing,
+            match=match,
+            pairs=pairs,
+            missing=missing,
+        )
         for folder in predictions.values()
     ]
     work = _Cases(methods=methods, labels=named, scoring=scoring)
@@ -70,9 +88,11 @@ def score_folders(
     failures: list[dict[str, str]] | None = [] if keep_going else None
     total = len(work.names) - len(problems)
     gathered = work.empty()
+    remarks: list[list[Remarks]] = [[] for _ in methods]
     for scored in track(work.scored(failures, jobs=jobs), total=total, what="scoring", console=console, quiet=quiet):
-        for whole, case in zip(gathered, scored, strict=True):
+        for whole, said, (case, remark) in zip(gathered, remarks, scored, strict=True):
             whole.absorb(case)
+            said.append(remark)
     return [
         accumulator.evaluation(
             name=name,
@@ -84,12 +104,30 @@ def score_folders(
                 labels={target: list(values) for target, values in named.labels.items()},
                 targets=list(named.targets),
                 patients=folders.patients_by,
+                warnings=[*named.notes, *folders.notes, *_warnings(said)],
             ),
             seed=seed,
             failures=failures or (),
         )
-        for (name, folder), folders, accumulator in zip(predictions.items(), methods, gathered, strict=True)
+        for (name, folder), folders, accumulator, said in zip(
+            predictions.items(), methods, gathered, remarks, strict=True
+        )
     ]
+
+
+def _warnings(remarks: Sequence[Remarks]) -> list[str]:
+    """Lines about labels that nobody named and masks that lie beside each other."""
+    lines = []
+    if unnamed := sorted(set().union(*(remark.unnamed for remark in remarks))):
+        files = sum(bool(remark.unnamed) for remark in remarks)
+        lines.append(f"labels: {listed(unnamed)} belong to no target and count as background ({files} cases)")
+    if beside := [remark.beside for remark in remarks if remark.beside]:
+        most = f"up to {max(beside):.2f} of a voxel beside their references"
+        lines.append(f"geometry: predictions lie {most} ({len(beside)} cases)")
+    return lines
+
+
+Scored = list[tuple[Accumulator, Remarks]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,13 +147,13 @@ class _Cases:
         """An accumulator for each method."""
         return [Accumulator(targets=self.labels.targets, scoring=self.scoring) for _ in self.methods]
 
-    def scored(self, failures: list[dict[str, str]] | None, *, jobs: int) -> Iterator[list[Accumulator]]:
+    def scored(self, failures: list[dict[str, str]] | None, *, jobs: int) -> Iterator[Scored]:
         """Yields the accumulators of every case, one for each method."""
         if jobs > 1:
             return map_processes(self, self.names, jobs=jobs, failures=failures)
         return map(self._score, read_ahead(self._read, self.names, failures=failures))
 
-    def __call__(self, name: str) -> list[Accumulator]:
+    def __call__(self, name: str) -> Scored:
         """Reads and scores one case."""
         return self._score(self._read(name))
 
@@ -125,8 +163,8 @@ class _Cases:
                 raise DataError(folders.problems[name])
         return [folders.pair(name) for folders in self.methods]
 
-    def _score(self, pairs: list[MaskPair]) -> list[Accumulator]:
+    def _score(self, pairs: list[MaskPair]) -> Scored:
         accumulators = self.empty()
         for accumulator, pair in zip(accumulators, pairs, strict=True):
-            accumulator.add(**vars(pair))
-        return accumulators
+            accumulator.add(**{name: value for name, value in vars(pair).items() if name != "remarks"})
+        return [(accumulator, pair.remarks) for accumulator, pair in zip(accumulators, pairs, strict=True)]

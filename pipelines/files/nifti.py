@@ -11,7 +11,7 @@ import nibabel
 import numpy as np
 from nibabel import filebasedimages, spatialimages, wrapstruct
 
-from pipelines.files.labels import levels
+from pipelines.files.labels import LABEL_ROUNDING, levels
 from pipelines.findings import Findings, listed
 from pipelines.frame import Frame, steps_of_one
 
@@ -133,6 +133,9 @@ def read_label_map(volume: Volume, findings: Findings) -> np.ndarray | None:
         return None
     labels = np.empty(volume.frame.shape, np.uint8, order="F")
     for k, plane in enumerate(planes):
+        if plane.dtype.kind == "f":  # a scale factor leaves 1.00002 of a 1; NaN stays as it is
+            whole = np.rint(plane)
+            plane = np.where(np.abs(plane - whole) <= LABEL_ROUNDING, whole, plane)
         with np.errstate(invalid="ignore"):  # NaN is named below
             labels[:, :, k] = plane.astype(np.uint8)
         if (odd := plane[labels[:, :, k] != plane]).size:

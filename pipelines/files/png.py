@@ -2,6 +2,7 @@
 
 import io
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,22 @@ def read_mask(path: Path, findings: Findings) -> np.ndarray | None:
     return mask
 
 
-def _read(path: Path, findings: Findings, kind: str) -> np.ndarray | None:
+def read_labels(path: Path, findings: Findings) -> np.ndarray | None:
+    """Reads a mask of labels: grey values of 8 or 16 bits, or the indices of a coloured palette.
+
+    Args:
+        path: the file.
+        findings: takes the error of a file that is not a PNG, damaged, or has colors without a palette.
+
+    Returns:
+        `(H, W)` uint8 or uint16, or None after an error.
+    """
+    return _read(path, findings, "mask", _to_labels)
+
+
+def _read(
+    path: Path, findings: Findings, kind: str, convert: Callable[[Image.Image], Image.Image | str] | None = None
+) -> np.ndarray | None:
     findings.count("files")
     try:
         data = path.read_bytes()
@@ -76,7 +92,7 @@ def _read(path: Path, findings: Findings, kind: str) -> np.ndarray | None:
     except (OSError, SyntaxError, ValueError, EOFError):  # Pillow has no single error for a broken stream
         findings.error("truncated", path, "truncated or damaged PNG; copy it again")
         return None
-    grey = _to_grey(image)
+    grey = (convert or _to_grey)(image)
     if isinstance(grey, str):
         findings.error({"image": "image-mode", "mask": "mask-values"}[kind], path, grey)
         return None
@@ -94,6 +110,12 @@ def _is_complete(data: bytes) -> bool:
             return True
         at = end
     return False
+
+
+def _to_labels(image: Image.Image) -> Image.Image | str:
+    """The image itself where its pixels are labels already: 16 bits, or a palette with colors."""
+    grey = image if image.mode == "I;16" else _to_grey(image)
+    return image if isinstance(grey, str) and image.mode == "P" else grey
 
 
 def _to_grey(image: Image.Image) -> Image.Image | str:

@@ -1,23 +1,36 @@
 """Pairs of masks in two folders, from any tool, by the names of their files."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pipelines.case import mostly
 from pipelines.errors import DataError
-from pipelines.files.png import read_image
-from pipelines.findings import Strict
-from pipelines.frame import Frame, same_place
+from pipelines.files.labels import MaskError
+from pipelines.files.png import read_labels
+from pipelines.findings import Strict, listed
 from pipelines.masks.labels import MaskLabels
+from pipelines.masks.listing import SIDES, kind_of, list_pairs
+from pipelines.masks.volumes import FITS, as_slices, common_frame, onto, read_volume
 from pipelines.natural import are_consecutive, natural_sort_key
-from pipelines.optional import optional
 from pipelines.patients import find_patients
 
-SIDES = ("prediction", "reference")
-_SUFFIXES = {".nii.gz": "NIfTI", ".nii": "NIfTI", ".png": "PNG"}
+ERROR, MISS = MISSING = ("error", "miss")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Remarks:
+    """What is worth saying about the files of a pair.
+
+    Attributes:
+        unnamed: labels that belong to no target, and so count as background.
+        beside: the fraction of a voxel by which prediction and reference lie beside each other, if it is doubtful.
+    """
+
+    unnamed: frozenset[int]
+    beside: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,6 +45,7 @@ class MaskPair:
         slice_names: one per slice.
         spacing: millimetres along (slice, row, column); None where unknown.
         contiguous: whether the slices are neighbours in one volume.
+        remarks: about its files.
     """
 
     case: str
@@ -41,10 +55,11 @@ class MaskPair:
     slice_names: tuple[str, ...]
     spacing: tuple[float, float, float] | None
     contiguous: bool
+    remarks: Remarks
 
 
 class MaskFolders:
-    """Reads pairs of PNG slices or NIfTI volumes of labels with the same name; other files are ignored.
+    """Reads pairs of PNG slices, or of volumes (NIfTI, NRRD, MetaImage, DICOM SEG) in any combination.
 
     A volume is a case; so are the PNG slices of a patient, in natural order. Slices are a volume if their names end in
     consecutive numbers; if those of more than half of the cases do not, all cases are loose slices.
@@ -55,15 +70,20 @@ class MaskFolders:
         labels: meaning of the labels.
         patient_pattern: regular expression searched for in each name; its first group is the patient. None to guess the
             patients of slices, see `find_patients`, and to count every volume as a patient.
-        spacing: millimetres along (slice, row, column) of PNG slices; None where unknown. NIfTI files have their own.
+        spacing: millimetres along (slice, row, column) of PNG slices; None where unknown. Volumes have their own.
+        match: regular expression searched for in each file's name without its suffix; its first group is the name that
+            prediction and reference share. None for names that are equal.
+        pairs: CSV of the names of each prediction and its reference, instead.
+        missing: what a reference without a prediction is: `"error"`, or `"miss"`, an empty prediction.
 
     Raises:
         DataError: a folder or its masks are missing, or an argument does not apply to them.
 
     Attributes:
         cases: names of the cases, in natural order.
-        kind: `"PNG"` or `"NIfTI"`.
+        kind: kinds of the files, such as `"PNG"` or `"NIfTI and NRRD"`.
         patients_by: how patients were found, one of `pipelines.case.FOUND_BY`.
+        notes: lines about files that were passed over, and predictions that are missing.
         problems: name of each case whose files cannot be paired to the reason.
     """
 
@@ -75,23 +95,33 @@ class MaskFolders:
         labels: MaskLabels,
         patient_pattern: str | None = None,
         spacing: tuple[float, float, float] | None = None,
+        match: str | None = None,
+        pairs: str | Path | None = None,
+        missing: str = ERROR,
     ) -> None:
-        self._labels, self._spacing = labels, spacing
-        self._folders = dict(zip(SIDES, map(Path, (prediction, reference)), strict=True))
-        listed = {side: _list(folder) for side, folder in self._folders.items()}
-        stems = sorted({stem for files in listed.values() for stem in files}, key=natural_sort_key)
-        wrong = {stem: problem for stem in stems if (problem := self._problem(stem, listed))}
-        kinds = {_kind(listed["reference"][stem][0]): stem for stem in stems if stem not in wrong}
-        if len(kinds) > 1:
-            raise DataError(
-                f"{self._folders['reference']}: {kinds['PNG']} is PNG, {kinds['NIfTI']} NIfTI; score each kind alone"
-            )
-        self.kind = next(iter(kinds), "PNG")
-        if self.kind == "NIfTI" and spacing is not None:
-            raise DataError("`spacing`: NIfTI files have their own; leave it out")
+        self._labels, self._spacing, self._missing = labels, spacing, missing
+        self._folders = (Path(prediction), Path(reference))
+        found = list_pairs(self._folders, match=match, table=None if pairs is None else Path(pairs))
+        stems = sorted(found.files, key=natural_sort_key)
+        wrong = {stem: problem for stem in stems if (problem := self._problem(found.files[stem]))}
+        self._files: dict[str, tuple[Path | None, Path]] = {
+            stem: (files[0][0] if files[0] else None, files[1][0])
+            for stem, files in found.files.items()
+            if stem not in wrong
+        }
+        self.notes = found.note
+        if missed := [stem for stem in stems if stem in self._files and self._files[stem][0] is None]:
+            self.notes.append(f"missing: {len(missed)} predictions, which count as empty ({listed(missed)})")
+        kinds = {kind_of(path): path for files in self._files.values() for path in files if path is not None}
+        if "PNG" in kinds and len(kinds) > 1:
+            other = next(kind for kind in kinds if kind != "PNG")
+            raise DataError(f"{kinds['PNG']} is PNG, {kinds[other]} {other}; score each kind alone")
+        self.kind = " and ".join(sorted(kinds)) or "PNG"
+        if self.kind != "PNG" and spacing is not None:
+            raise DataError(f"`spacing`: {self.kind} files have their own; leave it out")
         if self.kind == "PNG" or patient_pattern is not None:
-            found = find_patients(stems, patient_pattern)
-            patients, self.patients_by = found.of, found.found_by
+            by_name = find_patients(stems, patient_pattern)
+            patients, self.patients_by = by_name.of, by_name.found_by
         else:  # of volumes, the name before the last number is no patient's but the set's
             patients, self.patients_by = {stem: stem for stem in stems}, "each case"
         self._slices: dict[str, list[str]] = {}
@@ -100,30 +130,29 @@ class MaskFolders:
             name = patients[stem] if self.kind == "PNG" else stem
             self._slices.setdefault(name, []).append(stem)
             self._patients[name] = patients[stem]
-        self._files = {stem: [listed[side][stem][0] for side in SIDES] for stem in stems if stem not in wrong}
         self.cases = tuple(self._slices)
         self.problems = {name: wrong[stem] for name in self.cases for stem in self._slices[name][::-1] if stem in wrong}
         several = {name: are_consecutive(group) for name, group in self._slices.items() if len(group) > 1}
-        volumes = self.kind == "NIfTI" or (bool(several) and mostly(list(several.values())))
+        volumes = self.kind != "PNG" or (bool(several) and mostly(list(several.values())))
         self._contiguous = {name: volumes and several.get(name, True) for name in self._slices}
 
     def pair(self, name: str) -> MaskPair:
         """Reads a case.
 
         Raises:
-            DataError: a file is missing, duplicate, damaged or not a mask, a label is unknown, or prediction and
-                reference are on different grids.
+            DataError: a file is missing, duplicate, damaged or not a mask, or prediction and reference are on different
+                grids.
         """
         if name in self.problems:
             raise DataError(self.problems[name])
         files = [self._files[stem] for stem in self._slices[name]]
         spacing, slice_names = self._spacing, tuple(self._slices[name])
-        if self.kind == "NIfTI":
-            masks, spacing = self._read_volumes(files[0])
+        if self.kind == "PNG":
+            masks, remarks = self._read_slices(files)
+        else:
+            masks, spacing, remarks = self._read_volumes(files[0])
             count = len(next(iter(masks["reference"].values())))
             slice_names = tuple(f"{name}_{k:03d}" for k in range(count))
-        else:
-            masks = self._read_slices(files)
         return MaskPair(
             case=name,
             patient=self._patients[name],
@@ -132,92 +161,80 @@ class MaskFolders:
             slice_names=slice_names,
             spacing=spacing,
             contiguous=self._contiguous[name],
+            remarks=remarks,
         )
 
-    def _problem(self, stem: str, listed: dict[str, dict[str, list[Path]]]) -> str | None:
-        for side in SIDES:
-            if len(files := listed[side].get(stem, [])) > 1:
+    def _problem(self, sides: tuple[list[Path], list[Path]]) -> str | None:
+        for files in sides:
+            if len(files) > 1:
                 return f"{files[1]}: {files[0].name} has the same name; keep one of them"
-        for side, other in (SIDES, SIDES[::-1]):
-            if stem not in listed[side]:
-                path = listed[other][stem][0]
-                return f"{path}: no {side} of this name in {self._folders[side]}; add it or remove this file"
-        pair = [listed[side][stem][0] for side in SIDES]
-        kinds = [_kind(path) for path in pair]
-        if kinds[0] != kinds[1]:
-            return f"{pair[0]}: {kinds[0]}, but {pair[1]} is {kinds[1]}; save both in one format"
+        for at, other in ((0, 1), (1, 0)):
+            if not sides[at] and not (at == 0 and self._missing == MISS):
+                path = sides[other][0]
+                return f"{path}: no {SIDES[at]} of this name in {self._folders[at]}; add it or remove this file"
+        pair = [files[0] for files in sides if files]
+        kinds = [kind_of(path) for path in pair]
+        if "PNG" in kinds and len(set(kinds)) > 1:
+            return f"{pair[0]}: {kinds[0]}, but {pair[1]} is {kinds[1]}; save both as slices or both as volumes"
         return None
 
-    def _read_volumes(self, paths: list[Path]) -> tuple[dict[str, dict[str, np.ndarray]], tuple[float, float, float]]:
-        """Both sides of a volume, in canonical orientation, and their spacing."""
-        with optional("reading NIfTI files", extra="nifti"):
-            from pipelines.files.nifti import open_volume, read_label_map
+    def _read_volumes(
+        self, paths: tuple[Path | None, Path]
+    ) -> tuple[dict[str, dict[str, np.ndarray]], tuple[float, float, float], Remarks]:
+        """Both sides of a volume, in canonical orientation, their spacing and remarks."""
+        volumes = []
+        for path in paths:
+            if path is not None:
+                try:
+                    volumes.append(read_volume(path, kind_of(path)))
+                except MaskError as error:
+                    raise DataError(f"{path}: {error}") from None
+        frame = common_frame(volumes)
+        shape = tuple(frame.to_slices(np.broadcast_to(np.False_, frame.shape)).shape)
+        masks = {side: {name: np.zeros(shape, bool) for name in self._labels.targets} for side in SIDES}
+        unnamed: set[int] = set()
+        farthest = 0.0
+        for side, volume in zip(SIDES[-len(volumes) :], volumes, strict=True):
+            other = volumes[0 if side == SIDES[1] else -1].path
+            placement, beside = onto(volume, frame, other)
+            farthest = max(farthest, beside)
+            if placement is None:
+                continue
+            found, unknown = self._labels.masks(volume.layers, volume.path, volume.segments)
+            unnamed |= unknown
+            for name in list(found):
+                masks[side][name] = as_slices(found.pop(name), placement, frame)
+        return masks, frame.spacing, Remarks(unnamed=frozenset(unnamed), beside=farthest if farthest > FITS else 0.0)
 
-        findings = Strict(paths[0].parent)
-        volumes = [volume for path in paths if (volume := open_volume(path, findings))]
-        # However each file orders its axes, the slices must be the same ones.
-        frames = [_canonical(volume.frame) for volume in volumes]
-        _check_shapes(paths, [frame.shape for frame in frames])
-        if not same_place(*frames):
-            raise DataError(
-                f"{paths[0]}: lies elsewhere in the patient than {paths[1]} (the affines differ); "
-                "resample it to the reference's grid, or export it with the reference's header"
-            )
-        masks = {}
-        for side, volume in zip(SIDES, volumes, strict=True):
-            values = read_label_map(volume, findings)
-            assert values is not None  # or an error was raised
-            targets = self._labels.masks(values, volume.path)
-            masks[side] = {name: np.ascontiguousarray(volume.frame.to_slices(mask)) for name, mask in targets.items()}
-        return masks, volumes[1].frame.spacing
-
-    def _read_slices(self, files: list[list[Path]]) -> dict[str, dict[str, np.ndarray]]:
+    def _read_slices(self, files: list[tuple[Path | None, Path]]) -> tuple[dict[str, dict[str, np.ndarray]], Remarks]:
         """Both sides of a case of PNG slices."""
         slices: dict[str, list[dict[str, np.ndarray]]] = {side: [] for side in SIDES}
+        unnamed: set[int] = set()
         first = None
         for paths in files:
-            planes = [plane for path in paths if (plane := read_image(path, Strict(path.parent))) is not None]
-            _check_shapes(paths, [plane.shape for plane in planes])
-            first = first or planes[1].shape
-            _check_shapes([paths[1], files[0][1]], [planes[1].shape, first])
-            for side, path, plane in zip(SIDES, paths, planes, strict=True):
-                slices[side].append(self._labels.masks(plane[..., None], path))
-        return {
-            side: {name: np.stack([each[name][..., 0] for each in masks]) for name in self._labels.targets}
-            for side, masks in slices.items()
+            planes = {path: _read_plane(path) for path in paths if path is not None}
+            reference = planes[paths[1]]
+            first = first or reference.shape
+            _check_shapes([paths[1], files[0][1]], [reference.shape, first])
+            for side, path in zip(SIDES, paths, strict=True):
+                if path is None:
+                    slices[side].append({name: np.zeros(first, bool) for name in self._labels.targets})
+                    continue
+                _check_shapes([path, paths[1]], [planes[path].shape, first])
+                found, unknown = self._labels.masks([planes[path][..., None]], path)
+                slices[side].append({name: mask[..., 0] for name, mask in found.items()})
+                unnamed |= unknown
+        masks = {
+            side: {name: np.stack([each[name] for each in parts]) for name in self._labels.targets}
+            for side, parts in slices.items()
         }
+        return masks, Remarks(unnamed=frozenset(unnamed), beside=0.0)
 
 
-def _list(folder: Path) -> dict[str, list[Path]]:
-    """Stem to the files that have it; usually one."""
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; give one with PNG or NIfTI masks")
-    files: dict[str, list[Path]] = {}
-    for path, stem in _masks_in(folder):
-        files.setdefault(stem, []).append(path)
-    if not files:
-        raise DataError(f"{folder}: no PNG and no NIfTI in it; give the folder that holds the masks themselves")
-    return files
-
-
-def _masks_in(folder: Path) -> Iterator[tuple[Path, str]]:
-    for path in sorted(folder.iterdir()):
-        for suffix in _SUFFIXES:
-            # Hidden files are what macOS leaves on other systems' disks.
-            if path.name.lower().endswith(suffix) and path.name[0] != "." and path.is_file():
-                yield path, path.name[: -len(suffix)]
-                break
-
-
-def _kind(path: Path) -> str:
-    return next(kind for suffix, kind in _SUFFIXES.items() if path.name.lower().endswith(suffix))
-
-
-def _canonical(frame: Frame) -> Frame:
-    """The frame of the slices."""
-    affine = frame.slices_affine
-    first, second, third = np.abs(np.linalg.inv(frame.affine) @ affine)[:3, :3].argmax(axis=0)
-    return Frame(shape=(frame.shape[first], frame.shape[second], frame.shape[third]), affine=affine)
+def _read_plane(path: Path) -> np.ndarray:
+    plane = read_labels(path, Strict(path.parent))
+    assert plane is not None  # or an error was raised
+    return plane
 
 
 def _check_shapes(paths: Sequence[Path], shapes: Sequence[tuple[int, ...]]) -> None:

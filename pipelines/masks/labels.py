@@ -1,16 +1,18 @@
 """Meaning of the labels of masks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pipelines.errors import DataError
 from pipelines.files.labels import levels
+from pipelines.findings import listed
+from pipelines.targets import LESION, LIVER, target_of, targets_in
 
 UNNAMED = "foreground"
-_BINARY = ({0, 1}, {0, 255})
-_MOST = 16  # labels of a mask; more are grey values
+_BINARY = ({0, 1}, {0, 255}, {0, 65535})
+_MOST = 16  # labels of a mask whose labels nobody named; more are grey values, or labels that must be named
 
 
 class MaskLabels:
@@ -18,7 +20,9 @@ class MaskLabels:
 
     Args:
         texts: one `NAME=LABEL,...` per target, such as `"liver=1,2"` and `"lesion=2"`; a label may belong to several
-            targets. If empty, masks have the values 0 and 1 or 0 and 255, and their target is called `"foreground"`.
+            targets. Known names, such as "tumour" or "Liver", stand for `"liver"` and `"lesion"`, see
+            `pipelines.targets`. If empty, masks have two values, 0 and 1, 255 or 65535, and their target is called
+            `"foreground"`.
 
     Raises:
         DataError: a text has another form, or names a target twice.
@@ -26,53 +30,92 @@ class MaskLabels:
     Attributes:
         labels: target to its labels; empty if none were named.
         targets: names of the targets.
+        notes: lines about names that are not known, and what they lose.
     """
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self.labels: dict[str, tuple[int, ...]] = {}
         for text in texts:
-            name, _, numbers = (part.strip() for part in text.partition("="))
+            given, _, numbers = (part.strip() for part in text.partition("="))
             values = [number.strip() for number in numbers.split(",")]
-            if not name or not all(value.isdecimal() and 0 < int(value) < 256 for value in values):
-                raise DataError(f"`labels` {text}: give NAME=LABEL,... with labels of 1 to 255, such as liver=1,2")
+            if not given or not all(value.isdecimal() and 0 < int(value) < 65536 for value in values):
+                raise DataError(f"`labels` {text}: give NAME=LABEL,... with labels of 1 to 65535, such as liver=1,2")
+            name = target_of(given) or given
             if name in self.labels:
                 raise DataError(f"`labels` {text}: {name} is named twice; give all its labels at once")
             self.labels[name] = tuple(map(int, values))
         self.targets = tuple(self.labels) or (UNNAMED,)
+        unknown = [name for name in self.labels if name not in (LIVER, LESION)]
+        self.notes: list[str] = []
+        if unknown:
+            what = "no tumour burden, which needs liver and lesion" if len(self.labels) > 1 else "scored like lesions"
+            self.notes.append(f"targets: {listed(unknown)}: neither liver nor lesion by name; {what}")
 
-    def masks(self, values: np.ndarray, path: Path) -> dict[str, np.ndarray]:
+    def masks(
+        self, layers: Sequence[np.ndarray], path: Path, segments: Mapping[tuple[int, int], str] | None = None
+    ) -> tuple[dict[str, np.ndarray], set[int]]:
         """Converts labels to masks.
 
+        Where a header names segments, and all targets are among the names, the names count and not the numbers.
+
         Args:
-            values: `(i, j, k)` uint8.
+            layers: one or more, each `(i, j, k)` uint8 or uint16.
             path: the file of the labels, for messages.
+            segments: (layer, label) to its name, if the file has names.
 
         Returns:
-            Target to its mask, bool, of the shape of `values`.
+            Target to its mask, bool, of the shape of a layer; and the labels that belong to no target, but 0.
 
         Raises:
-            DataError: a label belongs to no target.
+            DataError: no label was named, and the layers are not binary.
         """
-        self._check(set(map(int, levels(values))), path)
+        found = {(at, int(label)) for at, layer in enumerate(layers) for label in levels(layer) if label}
         if not self.labels:
-            return {UNNAMED: values != 0}
-        members = np.zeros((len(self.labels), 256), bool)
-        for row, labels in zip(members, self.labels.values(), strict=True):
-            row[list(labels)] = True
-        return {name: row[values] for name, row in zip(self.labels, members, strict=True)}
-
-    def _check(self, found: set[int], path: Path) -> None:
-        if self.labels:
-            unknown = found - {0}.union(*self.labels.values())
+            self._check_binary(found, path)
+            members: dict[str, set[tuple[int, int]]] = {UNNAMED: found}
         else:
-            unknown = set() if any(found <= values for values in _BINARY) else found
-        if not unknown:
+            members = self._by_name(segments or {}) or {
+                name: {(at, label) for at in range(len(layers)) for label in labels}
+                for name, labels in self.labels.items()
+            }
+        masks = {}
+        for name, keys in members.items():
+            parts = [_isin(layer, {label for at, label in keys if at == index}) for index, layer in enumerate(layers)]
+            masks[name] = parts[0]
+            for part in parts[1:]:
+                masks[name] |= part
+        return masks, {label for _, label in found - set().union(*members.values())}
+
+    def _by_name(self, segments: Mapping[tuple[int, int], str]) -> dict[str, set[tuple[int, int]]] | None:
+        """Target to its segments, if the names of segments tell all targets."""
+        named: dict[str, set[tuple[int, int]]] = {name: set() for name in self.labels}
+        for key, text in segments.items():
+            words = targets_in(text)
+            name = LESION if LESION in words else LIVER if words else text
+            if name in named:
+                named[name].add(key)
+        if not all(named.values()):
+            return None
+        if set(self.labels.get(LESION, (0,))) <= set(self.labels.get(LIVER, ())):
+            named[LIVER] |= named[LESION]
+        return named
+
+    def _check_binary(self, found: set[tuple[int, int]], path: Path) -> None:
+        labels = {0, *(label for _, label in found)}
+        if any(labels <= values for values in _BINARY):
             return
-        if len(found) > _MOST:
-            raise DataError(f"{path}: {len(found)} levels, so probabilities or grey values; threshold them to a mask")
-        shown = ", ".join(map(str, sorted(unknown)))
-        if self.labels:
-            raise DataError(f"{path}: label {shown} belongs to no target; name it in `labels` or relabel the file")
+        if len(labels) > _MOST:
+            raise DataError(
+                f"{path}: {len(labels)} levels, so probabilities or grey values, which need a threshold, or labels, "
+                "which need `labels`, such as liver=5"
+            )
+        shown = ", ".join(map(str, sorted(labels)))
         raise DataError(
             f"{path}: labels {shown}, not 0 and 1 or 0 and 255; name them by `labels`, such as liver=1,2 and lesion=2"
         )
+
+
+def _isin(layer: np.ndarray, labels: set[int]) -> np.ndarray:
+    row = np.zeros(np.iinfo(layer.dtype).max + 1, bool)
+    row[[label for label in labels if label < len(row)]] = True
+    return row[layer]

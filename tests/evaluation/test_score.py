@@ -266,8 +266,7 @@ BAD_VOLUMES = {
     "no reference": (nothing("reference/liver_2.nii.gz"), "prediction/liver_2.nii.gz: no reference of this name"),
     "shape": (array(VOLUME, lambda values: values[:-1]), "prediction/liver_2.nii.gz: shape differs"),
     "affine": (array(VOLUME, same, affine=shift), "prediction/liver_2.nii.gz: lies elsewhere"),
-    "spacing": (array(VOLUME, same, affine=lambda a: a * [[1.01], [1], [1], [1]]), "lies elsewhere"),
-    "label": (array(VOLUME, with_value(3)), "prediction/liver_2.nii.gz: label 3 belongs to no target"),
+    "spacing": (array(VOLUME, same, affine=lambda a: a * [[1.05], [1], [1], [1]]), "lies elsewhere"),
     "probabilities": (
         array(VOLUME, lambda values: values / 3, np.float32),
         "prediction/liver_2.nii.gz: labels 0.333333; a mask has whole numbers of 0 to 255: threshold",
@@ -342,7 +341,7 @@ def test_folders_and_options_that_do_not_fit(volumes, slices, tmp_path):
     (root / "empty" / "notes.txt").touch()
     assert "no such folder" in fails("score", "--prediction", root / "absent", "--reference", volumes / "reference")
     assert "no PNG and no NIfTI" in fails("score", "--prediction", root / "empty", "--reference", volumes / "reference")
-    for label, told in {"liver": "give NAME=LABEL", "liver=0": "labels of 1 to 255", "x=a": "labels of 1"}.items():
+    for label, told in {"liver": "give NAME=LABEL", "liver=0": "labels of 1 to 65535", "x=a": "labels of 1"}.items():
         assert told in fails("score", *folders(volumes), "--label", label)
     assert "named twice" in fails("score", *folders(volumes), "--label", "liver=1", "--label", "liver=2")
 
@@ -361,7 +360,7 @@ def test_patients_of_volumes(volumes):
 def test_kinds_are_scored_apart(volumes):
     for side in ("prediction", "reference"):
         save_png(volumes / side / "one.png", np.zeros((4, 4)))
-    assert "one is PNG, " in fails("score", *folders(volumes), *LABELS)
+    assert "one.png is PNG, " in fails("score", *folders(volumes), *LABELS)
 
 
 def test_nothing_left_to_score(slices):

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.files.labels import MaskError
 from pipelines.findings import Findings
-from pipelines.frame import Frame
-from pipelines.layouts.dicom.mask_files import MaskError, MaskFile, open_mask_file, parts_of
+from pipelines.frame import Frame, place
+from pipelines.layouts.dicom.mask_files import MaskFile, open_mask_file, parts_of
 
 TOLERANCE = 1e-3  # mm by which a voxel of a mask may lie beside the CT's
 
@@ -109,7 +110,7 @@ def _read_file(file: MaskFile, frame: Frame, tolerance: float) -> dict[tuple[Pat
         if (file.path, target) not in masks:
             masks[file.path, target] = _nothing(frame)
         if part is not None and affine is not None:
-            part, start = _onto_grid(part, affine, frame, tolerance, whole=file.kind != "seg")
+            part, start = _onto_grid(part, affine, frame, tolerance, whole=file.segments is None)
             box = tuple(slice(low, low + count) for low, count in zip(start, part.shape, strict=True))
             masks[file.path, target][box] |= part
     return masks
@@ -119,25 +120,15 @@ def _onto_grid(
     array: np.ndarray, affine: np.ndarray, frame: Frame, tolerance: float, *, whole: bool
 ) -> tuple[np.ndarray, tuple[int, ...]]:
     """Swaps and turns a mask's axes into the CT's; returns it and the CT index of its first voxel."""
-    to_ct = np.linalg.inv(frame.affine) @ affine
-    # Compared in mm, since the slices of a tilted gantry share some of their step with the rows.
-    lengths = np.linalg.norm(frame.affine[:3, :3], axis=0)
-    axes = np.abs(to_ct[:3, :3] * lengths[:, None]).argmax(axis=0)  # the CT's axis of each of the mask's
-    ideal = np.zeros((4, 4))
-    ideal[axes, range(3)] = np.sign(to_ct[axes, range(3)])
-    ideal[:3, 3] = np.rint(to_ct[:3, 3])
-    ideal[3, 3] = 1.0
-    corners = np.array([[*corner, 1.0] for corner in np.ndindex(2, 2, 2)]).T
-    corners[:3] *= np.array(array.shape)[:, None] - 1
-    off = np.linalg.norm(((frame.affine @ ideal - affine) @ corners)[:3], axis=0).max()
-    detail = f"voxels up to {off:.3g} mm off"
-    if len(set(axes)) == 3 and off <= tolerance:
-        ends = (ideal @ corners)[:3].round().astype(int)
-        start, stop = ends.min(axis=1), ends.max(axis=1) + 1
-        if (start >= 0).all() and (stop <= frame.shape).all() and (not whole or (stop - start == frame.shape).all()):
-            turned = array[tuple(slice(None, None, int(ideal[axis, n])) for n, axis in enumerate(axes))]
-            return turned.transpose(np.argsort(axes)), tuple(int(index) for index in start)
-        detail = "which ends elsewhere"
+    placement = place(array.shape, affine, frame)
+    detail = "other axes"
+    if placement is not None:
+        detail = f"voxels up to {placement.off:.3g} mm off"
+        if placement.off <= tolerance:
+            inside = min(placement.start) >= 0 and all(np.less_equal(placement.stop, frame.shape))
+            if inside and (not whole or np.subtract(placement.stop, placement.start).tolist() == list(frame.shape)):
+                return placement.turn(array), placement.start
+            detail = "which ends elsewhere"
     shapes = "{}x{}x{} against {}x{}x{}".format(*array.shape, *frame.shape)
     raise MaskError(
         "geometry-mismatch", f"not on the grid of its slices ({shapes} voxels, {detail}); resample it onto the CT"

@@ -8,11 +8,12 @@ import numpy as np
 
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
+from pipelines.files.labels import MaskError
 from pipelines.findings import Findings, Strict
 from pipelines.fingerprint import fingerprint
 from pipelines.index import NAME, assign_parts, read_index
 from pipelines.layouts.dicom.listing import case_folders, dicom_files
-from pipelines.layouts.dicom.mask_files import MaskError, MaskFile
+from pipelines.layouts.dicom.mask_files import MaskFile
 from pipelines.layouts.dicom.masks import find_masks, merge, read_masks
 from pipelines.layouts.dicom.series import Series, choose_series, read_series, read_volume
 from pipelines.layouts.dicom.slices import Slice, parse_slice, read_header

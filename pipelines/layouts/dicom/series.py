@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from pipelines.errors import DataError
 from pipelines.findings import Findings, Strict
-from pipelines.frame import Frame
+from pipelines.frame import Frame, affine_of_slices
 from pipelines.layouts.dicom.slices import Slice, parse_slice, read_header, read_pixels
 
 _UNEVEN = 0.1  # of a step, by which a distance may differ: positions rounded to 0.1 mm pass, a missing slice never does
 _ALIKE = 1e-4  # mm or cosine by which spacing and orientation may differ within a series
-_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -203,22 +201,3 @@ def _check_steps(ordered: Sequence[Slice], steps: np.ndarray, findings: Findings
             )
             sound = False
     return sound
-
-
-def affine_of_slices(position: ArrayLike, orientation: ArrayLike, spacing: ArrayLike, step: ArrayLike) -> np.ndarray:
-    """`(4, 4)` float64, (column, row, slice) to mm RAS+, from DICOM's attributes.
-
-    Args:
-        position: ImagePositionPatient of slice 0.
-        orientation: ImageOrientationPatient.
-        spacing: PixelSpacing: mm from row to row, then from column to column.
-        step: `(3,)` mm from a slice to the next, LPS+.
-    """
-    across, down = np.array(orientation, float).reshape(2, 3)
-    row_step, column_step = np.array(spacing, float)
-    affine = np.eye(4)
-    affine[:3, 0] = across * column_step
-    affine[:3, 1] = down * row_step
-    affine[:3, 2] = step
-    affine[:3, 3] = position
-    return _LPS_TO_RAS @ affine

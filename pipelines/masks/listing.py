@@ -1,0 +1,179 @@
+"""Which files of two folders are masks, and which of them belong together."""
+
+import csv
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.errors import DataError
+from pipelines.files.labels import MaskError, levels
+from pipelines.files.png import read_labels
+from pipelines.findings import Strict, listed
+from pipelines.layouts.dicom.listing import dicom_files
+from pipelines.masks.volumes import read_volume
+from pipelines.optional import optional
+from pipelines.patients import compile_pattern
+
+SIDES = ("prediction", "reference")
+SEG = "DICOM SEG"
+_SUFFIXES = {
+    ".seg.nrrd": "NRRD",
+    ".nii.gz": "NIfTI",
+    ".nii": "NIfTI",
+    ".nrrd": "NRRD",
+    ".mha": "MetaImage",
+    ".mhd": "MetaImage",
+    ".dcm": SEG,
+    ".png": "PNG",
+}
+_MOST = 150  # labels of a mask, of which TotalSegmentator has 117; a file with more levels is an image
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """The files of two folders.
+
+    Attributes:
+        files: name to the files of prediction and reference that have it, each usually one.
+        aside: files that are not masks, or that the pattern or the table leaves out.
+    """
+
+    files: dict[str, tuple[list[Path], list[Path]]]
+    aside: list[Path]
+
+    @property
+    def note(self) -> list[str]:
+        """A line about the files that were passed over, if there are any."""
+        if not self.aside:
+            return []
+        return [f"files: {len(self.aside)} passed over as no masks ({listed(path.name for path in self.aside)})"]
+
+
+def kind_of(path: Path) -> str:
+    """`"PNG"`, `"NIfTI"`, `"NRRD"`, `"MetaImage"` or `"DICOM SEG"`."""
+    name = path.name.lower()
+    return next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), SEG)
+
+
+def list_pairs(folders: tuple[Path, Path], *, match: str | None, table: Path | None) -> Pairs:
+    """Lists prediction and reference by name: that of the file, what `match` finds in it, or that of a table.
+
+    Args:
+        folders: of the predictions and of the references.
+        match: regular expression searched for in each name; its first group is what the two have in common.
+        table: CSV of two columns, the names of a prediction and of its reference.
+
+    Raises:
+        DataError: a folder or its masks are missing, or the pattern or the table is invalid.
+    """
+    if match is not None and table is not None:
+        raise DataError("`match`: does not go with `pairs`, which names every file; give one of them")
+    pattern = None if match is None else compile_pattern(match, option="match", what="name")
+    files: dict[str, tuple[list[Path], list[Path]]] = {}
+    aside: list[Path] = []
+    named = _read_table(table) if table else None
+    used: set[str] = set()
+    for side, folder in enumerate(folders):
+        listed_files = list(_list(folder, aside))
+        if not listed_files:
+            raise DataError(
+                f"{folder}: no PNG and no NIfTI in it, nor NRRD, MetaImage or DICOM SEG; "
+                "give the folder that holds the masks themselves"
+            )
+        for stem, path in listed_files:
+            name: str | None = stem
+            if pattern is not None:
+                found = pattern.search(stem)
+                name = found[1] if found else None
+            elif named is not None:
+                name = named[side].get(path.name, named[side].get(stem))
+            if name is None:
+                aside.append(path)
+                continue
+            used.add(name)
+            files.setdefault(name, ([], []))[side].append(path)
+    for side_names, folder in zip(named or (), folders, strict=False):
+        if lost := [text for text, name in side_names.items() if name not in used]:
+            raise DataError(f"{table}: {lost[0]} is not in {folder}; add the file or delete the line")
+    if not files:
+        raise DataError(f"`match` {match}: finds nothing in any name; fix the pattern")
+    return _without_images(Pairs(files=files, aside=aside))
+
+
+def _list(folder: Path, aside: list[Path]) -> Iterator[tuple[str, Path]]:
+    """Yields name and path of every mask; a folder with a DICOM segmentation is one of the folder's name."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; give one with PNG or NIfTI masks")
+    for path in sorted(folder.iterdir()):
+        if path.name[0] == ".":  # what macOS leaves on other systems' disks
+            continue
+        if path.is_dir():
+            inside = dicom_files(path, Strict(path))
+            segs = [one for one in inside if _is_seg(one)]
+            aside += [one for one in inside if segs and one not in segs]
+            yield from ((path.name, one) for one in segs)
+            continue
+        suffix = next((suffix for suffix in _SUFFIXES if path.name.lower().endswith(suffix)), None)
+        if suffix == ".dcm" and not _is_seg(path):
+            aside.append(path)
+        elif suffix is not None:
+            yield path.name[: -len(suffix)], path
+
+
+def _is_seg(path: Path) -> bool:
+    with optional("reading DICOM files", extra="dicom"):
+        from pipelines.files.dicom_seg import is_seg
+    return is_seg(path)
+
+
+def _without_images(pairs: Pairs) -> Pairs:
+    """Without files that have no counterpart and are images, such as the CT beside its mask."""
+    files, aside = {}, list(pairs.aside)
+    for name, sides in pairs.files.items():
+        alone = [path for side in sides for path in side] if not all(sides) else []
+        if alone and all(map(_is_image, alone)):
+            aside += alone
+        else:
+            files[name] = sides
+    return Pairs(files=files or pairs.files, aside=aside if files else pairs.aside)
+
+
+def _is_image(path: Path) -> bool:
+    try:
+        if kind_of(path) == "PNG":
+            plane = read_labels(path, Strict(path.parent))
+            return plane is not None and len(np.unique(plane)) > _MOST
+        return any(len(levels(layer)) > _MOST for layer in read_volume(path, kind_of(path)).layers)
+    except MaskError as error:
+        return error.code == "mask-values"
+    except DataError as error:
+        return "labels" in str(error) and "threshold" in str(error)  # of `read_label_map`: values that no mask has
+
+
+def _read_table(path: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """File of each prediction, and of each reference, to the name of the pair."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [[cell.strip() for cell in row] for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise DataError(f"{path}: cannot be read as a table; save it as UTF-8 CSV") from None
+    if rows and [cell.lower() for cell in rows[0]] == list(SIDES):
+        del rows[0]
+    names: tuple[dict[str, str], dict[str, str]] = {}, {}
+    for number, row in enumerate(rows, 1):
+        if len(row) != 2 or not all(row):
+            raise DataError(f"{path}: row {number} is not two names; give prediction,reference in every row")
+        for side, text in enumerate(row):
+            if text in names[side]:
+                raise DataError(f"{path}: {text} is there twice; keep one row of it")
+            names[side][text] = _stem(row[1])
+    if not rows:
+        raise DataError(f"{path}: has no rows; give prediction,reference in every row")
+    return names
+
+
+def _stem(name: str) -> str:
+    suffix = next((suffix for suffix in _SUFFIXES if name.lower().endswith(suffix)), "")
+    return name[: len(name) - len(suffix)]
