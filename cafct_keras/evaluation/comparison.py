@@ -199,6 +199,8 @@ def _check_same_reference(one: CaseScore, other: CaseScore) -> None:
     if set(one.targets) != set(other.targets):
         raise UserError(f"{one.case}: the two runs score other targets; compare runs that score the same")
     same = (one.patient, one.spacing, one.contiguous) == (other.patient, other.spacing, other.contiguous)
+    if one.grid != other.grid:
+        raise UserError(f"{one.case}: the two runs were scored on other grids; score both on the same")
     if one.options != other.options:
         raise UserError(f"{one.case}: the two runs were scored with other options; give both the same")
     for name, target in one.targets.items():

@@ -8,6 +8,7 @@ from PIL import Image
 
 from cafct_keras.evaluation.comparison_console import methods
 from tests.cli import fails, run
+from tests.evaluation.report.browser import find_browser, measure
 from tests.evaluation.report.reading import Page
 from tests.evaluation.schema import valid
 
@@ -109,6 +110,16 @@ def test_methods_fit_a_terminal(folder, compared):
         lines = methods(document, width=width).plain.splitlines()[2:]
         assert max(map(len, lines)) <= width
         assert ("(100%)" in lines[1]) == stable
+
+
+def test_the_page_fits_a_phone_and_a_screen(folder, compared, tmp_path):
+    find_browser()
+    views, _ = measure([folder / "out" / "comparison.html"], (390, 1400), tmp_path)
+    for view in views:
+        assert view["needed"] <= view["shown"] <= view["width"], view["wide"]
+        names = [figure["name"] for figure in view["figures"]]
+        assert sum(name.startswith("means-lesion-") for name in names) == 10
+        assert sum(name.startswith("differences-lesion-") for name in names) == 10
 
 
 def test_documents_compare_as_the_masks_do(folder, compared):

@@ -171,5 +171,9 @@ def test_documents_that_cannot_be_compared():
     assert "b: scores liver, and a lesion" in message(poor, liver)
     faces = scored(two_runs()[1], options=evaluation.ScoreOptions(connectivity=6))
     assert "b: was scored with connectivity 6, and a with 26" in message(poor, faces)
+    network = scored(two_runs()[1], grid="network")
+    assert "b: was scored with grid network, and a with masks" in message(poor, network)
+    with pytest.raises(UserError, match="case 0: the two runs were scored on other grids"):
+        methods(a=poor, b=network)
     pixels = scored(two_runs()[1], spacing=None)
     assert "b: was scored with spacing_known False, and a with True" in message(poor, pixels)
