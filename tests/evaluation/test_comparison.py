@@ -6,7 +6,10 @@ from scipy import stats
 
 from cafct_keras import evaluation
 from cafct_keras.errors import UserError
+from cafct_keras.evaluation.comparison import compare_units
 from cafct_keras.evaluation.comparison_documents import compare_documents
+from cafct_keras.evaluation.comparison_units import Units
+from cafct_keras.evaluation.metrics.bootstrap import SCORE
 from tests.evaluation.drawn import SPACING, compare, scored, summary
 
 
@@ -132,6 +135,18 @@ def test_methods_are_compared_on_the_cases_that_all_have():
         methods(poor=poor[:3], good=good[3:])
     with pytest.raises(UserError, match="methods: give two or more"):
         methods(poor=poor)
+
+
+def test_means_are_over_the_units_that_count_in_all_methods():
+    a, b, c = (
+        {"lesion": {"dice": Units(values=np.array(each), patient=np.arange(3), higher_is_better=True, bounds=SCORE)}}
+        for each in ([0.9, np.nan, 0.2], [0.7, 0.4, np.nan], [0.8, 0.6, 0.5])
+    )
+    cases = {name: ["x", "y", "z"] for name in "abc"}
+    found = compare_units({"a": a, "b": b, "c": c}, cases=cases, patients=3, result="as predicted").targets["lesion"]
+    assert [each.mean.value for each in found["dice"].methods.values()] == [0.9, 0.7, 0.8]
+    assert [each.rank for each in found["dice"].methods.values()] == [1, 3, 2]
+    assert [pair.units for pair in found["dice"].pairs] == [1, 2, 2]
 
 
 def document_of(cases):
