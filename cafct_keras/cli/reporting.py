@@ -146,9 +146,6 @@ def report(
         return
     output = make_console()
     output.print(console.summary(evaluation.as_json, width=output.width, decimal=decimal))
-    for result in evaluation.document.results:
-        if result.summary.lits:
-            output.print(console.lits_sheet(result.name, result.summary.lits))
     if evaluation.document.comparison:
         output.print(console.comparison(evaluation.as_json, decimal=decimal))
 
@@ -199,12 +196,6 @@ def report_comparison(
     else:
         output.print(comparison_console.methods(document, width=output.width, decimal=decimal))
     return document
-
-
-def _warn(warnings: Sequence[str]) -> None:
-    command = click.get_current_context().find_root().command
-    for warning in warnings:
-        click.echo(f"warning: {as_options(warning, command)}", err=True)
 
 
 def finish(documents: Sequence[dict[str, Any]], out: str | None, as_json: Any) -> int:

@@ -8,7 +8,6 @@ from rich.text import Text
 
 from cafct_keras.evaluation import excerpt
 from cafct_keras.evaluation.excerpt import BASELINES, Cell, Row, Table, number
-from cafct_keras.evaluation.results import LitsSheet
 from cafct_keras.evaluation.results.methods import headline
 
 WORSE, BETTER = "red", "green"
@@ -32,17 +31,9 @@ def summary(document: dict, *, width: int = WIDTH, decimal: str = ".") -> Text:
         tables = [joined]
     found = [excerpt.detection(document, target, decimal=decimal) for target in targets]
     lines = list(_head(document))
-    for table in [*tables, *filter(None, found)]:
+    for table in [*tables, *filter(None, [*found, excerpt.lits_sheet(document)])]:
         lines += _lines(table, decimal)
     return Text("\n").join([*lines, *_foot(document, decimal)])
-
-
-def lits_sheet(result: str, sheet: LitsSheet) -> Text:
-    """The LiTS challenge's sheet of one result, a figure a line, and where it departs from the challenge's code."""
-    lines = [Text(f"LiTS sheet, {result}, {sheet.cases} cases", "bold")]
-    for name, value in sheet.values.items():
-        lines.append(Text.assemble((f"{name}: ", "cyan"), "-" if value is None else f"{value:.3f}"))
-    return Text("\n").join([*lines, *(Text(note, "dim") for note in sheet.notes)])
 
 
 def comparison(document: dict, *, decimal: str = ".") -> Text:

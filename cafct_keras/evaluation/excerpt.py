@@ -101,6 +101,22 @@ def detection(document: dict, target: str, *, decimal: str = ".") -> Table | Non
     return Table(title=f"{target}s found" if target == "lesion" else f"{target}, found", columns=columns, rows=rows)
 
 
+def lits_sheet(document: dict) -> Table | None:
+    """The LiTS challenge's figures under its names; None unless they were asked for."""
+    sheets = [result["summary"]["lits"] for result in document["results"]]
+    if not sheets[0]:
+        return None
+    rows = [
+        Row(name=name, cells=[{"value": sheet["values"][name], "low": None} for sheet in sheets])
+        for name in sheets[0]["values"]
+    ]
+    return Table(
+        title=f"LiTS sheet, {sheets[0]['cases']} cases",
+        columns=[result["name"] for result in document["results"]],
+        rows=rows,
+    )
+
+
 def ranking(document: dict, target: str) -> Table:
     """Means of several methods in the metrics to look at first; cells have the method's `rank` too.
 
@@ -171,7 +187,7 @@ def gaps(document: dict) -> list[str]:
 
 
 def notes(document: dict) -> Iterator[str]:
-    """Lines about post-processing, and the paper's figures."""
+    """Lines about post-processing, the LiTS sheet, and the paper's figures."""
     if steps := document["results"][-1]["postprocessing"]:
         taken = ", ".join(
             words if steps[name] is True else f"{words} {steps[name]:g} {steps['unit']}"
@@ -180,6 +196,8 @@ def notes(document: dict) -> Iterator[str]:
         )
         chosen = f"chosen on {steps['chosen_on']} by {steps['rule']}" if steps["rule"] else "as asked for"
         yield f"post-processing: {taken}; {chosen}"
+    if sheet := document["results"][0]["summary"]["lits"]:
+        yield from (f"LiTS sheet: {note}" for note in sheet["notes"])
     for row in document["paper"] or ():
         if row["system"] == "CAFCT-Net" and row["table"] in (2, 3):
             rules = ", ".join(row["rules"])

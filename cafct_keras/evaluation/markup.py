@@ -54,6 +54,8 @@ def _tables(document: dict, decimal: str) -> Iterator[Table]:
         yield excerpt.overlap_and_surface(document, target)
         if found := excerpt.detection(document, target, decimal=decimal):
             yield found
+    if sheet := excerpt.lits_sheet(document):
+        yield sheet
 
 
 def _said(document: dict) -> str:

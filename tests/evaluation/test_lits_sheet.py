@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,9 +7,12 @@ from hypothesis import strategies as st
 
 from cafct_keras import evaluation
 from cafct_keras.errors import UserError
-from cafct_keras.evaluation import ScoreOptions
+from cafct_keras.evaluation import ScoreOptions, console, markup
+from cafct_keras.evaluation.report.page import write_report
 from tests.cli import run
 from tests.evaluation.drawn import blobs
+from tests.evaluation.report.documents import document, result
+from tests.evaluation.report.reading import Page
 
 SPACING = (2.0, 0.5, 1.0)
 LITS = ScoreOptions(sheet="lits")
@@ -99,6 +104,19 @@ def test_the_command_line_prints_the_sheet(tmp_path):
     folders = ("--prediction", tmp_path / "prediction", "--reference", tmp_path / "reference")
     result = run("score", *map(str, folders), "--sheet", "lits", "--label", "lesion=1", "--json", "--quiet")
     lits = result.json["results"][0]["summary"]["lits"]
-    assert f"lesion_recall: {lits['values']['lesion_recall']:.3f}" in result.out
+    assert re.search(rf"^lesion_recall +{lits['values']['lesion_recall']:.3f}$", result.out, re.MULTILINE)
     assert "26-connected" in " ".join(lits["notes"])
     assert run("score", *map(str, folders), "--json", "--quiet").json["results"][0]["summary"]["lits"] is None
+
+
+def test_the_sheet_is_printed_pasted_and_on_the_page(tmp_path):
+    case = evaluation.score(GUESS, TRUTH, case="a", spacing=SPACING, options=LITS)
+    whole = document([result([case])])
+    voe = whole["results"][0]["summary"]["lits"]["values"]["lesion_voe"]
+    assert re.search(rf"lesion_voe +{voe:.3f}\n", console.summary(whole).plain)
+    assert "the code swaps the two" in console.summary(whole).plain
+    assert f"| lesion_voe | {voe:.3f} |" in markup.markdown(whole)
+    write_report(whole, (), tmp_path / "report.html")
+    text = Page(tmp_path / "report.html").blocks["lits"]
+    assert f"lesion_ voe {voe:.3f}" in text
+    assert "the code swaps the two" in text
