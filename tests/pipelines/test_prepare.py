@@ -57,6 +57,7 @@ def test_hounsfield_units_and_masks_come_back(prepared):
 def test_reduced_masks_keep_how_much_of_each_pixel_they_cover(prepared, tmp_path):
     reduced = Prepared(prepare(SOURCE, tmp_path, size=32, window=None))
     assert not any(note.startswith("masks:") for note in reduced.notes)
+    assert "slices of 32x32 pixels, which are what is scored" in reduced.notes[0]
     for case, found in zip(SOURCE.cases("train"), reduced.cases("train"), strict=True):
         slice_step, row_step, column_step = case.spacing
         assert found.spacing == pytest.approx((slice_step, 2 * row_step, 2 * column_step))

@@ -55,7 +55,9 @@ class Prepared(Source):
         self.window = known["window"]
         self.patients_by = known.get("patients_by", "table")  # an older one does not say
         self.mask_rule = "area" if "coverage" in self._builder.info.features else "nearest"
-        self._notes = [f"prepared dataset {self._directory}", *known["notes"]]
+        size = "{}x{}".format(*self._builder.info.features["image"].shape[:2])
+        kept = f"slices of {size} pixels, which are what is scored: those of the originals are not kept"
+        self._notes = [f"prepared dataset {self._directory}: {kept}", *known["notes"]]
         if self.mask_rule == "nearest":
             self._notes.append(f"masks: {OLDER_RULE}")
 
