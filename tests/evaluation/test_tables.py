@@ -53,7 +53,8 @@ def test_what_is_missing_is_named():
     for prediction, reference, missing in (
         (empty, TRUTH, "prediction"),
         (TRUTH, empty, "reference"),
-        (TRUTH, TRUTH, None),
+        (GUESS, TRUTH, None),
+        (empty, empty, None),
     ):
         scored = evaluation.score(prediction, reference, case="c", spacing=(10.0, 5.0, 2.0))
         (row,) = evaluation.case_rows([scored])
