@@ -93,7 +93,8 @@ def fit(
         model, card = _build(config, card, source, parts)
         loop = TrainingLoop(model, config, parts, schedule_epochs=card["schedule_epochs"], group=group)
         with _run_folder(config, card, parts, group) as folder:
-            for line in (*card["data"]["notes"], headline(config, card)):
+            changed = card["resumed"][-1]["notes"] if "resumed" in card else []
+            for line in (*source.notes, *changed, headline(config, card)):
                 report.say(line)
             loop.restore(report)
             since = started - loop.history.seconds  # as if the run had never been interrupted
@@ -140,10 +141,9 @@ def _build(
         return model, {**now, "initial_weights": initialize_weights(model, config)}
     folder = pathlib.Path(str(config.out))
     check_unchanged(card, now, folder=folder, data=config.data.path)
-    resumed = [*card.get("resumed", []), command_and_time()]
     changed = change_of_targets(card, now, train, config.data.augmentation)
-    notes = dict.fromkeys([*card["data"].get("notes", []), *now["data"]["notes"], *changed])
-    data = {**card["data"], "mask_rule": now["data"]["mask_rule"], "notes": list(notes)}
+    resumed = [*card.get("resumed", []), {**command_and_time(), "notes": changed}]
+    data = {**card["data"], "mask_rule": now["data"]["mask_rule"]}
     if not has_checkpoints(folder / CHECKPOINTS):  # killed before its first
         initialize_weights(model, config)
     return model, {**card, "status": "running", "config": now["config"], "data": data, "resumed": resumed}
