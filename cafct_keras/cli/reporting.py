@@ -201,7 +201,7 @@ def report_comparison(
 def finish(documents: Sequence[dict[str, Any]], out: str | None, as_json: Any) -> int:
     """Prints the last lines and returns the exit code, 1 if something could not be scored."""
     if out:
-        written = {path.name: None for path in sorted(Path(out).rglob("*")) if path.is_file()}
+        written = [path.name + "/" * path.is_dir() for path in sorted(Path(out).iterdir())]
         click.echo(f"{out}: {', '.join(written)}")
     failures = [failure for document in documents for failure in document["failures"]]
     for message in dict.fromkeys(failure["message"] for failure in failures):

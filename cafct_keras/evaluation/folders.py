@@ -120,7 +120,8 @@ def _warnings(remarks: Sequence[Remarks]) -> list[str]:
     lines = []
     if unnamed := sorted(set().union(*(remark.unnamed for remark in remarks))):
         files = sum(bool(remark.unnamed) for remark in remarks)
-        lines.append(f"labels: {listed(unnamed)} belong to no target and count as background ({files} cases)")
+        of = "case" if files == 1 else "cases"
+        lines.append(f"labels that belong to no target count as background: {listed(unnamed)} (in {files} {of})")
     if beside := [remark.beside for remark in remarks if remark.beside]:
         most = f"up to {max(beside):.2f} of a voxel beside their references"
         lines.append(f"geometry: predictions lie {most} ({len(beside)} cases)")

@@ -54,6 +54,10 @@ def doubts(cases: Sequence[CaseScore]) -> list[str]:
             "patients: every slice counts as a patient of its own, so intervals are too narrow where several slices "
             "are one patient's, and per_case_* are means over slices; `patient_pattern` groups them"
         )
+    for target in dict.fromkeys(name for case in cases for name in case.targets):
+        counts = [case.targets[target].counts for case in cases if target in case.targets]
+        if not any((each.tp + each.fn).any() for each in counts):
+            warnings.append(f"targets: no reference shows {target}, so that its scores tell of false positives only")
     return warnings
 
 

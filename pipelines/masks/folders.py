@@ -111,7 +111,7 @@ class MaskFolders:
         }
         self.notes = found.note
         if missed := [stem for stem in stems if stem in self._files and self._files[stem][0] is None]:
-            self.notes.append(f"missing: {len(missed)} predictions, which count as empty ({listed(missed)})")
+            self.notes.append(f"missing predictions that count as empty: {len(missed)} ({listed(missed)})")
         kinds = {kind_of(path): path for files in self._files.values() for path in files if path is not None}
         if "PNG" in kinds and len(kinds) > 1:
             other = next(kind for kind in kinds if kind != "PNG")

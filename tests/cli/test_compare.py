@@ -66,6 +66,7 @@ def test_methods_are_scored_and_ranked(folder, compared):
         "comparison.html",
         "comparison.json",
     }
+    assert f"{folder / 'out'}: BLIND/, GOOD/, POOR/, comparison.html, comparison.json" in compared.out
     assert json.loads((folder / "out" / "POOR" / "evaluation.json").read_text()) == compared.json[1]
     document = valid(json.loads((folder / "out" / "comparison.json").read_text()))
     assert (document["methods"], document["cases"], document["patients"]) == (["GOOD", "POOR", "BLIND"], 3, 3)

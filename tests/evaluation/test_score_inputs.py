@@ -153,9 +153,11 @@ def test_labels_that_nobody_named_are_background(root):
         save_nifti(root / side / "case.nii.gz", many)
     result = scored(root, "--label", "liver=5")
     assert dice(result) == {"liver": 1.0}
-    assert told(result, "labels: ") == (
-        "labels: 1, 2, 3, 4, 6, 7, ... belong to no target and count as background (1 cases)"
+    assert told(result, "labels ") == (
+        "labels that belong to no target count as background: 1, 2, 3, 4, 6, 7, ... (in 1 case)"
     )
+    result = scored(root, "--label", "lesion=30")
+    assert "warning: targets: no reference shows lesion, so that its scores tell of false positives" in result.error
     message = fails("score", "--prediction", root / "prediction", "--reference", root / "reference")
     assert "25 levels" in message
     assert "need --label, such as liver=5" in message
@@ -217,7 +219,7 @@ def test_a_missing_prediction_may_count_as_empty(root):
     result = scored(root, *LABELS, "--missing", "miss")
     overlap = result.json["results"][0]["summary"]["targets"]["lesion"]["overlap"]
     assert (overlap["per_case_lits"]["dice"]["value"], overlap["per_case_lits"]["dice"]["units"]) == (0.5, 2)
-    assert told(result, "missing: ") == "missing: 1 predictions, which count as empty (case_2)"
+    assert told(result, "missing ") == "missing predictions that count as empty: 1 (case_2)"
 
 
 def test_a_missing_slice_may_count_as_empty(root):

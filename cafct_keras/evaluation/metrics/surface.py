@@ -217,6 +217,6 @@ def tolerance_doubts(spacings: Sequence[tuple[float, float, float] | None], tole
     cases = np.count_nonzero(steps > min(below) + _ROUNDING)
     return [
         f"NSD at {', '.join(f'{tolerance:g}' for tolerance in below)} {unit}: below the spacing within slices of "
-        f"{cases} of {len(steps)} cases (up to {steps.max():g} {unit}), where surfaces either coincide or count as "
+        f"{cases} of {len(steps)} cases (up to {steps.max():.3g} {unit}), where surfaces either coincide or count as "
         "apart; give a larger `tolerances`"
     ]
