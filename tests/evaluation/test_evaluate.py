@@ -218,6 +218,8 @@ def test_the_paper_stands_beside_lits_png(tmp_path):
     assert (rows[2, "CAFCT-Net"]["iou"], rows[2, "CAFCT-Net"]["dice"]) == (76.54, 84.29)
     assert "per_slice_positive" in rows[2, "CAFCT-Net"]["rules"]
     assert "states no rule" in document["paper_note"]
+    assert "these scores are of the data's own pixels" in document["paper_note"]
+    assert "own pixels" not in evaluated(network, "--grid", "network").json["paper_note"]
     assert "the paper's CAFCT-Net, lesion: Dice 0.8429, IoU 0.7654 (Table 2; no rule is stated" in result.out
     # Trained on stretched slices, a network is shown scans stretched too: the brightest of each slice is white, so the
     # liver is taken for a lesion where there is none.
