@@ -206,7 +206,7 @@ def test_from_the_command_line_and_into_fit(tmp_path):
     )
     done = run("data", "prepare", folder, "--size", 64, "--out", tmp_path / "tfds")
     assert done.code == 0, done
-    small = ("--preset", "tiny", "--size", 64, "--batch-size", 4, "--epochs", 1, "--target", "both")
+    small = ("--model", "micro", "--size", 64, "--batch-size", 4, "--epochs", 1, "--target", "both")
     sampled = ("--context", 1, "--foreground-fraction", 0.5)
     fitted = run("fit", "--data", tmp_path / "tfds", *small, *sampled, "--out", tmp_path / "run", "--json")
     assert fitted.code == 0, fitted
