@@ -8,7 +8,7 @@ from cafct_keras.models.registry import register
 
 
 @register("micro", presets={"only": {}}, default="only")
-def micro(*, input_shape, classes, prior, width=8, name="micro"):
+def micro(*, input_shape=(None, None, 3), classes=1, prior=0.01, width=8, name="micro"):
     """A residual block with stochastic depth and dropout.
 
     This project's dropout, as in all of its networks: under PyTorch Keras's own draws from PyTorch's generator, which

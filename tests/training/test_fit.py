@@ -134,6 +134,7 @@ def test_warm_start_from_another_network(trained, slices_folder, tmp_path):
 def test_two_targets(tmp_path):
     """Two channels, liver first; the phantom knows both."""
     small = ("--target", "both", "--size", 32, "--epochs", 1, "--batch-size", 64)
+    small = (*small, "--model", "micro", "--preset", "only")
     result = run("fit", *small, "--out", tmp_path / "both", "--json")
     assert result.code == 0, result
     assert result.json["data"]["targets"] == ["liver", "lesion"]
