@@ -72,7 +72,7 @@ assert "cafct_keras" not in sys.modules
 
 
 def test_a_network_that_sees_neighbours_is_served_with_them(images, tmp_path):
-    model = cafct_keras.create_model("cafct_net", preset="tiny", input_shape=(None, None, 5), classes=1)
+    model = cafct_keras.create_model("micro", input_shape=(None, None, 5), classes=1)
     model.save(tmp_path / "five.keras")
     result = run("export", tmp_path / "five.keras", "--out", tmp_path / "served", "--json")
     assert result.code == 0, result
