@@ -135,4 +135,6 @@ def to_keras(value, variable):
 
 def predict(model, x):
     """Inference as NumPy."""
+    if keras.backend.backend() == "jax" and isinstance(model, keras.Model):
+        return model.predict_on_batch(x)  # JAX would compile every operation by itself
     return keras.tree.map_structure(keras.ops.convert_to_numpy, model(x, training=False))

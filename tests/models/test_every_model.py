@@ -29,11 +29,6 @@ def build(name, **options):
     return cafct_keras.create_model(name, **options)
 
 
-def predict(model):
-    # JAX is slow where it does not compile, the others where they do.
-    return model.predict_on_batch(IMAGES) if keras.backend.backend() == "jax" else golden.predict(model, IMAGES)
-
-
 @functools.cache
 def shaken(name):
     """A network none of whose weights has its initial value, so that each matters, and what it makes of `IMAGES`."""
@@ -47,7 +42,7 @@ def shaken(name):
             # Statistics are no data's, so it is the kernels that must keep maps at their size.
             value *= (2 / math.prod(value.shape[:-1])) ** 0.5 / value.std()
         variable.assign(value * generator.uniform(0.8, 1.2, value.shape) + generator.normal(0, 0.01, value.shape))
-    return model, predict(model)
+    return model, golden.predict(model, IMAGES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -67,7 +62,7 @@ def test_saved_and_loaded(name, tmp_path):
     assert [(w.path, w.shape) for w in loaded.weights] == [(w.path, w.shape) for w in model.weights]
     assert all(np.array_equal(a, b) for a, b in zip(loaded.get_weights(), model.get_weights(), strict=True))
     if keras.backend.backend() != "jax":  # which would compile it again; see `test_backends_agree`
-        np.testing.assert_array_equal(predict(loaded), probability)
+        np.testing.assert_array_equal(golden.predict(loaded, IMAGES), probability)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -107,7 +102,7 @@ def test_bfloat16(name):
     finally:
         keras.config.set_dtype_policy("float32")
     model.set_weights(exact.get_weights())
-    rounded = predict(model)
+    rounded = golden.predict(model, IMAGES)
     assert rounded.dtype == np.float32
     assert 0 < np.abs(rounded - probability).mean() < 0.02
 
