@@ -5,30 +5,14 @@ python benchmarks/gpu/ceilings.py OUT.json [--side 8192] [--gigabytes 4]
 
 import argparse
 import json
-import statistics
-import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from timing import seconds
 
 import cafct_keras  # noqa: F401  (chooses the backend)
 from cafct_keras.runtime.devices import environment
-
-
-def seconds(function: Callable, *arguments: Any, queued: int = 10, repeats: int = 5) -> float:
-    """Median time of a compiled function."""
-    compiled = jax.jit(function)
-    jax.block_until_ready(compiled(*arguments))
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        for _ in range(queued):
-            result = compiled(*arguments)
-        jax.block_until_ready(result)
-        times.append((time.perf_counter() - start) / queued)
-    return statistics.median(times)
 
 
 def main() -> None:

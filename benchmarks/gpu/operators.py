@@ -5,8 +5,6 @@ python benchmarks/gpu/operators.py OUT.json [--batch 32] [--tiny]
 
 import argparse
 import json
-import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import keras
 from keras import ops
+from timing import seconds
 
 import cafct_keras  # noqa: F401  (chooses the backend)
 from cafct_keras.layers.depthwise import DepthwiseConv3x3
@@ -21,22 +20,6 @@ from cafct_keras.layers.pooling import MaxPooling
 from cafct_keras.layers.resize import upsample_bilinear
 from cafct_keras.layers.transformer import gelu
 from cafct_keras.runtime.devices import environment
-
-QUEUED = 20
-
-
-def milliseconds(function: Callable, *arguments: Any, repeats: int = 5) -> float:
-    """Median time of a compiled function."""
-    compiled = jax.jit(function)
-    jax.block_until_ready(compiled(*arguments))
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        for _ in range(QUEUED):
-            result = compiled(*arguments)
-        jax.block_until_ready(result)
-        times.append((time.perf_counter() - start) / QUEUED)
-    return 1000 * statistics.median(times)
 
 
 def with_gradients(function: Callable) -> Callable:
@@ -124,8 +107,8 @@ def main() -> None:
         for side, (function, arguments) in pair.items():
             try:
                 weights = jnp.ones(jax.eval_shape(function, *arguments).shape, dtype)
-                forward = milliseconds(function, *arguments)
-                gradients = milliseconds(with_gradients(function), weights, *arguments)
+                forward = 1000 * seconds(function, *arguments)
+                gradients = 1000 * seconds(with_gradients(function), weights, *arguments)
                 row[side] = {"forward_ms": round(forward, 4), "gradients_ms": round(gradients, 4)}
             except Exception as error:
                 row[side] = {"error": str(error).splitlines()[0][:200]}
