@@ -8,13 +8,15 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import cafct_keras  # noqa: F401  (chooses the backend, so before Keras)
+
+# isort: split
 import jax
 import jax.numpy as jnp
 import keras
 from keras import ops
 from timing import seconds
 
-import cafct_keras  # noqa: F401  (chooses the backend)
 from cafct_keras.layers.depthwise import DepthwiseConv3x3
 from cafct_keras.layers.pooling import MaxPooling
 from cafct_keras.layers.resize import upsample_bilinear

@@ -9,11 +9,13 @@ import glob
 import json
 import tempfile
 
+import cafct_keras  # noqa: F401  (chooses the backend, so before Keras)
+
+# isort: split
 import jax
 import keras
 import numpy as np
 
-import cafct_keras  # noqa: F401  (chooses the backend)
 from cafct_keras.benchmark.timing import _jax_step
 from cafct_keras.models import create_model
 
