@@ -1,3 +1,7 @@
+import fcntl
+import pickle
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -26,15 +30,38 @@ SMALL = ("--target", "liver", "--preset", "tiny", "--size", 64, "--batch-size", 
 
 
 @pytest.fixture(scope="session")
-def slices_folder(tmp_path_factory):
-    return write_folder(tmp_path_factory.mktemp("data") / "slices")
+def common(tmp_path_factory, worker_id):
+    """A folder that pytest's workers share."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "common"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def made_once(folder, make):
+    """What `make(folder)` returns, from the first worker that asks for it; the others wait and read it."""
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = folder.with_suffix(".pickle")
+        if not kept.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of one that failed
+            kept.write_bytes(pickle.dumps(make(folder)))
+        return pickle.loads(kept.read_bytes())
 
 
 @pytest.fixture(scope="session")
-def trained(slices_folder, tmp_path_factory):
+def slices_folder(common):
+    return made_once(common / "slices", write_folder)
+
+
+@pytest.fixture(scope="session")
+def trained(slices_folder, common):
     """A finished run on a paired folder, and what the command printed."""
-    out = tmp_path_factory.mktemp("runs") / "liver"
-    recipe = ("--optimizer", "adamw", "--learning-rate", 3e-3, "--epochs", 3, "--flip", "--rotation", 10)
-    result = run("fit", "--data", slices_folder, *SMALL, *recipe, "--out", out, "--json")
-    assert result.code == 0, result
-    return out, result
+
+    def fit(out):
+        recipe = ("--optimizer", "adamw", "--learning-rate", 3e-3, "--epochs", 3, "--flip", "--rotation", 10)
+        result = run("fit", "--data", slices_folder, *SMALL, *recipe, "--out", out, "--json")
+        assert result.code == 0, result
+        return out, result
+
+    return made_once(common / "liver", fit)
