@@ -1,8 +1,9 @@
 """Scoring of folders of masks, one for each method, against one folder of references."""
 
+import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 
 from rich.console import Console
 
@@ -89,10 +90,12 @@ def score_folders(
     total = len(work.names) - len(problems)
     gathered = work.empty()
     remarks: list[list[Remarks]] = [[] for _ in methods]
-    for scored in track(work.scored(failures, jobs=jobs), total=total, what="scoring", console=console, quiet=quiet):
-        for whole, said, (case, remark) in zip(gathered, remarks, scored, strict=True):
-            whole.absorb(case)
-            said.append(remark)
+    # Closed, so that an interruption here ends the other processes at once, not when they are collected.
+    with contextlib.closing(work.scored(failures, jobs=jobs)) as cases:
+        for scored in track(cases, total=total, what="scoring", console=console, quiet=quiet):
+            for whole, said, (case, remark) in zip(gathered, remarks, scored, strict=True):
+                whole.absorb(case)
+                said.append(remark)
     return [
         accumulator.evaluation(
             name=name,
@@ -148,11 +151,12 @@ class _Cases:
         """An accumulator for each method."""
         return [Accumulator(targets=self.labels.targets, scoring=self.scoring) for _ in self.methods]
 
-    def scored(self, failures: list[dict[str, str]] | None, *, jobs: int) -> Iterator[Scored]:
+    def scored(self, failures: list[dict[str, str]] | None, *, jobs: int) -> Generator[Scored, None, None]:
         """Yields the accumulators of every case, one for each method."""
         if jobs > 1:
-            return map_processes(self, self.names, jobs=jobs, failures=failures)
-        return map(self._score, read_ahead(self._read, self.names, failures=failures))
+            yield from map_processes(self, self.names, jobs=jobs, failures=failures)
+        else:
+            yield from map(self._score, read_ahead(self._read, self.names, failures=failures))
 
     def __call__(self, name: str) -> Scored:
         """Reads and scores one case."""

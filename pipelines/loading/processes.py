@@ -35,7 +35,6 @@ def map_processes(
     Raises:
         DataError: as `work` raises it and `failures` is None, or a process was killed.
     """
-    strangers = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(work,))
     pending: deque[tuple[str, Future[Result]]] = deque()
@@ -62,9 +61,8 @@ def map_processes(
         yield from results(0)
         pool.shutdown()
     finally:
+        # Processes end with the case that they are at: one that is terminated within a result hangs whoever reads it.
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in set(multiprocessing.active_children()) - strangers:
-            process.terminate()
 
 
 def _begin(work: Callable[[str], Any]) -> None:

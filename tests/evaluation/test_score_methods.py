@@ -98,7 +98,11 @@ def test_ctrl_c_leaves_nothing(tmp_path):
         for number in range(1, 10):
             os.link(tmp_path / side / "case_0.nii.gz", tmp_path / side / f"case_{number}.nii.gz")
     arguments = ["--prediction", "a", "--reference", "b", "--jobs", "2", "--out", "out", "--quiet"]
-    program = "import sys; sys.argv[0] = 'cafct-keras'; from cafct_keras.cli import main; main()"
+    # Whoever runs the tests in the background may have had Ctrl-C ignored, which is inherited.
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.argv[0] = 'cafct-keras'; "
+        "from cafct_keras.cli import main; main()"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", program, "score", *arguments],
         cwd=tmp_path,
