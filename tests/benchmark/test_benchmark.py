@@ -22,7 +22,7 @@ def test_report(task):
     assert report["images_per_second"] == pytest.approx(1000 / report["ms_per_image"], rel=1e-2)
     assert report["best_ms_per_image"] <= report["ms_per_image"]
     assert report["peak_memory_gb"] > 0
-    assert report["compile_s"] > 0
+    assert report["compile_s"] > 0 or keras.backend.backend() == "torch"  # which compiles nothing
     assert report["backend"] == keras.backend.backend()
     if keras.backend.backend() == "jax":
         # Two operations to a multiply-add, three times as many in training, and what is no convolution.

@@ -23,7 +23,7 @@ import numpy as np
 
 import cafct_keras.evaluation as evaluation
 
-more = {"PIL", "nibabel", "rich", "jinja2", "matplotlib", "pipelines"} & set(sys.modules)
+more = {"PIL", "nibabel", "rich", "jinja2", "matplotlib"} & set(sys.modules)
 assert not more, more
 mask = np.ones((2, 4, 4), bool)
 summary = evaluation.summarize([evaluation.score(mask, mask, case="a")])

@@ -16,7 +16,10 @@ def test_killed_at_random_and_resumed(tmp_path):
     recipe = ("--data", folder, *RECIPE, "--flip", "--rotation", 20)
     soak.whole(tmp_path / "compiled", *recipe)  # takes longer than those that find it done
     seconds = soak.whole(tmp_path / "whole", *recipe)
-    for number in range(2):
+    # Where the machine is suddenly faster, a run may end before it is killed.
+    for number in range(6):
         soak.killed(tmp_path / str(number), *recipe, seconds=seconds)
         assert not differences(tmp_path / str(number), tmp_path / "whole")
-    assert soak.kills.total()
+        if number and soak.kills.total():
+            return
+    pytest.fail("no run was killed")
