@@ -7,8 +7,8 @@ import pytest
 
 from cafct_keras.evaluation import console, excerpt, markup
 from tests.cli import run
+from tests.evaluation.mask_folders import LABELS, folders
 from tests.evaluation.report.documents import document, everything, masks_alone
-from tests.evaluation.test_score import LABELS, folders, volumes  # noqa: F401, a fixture
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_latex(whole):
 
 
 @pytest.mark.parametrize(("table", "name"), [("markdown", "scores.md"), ("latex", "scores.tex")])
-def test_tables_are_printed_and_written(table, name, volumes):  # noqa: F811
+def test_tables_are_printed_and_written(table, name, volumes):
     result = run("score", *folders(volumes), *LABELS, "--out", volumes / "out", "--table", table, "--decimal-comma")
     assert result.code == 0, result
     written = (volumes / "out" / name).read_text()
@@ -117,7 +117,7 @@ def test_tables_are_printed_and_written(table, name, volumes):  # noqa: F811
     assert name in result.out.strip().splitlines()[-1]
 
 
-def test_decimal_commas(volumes):  # noqa: F811
+def test_decimal_commas(volumes):
     result = run("score", *folders(volumes), *LABELS, "--out", volumes / "out", "--decimal-comma")
     assert re.search(r"^per_case_lits +0,\d{3}|1,000", result.out, re.MULTILINE)
     plain = run("score", *folders(volumes), *LABELS, "--out", volumes / "plain")
