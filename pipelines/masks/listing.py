@@ -37,18 +37,20 @@ class Pairs:
 
     Attributes:
         files: name to the files of prediction and reference that have it, each usually one.
-        aside: files that are not masks, or that the pattern or the table leaves out.
+        passed_over: files that are not masks, or that the pattern or the table leaves out.
     """
 
     files: dict[str, tuple[list[Path], list[Path]]]
-    aside: list[Path]
+    passed_over: list[Path]
 
     @property
     def note(self) -> list[str]:
         """A line about the files that were passed over, if there are any."""
-        if not self.aside:
+        if not self.passed_over:
             return []
-        return [f"files: {len(self.aside)} passed over as no masks ({listed(path.name for path in self.aside)})"]
+        return [
+            f"files: {len(self.passed_over)} passed over, not masks ({listed(path.name for path in self.passed_over)})"
+        ]
 
 
 def kind_of(path: Path) -> str:
@@ -72,11 +74,11 @@ def list_pairs(folders: tuple[Path, Path], *, match: str | None, table: Path | N
         raise DataError("`match`: does not go with `pairs`, which names every file; give one of them")
     pattern = None if match is None else compile_pattern(match, option="match", what="name")
     files: dict[str, tuple[list[Path], list[Path]]] = {}
-    aside: list[Path] = []
+    passed_over: list[Path] = []
     named = _read_table(table) if table else None
     used: set[str] = set()
     for side, folder in enumerate(folders):
-        listed_files = list(_list(folder, aside))
+        listed_files = list(_list(folder, passed_over))
         if not listed_files:
             raise DataError(
                 f"{folder}: no PNG and no NIfTI in it, nor NRRD, MetaImage or DICOM SEG; "
@@ -90,7 +92,7 @@ def list_pairs(folders: tuple[Path, Path], *, match: str | None, table: Path | N
             elif named is not None:
                 name = named[side].get(path.name, named[side].get(stem))
             if name is None:
-                aside.append(path)
+                passed_over.append(path)
                 continue
             used.add(name)
             files.setdefault(name, ([], []))[side].append(path)
@@ -99,10 +101,10 @@ def list_pairs(folders: tuple[Path, Path], *, match: str | None, table: Path | N
             raise DataError(f"{table}: {lost[0]} is not in {folder}; add the file or delete the line")
     if not files:
         raise DataError(f"`match` {match}: finds nothing in any name; fix the pattern")
-    return _without_images(Pairs(files=files, aside=aside))
+    return _without_images(Pairs(files=files, passed_over=passed_over))
 
 
-def _list(folder: Path, aside: list[Path]) -> Iterator[tuple[str, Path]]:
+def _list(folder: Path, passed_over: list[Path]) -> Iterator[tuple[str, Path]]:
     """Yields name and path of every mask; a folder with a DICOM segmentation is one of the folder's name."""
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give one with PNG or NIfTI masks")
@@ -112,12 +114,12 @@ def _list(folder: Path, aside: list[Path]) -> Iterator[tuple[str, Path]]:
         if path.is_dir():
             inside = dicom_files(path, Strict(path))
             segs = [one for one in inside if _is_seg(one)]
-            aside += [one for one in inside if segs and one not in segs]
+            passed_over += [one for one in inside if segs and one not in segs]
             yield from ((path.name, one) for one in segs)
             continue
         suffix = next((suffix for suffix in _SUFFIXES if path.name.lower().endswith(suffix)), None)
         if suffix == ".dcm" and not _is_seg(path):
-            aside.append(path)
+            passed_over.append(path)
         elif suffix is not None:
             yield path.name[: -len(suffix)], path
 
@@ -130,14 +132,14 @@ def _is_seg(path: Path) -> bool:
 
 def _without_images(pairs: Pairs) -> Pairs:
     """Without files that have no counterpart and are images, such as the CT beside its mask."""
-    files, aside = {}, list(pairs.aside)
+    files, passed_over = {}, list(pairs.passed_over)
     for name, sides in pairs.files.items():
         alone = [path for side in sides for path in side] if not all(sides) else []
         if alone and all(map(_is_image, alone)):
-            aside += alone
+            passed_over += alone
         else:
             files[name] = sides
-    return Pairs(files=files or pairs.files, aside=aside if files else pairs.aside)
+    return Pairs(files=files or pairs.files, passed_over=passed_over if files else pairs.passed_over)
 
 
 def _is_image(path: Path) -> bool:

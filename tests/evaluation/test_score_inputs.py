@@ -74,7 +74,7 @@ def as_segments(path, array, affine):
 
 
 def as_mha(path, array, affine):
-    sitk = pytest.importorskip("SimpleITK")
+    sitk = pytest.importorskip("SimpleITK", reason="the extra mha is not installed")
     array, affine = turned(array, affine, (1, 0, 2), (1, -1, 1))
     lps = np.diag([-1.0, -1, 1, 1]) @ affine
     image = sitk.GetImageFromArray(np.ascontiguousarray(array.T))
@@ -123,8 +123,8 @@ def test_two_segmentations_need_no_scan(root):
         as_seg(root / side / "case", None, None)
     result = scored(root, "--label", "liver=1", "--label", "tumour=2")
     assert dice(result) == {"liver": 1.0, "lesion": 1.0}
-    assert "5 passed over as no masks" not in result.error
-    assert told(result, "files: ").startswith("files: 10 passed over as no masks")  # the slices of the scans
+    assert "5 passed over, not masks" not in result.error
+    assert told(result, "files: ").startswith("files: 10 passed over, not masks")  # the slices of the scans
     seg = dcmread(root / "prediction" / "case" / "masks.dcm")
     seg.save_as(root / "prediction" / "case.dcm")
     assert "has the same name; keep one" in fails(
@@ -195,7 +195,7 @@ def test_names_by_pattern_or_table(root):
     save_nifti(root / "prediction" / "readme.nii.gz", labels_of(0))
     result = scored(root, *LABELS, "--match", r"(?:gt_|scan-)(\d)")
     assert [row["case"] for row in result.json["results"][0]["cases"]][::2] == ["1", "2"]
-    assert told(result, "files: ") == "files: 1 passed over as no masks (readme.nii.gz)"
+    assert told(result, "files: ") == "files: 1 passed over, not masks (readme.nii.gz)"
     table = root / "pairs.csv"
     table.write_text("prediction,reference\nscan-2_pred.nii.gz, gt_2.nii.gz\nscan-1_pred, gt_1\n")
     result = scored(root, *LABELS, "--pairs", table)
@@ -235,7 +235,7 @@ def test_scans_beside_masks_are_passed_over(root):
         save_nifti(root / side / "segmentation-0.nii.gz", labels_of(0))
     save_nifti(root / "reference" / "volume-0.nii.gz", hounsfield(labels_of(0)))
     result = scored(root, *LABELS)
-    assert told(result, "files: ") == "files: 1 passed over as no masks (volume-0.nii.gz)"
+    assert told(result, "files: ") == "files: 1 passed over, not masks (volume-0.nii.gz)"
     assert result.json["results"][0]["summary"]["cases"] == 1
 
 
@@ -264,7 +264,7 @@ def test_real_masks_in_other_formats(root):
     folder = SHARED / "data" / "volumes" / "mha_ct"
     if not folder.is_dir():
         pytest.skip("../shared/data/volumes/mha_ct is not here")
-    pytest.importorskip("SimpleITK")
+    pytest.importorskip("SimpleITK", reason="the extra mha is not installed")
     first, second = sorted(folder.glob("Patient01*Rad*.mha"))[:2]
     for side, path in (("reference", first), ("prediction", second)):
         (root / side / "Patient01.mha").symlink_to(path)
@@ -306,7 +306,7 @@ def test_a_damaged_file_of_each_kind_is_named(root):
     arguments = ("--prediction", root / "prediction", "--reference", root / "reference", *LABELS)
     for name in ("case.nrrd", "case.mha"):
         if name.endswith("mha"):
-            pytest.importorskip("SimpleITK")
+            pytest.importorskip("SimpleITK", reason="the extra mha is not installed")
         (root / "prediction" / name).write_bytes(b"NRRD0004\n\0\0")
         assert f"prediction/{name}: " in fails("score", *arguments)
         (root / "prediction" / name).unlink()
