@@ -15,11 +15,11 @@ from cafct_keras.evaluation.metrics.calibration import Calibration
 from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.postprocessing import PostProcessing
 from cafct_keras.evaluation.predicted import calibrate, predicted_masks
-from cafct_keras.evaluation.progress import track
 from cafct_keras.evaluation.results import AS_PREDICTED, Comparison, Evaluation, RunData, Threshold
 from cafct_keras.evaluation.tuning import POSTPROCESSING_RULE, THRESHOLD_RULE, PostProcessingChoice, best_threshold
 from cafct_keras.prediction import GRIDS, CasePrediction, Predictor, Run
 from cafct_keras.runtime.compilation import cache_compilations
+from cafct_keras.runtime.progress import track
 from pipelines import SPLITS
 
 AUTO = "auto"

@@ -10,8 +10,8 @@ from rich.console import Console
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation.accumulator import Accumulator
 from cafct_keras.evaluation.metrics.options import ScoreOptions
-from cafct_keras.evaluation.progress import track
 from cafct_keras.evaluation.results import Evaluation, MaskData
+from cafct_keras.runtime.progress import track
 from pipelines.errors import DataError
 from pipelines.findings import listed
 from pipelines.loading.processes import map_processes

@@ -1,1 +1,1 @@
-"""Runtime environment: backend, devices, versions, compilation cache, memory pages."""
+"""Runtime environment: backend, devices, versions, compilation cache, memory pages, console, progress."""

@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from cafct_keras.evaluation.progress import LINES, track
+from cafct_keras.runtime.progress import LINES, track
 
 
 def reported(*, terminal, total=25, **options):
