@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cafct_keras.errors import UserError
-from cafct_keras.evaluation.metrics.components import bounding_box, label
+from cafct_keras.measurement.components import bounding_box, label
 from cafct_keras.packed import Masks
 
 

@@ -21,9 +21,9 @@ import operator
 
 import numpy as np
 
-from cafct_keras.evaluation.metrics.components import boundary, label, neighbourhood, regions
 from cafct_keras.evaluation.metrics.options import ScoreOptions
-from cafct_keras.evaluation.metrics.shapes import Component, Describer
+from cafct_keras.measurement.components import boundary, label, neighbourhood, regions
+from cafct_keras.measurement.shapes import Component, Describer
 
 DIAMETERS = {"under_10_mm": (0.0, 10.0), "10_to_20_mm": (10.0, 20.0), "over_20_mm": (20.0, math.inf)}
 PAIRED = 0.5  # IoU above which a lesion and a component are a pair of the panoptic quality

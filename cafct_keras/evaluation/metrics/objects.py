@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import ndimage
 
-from cafct_keras.evaluation.metrics.components import bounding_box, label, regions
 from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.metrics.overlap import Counts
 from cafct_keras.evaluation.metrics.surface import surface_distances
+from cafct_keras.measurement.components import bounding_box, label, regions
 
 FOUND = 0.5  # IoU above which a lesion counts, whatever thresholds of detection were chosen
 MEASURES = ("dice", "jaccard", "voe", "rvd", "assd", "rmsd", "msd")

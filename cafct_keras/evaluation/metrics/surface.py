@@ -19,9 +19,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.spatial import cKDTree
 
-from cafct_keras.evaluation.metrics.components import boundary, regions
 from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.metrics.surfels import surfels
+from cafct_keras.measurement.components import boundary, regions
 
 DISTANCES = ("hd", "hd95", "assd", "rmsd")
 _BAND = 0.02  # of a slice's diagonal, the width of the boundary IoU's band

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from cafct_keras.evaluation import match_lesions
-from cafct_keras.evaluation.metrics.components import label, regions
 from cafct_keras.evaluation.metrics.lesions import stratum
 from cafct_keras.evaluation.metrics.options import ScoreOptions
-from cafct_keras.evaluation.metrics.shapes import axial_diameters
+from cafct_keras.measurement.components import label, regions
+from cafct_keras.measurement.shapes import axial_diameters
 from tests.evaluation.drawn import SPACING, blobs, stacks, summary
 
 CUBE = np.ones((3, 3, 3))

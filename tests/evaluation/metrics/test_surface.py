@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from cafct_keras.evaluation import surface_distances
-from cafct_keras.evaluation.metrics.components import boundary, bounding_box
 from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.metrics.surface import DISTANCES, is_distance, surface_scores, tolerance_doubts
 from cafct_keras.evaluation.metrics.surfels import surfels
+from cafct_keras.measurement.components import boundary, bounding_box
 from tests.evaluation.drawn import SPACING, blobs, stacks
 
 spacings = st.tuples(*[st.sampled_from([0.5, 0.7, 1.0, 2.5, 5.0])] * 3)

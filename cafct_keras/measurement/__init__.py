@@ -1,0 +1,1 @@
+"""Measurements of masks: components, their size, place and diameters, volumes and tumour burden. Needs no network."""
