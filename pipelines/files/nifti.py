@@ -89,6 +89,12 @@ def open_volume(path: Path, findings: Findings) -> Volume | None:
     return Volume(path, image, Frame(shape=(columns, rows, count), affine=affine), placed)
 
 
+def is_grey(volume: Volume) -> bool:
+    """Whether voxels are stored as 8 bits without rescaling, so that they cannot be Hounsfield units."""
+    proxy: Any = volume.image.dataobj
+    return volume.image.get_data_dtype() == np.uint8 and (proxy.slope, proxy.inter) == (1, 0)
+
+
 def check_placed(volume: Volume, findings: Findings) -> bool:
     """Whether the header says how the volume lies, which is an error if not."""
     if not volume.placed:

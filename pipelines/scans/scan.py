@@ -1,0 +1,55 @@
+"""A scan that has been found and can be read."""
+
+import dataclasses
+import hashlib
+import importlib
+from pathlib import Path
+
+from pipelines.case import Case
+from pipelines.orientation import RADIOLOGICAL
+
+# Each with a module of this package that has `read(scan)`.
+FORMATS = ("nifti", "nrrd", "metaimage", "dicom", "png")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scan:
+    """A scan that has been found and not yet read. It can be pickled.
+
+    Attributes:
+        name: unique among the scans that were found together, and usable as the name of a file.
+        path: its file, or the folder of its files; for messages.
+        files: all of its files; of DICOM and PNG one per slice, in the order of the slices of `read`.
+        format: one of `FORMATS`.
+        intensity: `"hu"`, `"grey"` or `"minmax"`, see `pipelines.case.Source`.
+        orientation: of the slices, see `pipelines.orientation`; None if unknown.
+        patient: name of the patient, or of the scan where it is not known.
+    """
+
+    name: str
+    path: Path
+    files: tuple[Path, ...]
+    format: str
+    intensity: str = "hu"
+    orientation: str | None = RADIOLOGICAL
+    patient: str = ""
+
+    def read(self) -> Case:
+        """Reads the scan, without masks; safe to call from several threads.
+
+        Returns:
+            The case. Slices of volumes lie as `orientation` says; its `frame` leads back to the file's own order.
+
+        Raises:
+            DataError: a file is damaged, or is no scan; one line with the file and the fix.
+        """
+        case: Case = importlib.import_module(f"pipelines.scans.{self.format}").read(self)
+        return case
+
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, of the content of all files, whatever their names."""
+        digest = hashlib.sha256()
+        for path in self.files:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
