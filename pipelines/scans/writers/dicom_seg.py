@@ -1,0 +1,133 @@
+"""DICOM segmentations (SEG) that refer to the slices of a scan."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.atomic import atomic_write
+from pipelines.case import Case
+from pipelines.errors import DataError
+from pipelines.optional import optional
+from pipelines.scans.scan import Scan
+from pipelines.scans.writers.algorithm import Algorithm
+from pipelines.scans.writers.planes import frame_of
+from pipelines.scans.writers.terms import TERMS
+from pipelines.targets import LIVER
+
+with optional("writing DICOM SEG", extra="dicom"):
+    from highdicom import AlgorithmIdentificationSequence
+    from highdicom.color import CIELabColor
+    from highdicom.seg import SegmentAlgorithmTypeValues, SegmentDescription
+    from pydicom import Dataset, dcmread
+    from pydicom.sr.codedict import codes
+    from pydicom.sr.coding import Code
+    from pydicom.uid import generate_uid
+
+    from pipelines.files.dicom_seg_writer import binary_seg
+
+_OFF = 0.1  # of a step, by which a slice may stand beside its place in the array
+_MAY_BE_EMPTY = (
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+)
+_LONG = 64  # characters of DICOM's LO
+
+
+def write_labels(
+    labels: np.ndarray, path: Path, *, scan: Scan, case: Case, labels_of: Mapping[str, int], algorithm: Algorithm
+) -> list[Path]:
+    """Writes one segment per target, of which the liver includes its lesions; see `write_mask`."""
+    planes = frame_of(case).from_slices(labels).T  # slices, rows, columns as the files have them
+    sources = _in_order(scan, case)
+    masks = np.stack(
+        [(planes > 0) if target == LIVER else planes == label for target, label in labels_of.items()], axis=-1
+    )
+    content = hashlib.sha256(np.packbits(masks).tobytes()).hexdigest()
+    series = sources[0]
+    parameters = [f"{key}={value}" for key, value in algorithm.parameters.items()]
+    dataset = binary_seg(
+        sources,
+        masks,
+        [_segment(number, target, algorithm) for number, target in enumerate(labels_of, start=1)],
+        identity=[
+            series.SeriesInstanceUID,
+            *labels_of,
+            content,
+            algorithm.name,
+            algorithm.version,
+            *parameters,
+        ],
+        maker="cafct-keras",
+        version=algorithm.version,
+        series_number=_number(series) * 100 + 1,
+        series_description=f"{' and '.join(labels_of)} by {algorithm.name}"[:_LONG],
+        content_label="SEGMENTATION",
+        content_description=f"{' and '.join(labels_of)}"[:_LONG],
+    )
+    file = path.with_name(f"{path.name}.dcm")
+    with atomic_write(file) as temporary:
+        dataset.save_as(temporary, enforce_file_format=True)
+    return [file]
+
+
+def _segment(number: int, target: str, algorithm: Algorithm) -> SegmentDescription:
+    term = TERMS[target]
+    return SegmentDescription(
+        segment_number=number,
+        segment_label=target,
+        segmented_property_category=_code(term.category),
+        segmented_property_type=_code(term.kind),
+        algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_identification=AlgorithmIdentificationSequence(
+            name=algorithm.name[:_LONG],
+            family=codes.DCM.ArtificialIntelligence,
+            version=algorithm.version,
+            parameters=dict(algorithm.parameters) or None,
+        ),
+        anatomic_regions=[_code(term.site)] if term.site else None,
+        display_color=CIELabColor.from_rgb(*term.color),
+    )
+
+
+def _code(value: tuple[str, str]) -> Code:
+    return Code(value[0], "SCT", value[1])
+
+
+def _in_order(scan: Scan, case: Case) -> list[Dataset]:
+    """The headers of the slices, each where its position puts it in the array, completed where that can be done."""
+    frame = frame_of(case)
+    to_index = np.linalg.inv(np.diag([-1.0, -1.0, 1.0, 1.0]) @ frame.affine)
+    headers: dict[int, Any] = {}
+    for file in scan.files:
+        header: Any = dcmread(file, stop_before_pixels=True)
+        place = float((to_index @ [*header.ImagePositionPatient, 1.0])[2])
+        if abs(place - round(place)) > _OFF or round(place) in headers or not 0 <= round(place) < frame.shape[2]:
+            raise DataError(f"{file}: not a slice of this scan; choose another `format`, such as nifti")
+        headers[round(place)] = header
+        if not header.get("StudyInstanceUID"):
+            raise DataError(f"{file}: has no StudyInstanceUID to refer to; choose another `format`, such as nifti")
+        for name in _MAY_BE_EMPTY:
+            if name not in header:
+                setattr(header, name, None)
+        if header.PatientSex not in ("M", "F", "O"):
+            header.PatientSex = None
+        if not header.get("FrameOfReferenceUID"):
+            header.FrameOfReferenceUID = generate_uid(entropy_srcs=[header.SeriesInstanceUID, "frame of reference"])
+    return [headers[k] for k in sorted(headers)]
+
+
+def _number(header: Any) -> int:
+    try:
+        return max(1, int(header.SeriesNumber))
+    except (AttributeError, TypeError, ValueError):
+        return 1
