@@ -43,9 +43,15 @@ class Frame:
 
     @property
     def spacing(self) -> tuple[float, float, float]:
-        """Millimeters between voxel centers along (slice, row, column)."""
-        slices, rows, columns = np.linalg.norm(self.slices_affine[:3, :3], axis=0).tolist()
-        return slices, rows, columns
+        """Millimeters between the planes of slices, rows and columns; of a tilted gantry's slices also at right angles.
+
+        So their product is the volume of a voxel.
+        """
+        axes = self.slices_affine[:3, :3]
+        slices, rows, columns = np.linalg.norm(axes, axis=0).tolist()
+        between = abs(float(np.linalg.det(axes))) / (rows * columns)
+        # Rounding must not turn the 2.5 mm of a header into 2.4999999.
+        return (slices if between > (1 - 1e-5) * slices else between), rows, columns
 
     def _orientation(self) -> np.ndarray:
         return _orientations().io_orientation(self.affine)

@@ -17,12 +17,13 @@ def lesion_rows(cases: Sequence[CaseScore]) -> list[dict[str, Any]]:
 
     Columns: case, patient, target, grid (see `score`), kind ("lesion" or "false positive"), voxels; volume_mm3 (None in
     single slices), area_mm2 (None in volumes), diameter_mm (of the ball or disc of that size); longest_axis_mm, the
-    longest diameter within a slice from outer edge to outer edge, short_axis_mm, the width across it, and axis_slice,
-    their slice (lengths are None where the spacing is unknown); centroid_slice, centroid_row, centroid_column, in
-    voxels from the first, and the same in mm (centroid_slice_mm, ...); iou and dice, of a lesion with the prediction
-    that belongs to it, of a false positive the highest of the lesions that it touches, 0 where there is none; for each
-    threshold found_iou_over_0, ...: 1 if a lesion is found, or a false positive belongs to one that is, else 0;
-    mean_intensity of the image within it, and intensity, what that is ("HU", ...; None without an image).
+    longest diameter within a slice from outer edge to outer edge, short_axis_mm, the longest one at right angles to it,
+    and axis_slice, their slice (lengths are None where the spacing is unknown); centroid_slice, centroid_row,
+    centroid_column, in voxels from the first, and the same in mm (centroid_slice_mm, ...); iou and dice, of a lesion
+    with the prediction that belongs to it, of a false positive the highest of the lesions that it touches, 0 where
+    there is none; for each threshold found_iou_over_0, ...: 1 if a lesion is found, or a false positive belongs to one
+    that is, else 0; mean_intensity of the image within it, and intensity, what that is ("HU", ...; None without
+    an image).
     """
     return [
         {"case": case.case, "patient": case.patient, "target": name, "grid": case.grid, **_row(component, scores, case)}

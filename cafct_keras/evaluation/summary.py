@@ -9,7 +9,7 @@ from cafct_keras.errors import UserError
 from cafct_keras.evaluation.lesion_summary import summarize_lesions
 from cafct_keras.evaluation.lits_sheet import lits_sheet
 from cafct_keras.evaluation.metrics.bootstrap import CONFIDENCE, ERROR, INTERVAL, SCORE, Bootstrap, Estimate
-from cafct_keras.evaluation.metrics.burden import bland_altman, millilitres
+from cafct_keras.evaluation.metrics.burden import bland_altman
 from cafct_keras.evaluation.metrics.overlap import BATCH_SIZE, Counts, concatenate, overlap_estimates
 from cafct_keras.evaluation.metrics.scores import CaseScore, TargetScore
 from cafct_keras.evaluation.metrics.surface import SurfaceScores, is_distance
@@ -23,6 +23,7 @@ from cafct_keras.evaluation.results import (
     VolumeSummary,
 )
 from cafct_keras.evaluation.volumes import are_volumes, of_one_kind
+from cafct_keras.measurement.volumes import millilitres
 
 Spacing = tuple[float, float, float]
 Score = TypeVar("Score")

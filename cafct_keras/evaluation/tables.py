@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from cafct_keras.evaluation.metrics.burden import millilitres
 from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.metrics.overlap import MEASURES, Counts, unit_scores
 from cafct_keras.evaluation.metrics.scores import CaseScore, TargetScore
 from cafct_keras.evaluation.volumes import are_volumes, of_one_kind
+from cafct_keras.measurement.volumes import millilitres
 
 # Scores of a row are 0 where one mask is empty, and None (an empty field) where both are.
 _RULE = {"case": "per_case_nnunet", "slice": "per_slice_all_skip"}

@@ -1,10 +1,8 @@
 """Writing of an evaluation's folder."""
 
-import csv
 import dataclasses
 import json
 import pathlib
-from collections.abc import Sequence
 
 from cafct_keras.evaluation.lesion_table import lesion_columns, lesion_rows
 from cafct_keras.evaluation.markup import FORMATS, SUFFIXES
@@ -12,6 +10,7 @@ from cafct_keras.evaluation.results import AS_PREDICTED, Document, Evaluation
 from cafct_keras.evaluation.results.methods import MethodComparison
 from cafct_keras.evaluation.tables import case_rows, slice_rows
 from pipelines.optional import optional
+from pipelines.tables import write_rows
 
 with optional("report.html", extra="report"):
     from cafct_keras.evaluation.report.comparison_page import write_comparison_page
@@ -43,7 +42,7 @@ def write_evaluation(
             {"result": result, **row, **said} for result, cases in evaluation.scores.items() for row in rows_of(cases)
         ]
         columns = list(rows[0]) if rows else ["result", *lesion_columns(evaluation.scores[AS_PREDICTED])]
-        _write_rows(folder / name, columns, rows, decimal)
+        write_rows(folder / name, columns, rows, decimal=decimal)
     _write_markup(folder, evaluation.as_json, table, decimal)
     write_report(evaluation.as_json, evaluation.pictures, folder / "report.html")
 
@@ -82,17 +81,3 @@ def _write_markup(folder: pathlib.Path, document: dict, table: str | None, decim
     if table is not None:
         text = FORMATS[table](document, decimal=decimal)
         (folder / f"scores{SUFFIXES[table]}").write_text(text + "\n", encoding="utf-8")
-
-
-def _write_rows(path: pathlib.Path, columns: Sequence[str], rows: Sequence[dict], decimal: str) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        delimiter = ";" if decimal == "," else ","
-        table = csv.DictWriter(file, columns, delimiter=delimiter, lineterminator="\n")
-        table.writeheader()
-        for row in rows:
-            table.writerow(
-                {
-                    name: str(value).replace(".", decimal) if isinstance(value, float) else value
-                    for name, value in row.items()
-                }
-            )

@@ -9,8 +9,6 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist, squareform
 
-_FEW_CORNERS = 64  # up to here all pairs are compared, beyond it those of the convex hull
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Component:
@@ -22,7 +20,7 @@ class Component:
         diameter: mm, of the ball (in a single slice, the disc) of that size; None where the spacing is unknown.
         longest_axis: mm, its longest diameter within a slice, in the slice where that is longest: the largest distance
             between two corners of its voxels, from outer edge to outer edge; None where the spacing is unknown.
-        short_axis: mm, its width across the longest axis in the same slice, likewise.
+        short_axis: mm, the longest diameter at right angles to it in the same slice, likewise (RECIST 1.1).
         axis_slice: index of that slice; None where the spacing is unknown.
         box: first and last + 1 index along (slice, row, column).
         centroid: (slice, row, column), in voxels.
@@ -100,15 +98,16 @@ class Describer:
 
 
 def axial_diameters(mask: np.ndarray, spacing: tuple[float, float]) -> tuple[float, float, int]:
-    """Measures the longest diameter within a slice, from outer edge to outer edge of the pixels, and the width across.
+    """Measures the longest diameter within a slice, and the longest one at right angles to it.
+
+    Diameters are those of the convex hull, from outer edge to outer edge of the pixels.
 
     Args:
         mask: bool `(slices, H, W)`, not empty.
         spacing: millimetres along (row, column).
 
     Returns:
-        The longest axis and the width perpendicular to it, both in mm, and the index of their slice, the first where
-        several are as long.
+        The longest and the short axis in mm, and the index of their slice, the first where several are as long.
     """
     shown = [np.asarray(mask.any(axis=axis)) for axis in (2, 1)]
     # No diameter is longer than the diagonal of the slice's box, so few slices have to be measured.
@@ -139,11 +138,13 @@ def _outline(mask: np.ndarray) -> np.ndarray:
 
 
 def _diameters(corners: np.ndarray) -> tuple[float, float]:
-    """The largest distance between two points, and the extent of all of them perpendicular to it."""
-    if len(corners) > _FEW_CORNERS:
-        corners = corners[ConvexHull(corners).vertices]
-    distances = squareform(pdist(corners))
-    one, other = np.unravel_index(distances.argmax(), distances.shape)
-    along = (corners[other] - corners[one]) / distances[one, other]
-    across = corners @ np.array([-along[1], along[0]])
-    return float(distances[one, other]), float(np.ptp(across))
+    """The largest distance between two points, and the longest chord of their convex hull perpendicular to it."""
+    hull = corners[ConvexHull(corners).vertices]  # counterclockwise
+    distances = squareform(pdist(hull))
+    one, other = np.unravel_index(distances.argmax(), distances.shape)  # one < other
+    direction = (hull[other] - hull[one]) / distances[one, other]
+    along, across = hull @ direction, hull @ np.array([-direction[1], direction[0]])
+    # The hull's two sides from one end of the longest axis to the other; a chord is longest where it meets a vertex.
+    right, left = slice(one, other + 1), np.r_[one : other - len(hull) - 1 : -1]
+    chords = np.interp(along, along[left], across[left]) - np.interp(along, along[right], across[right])
+    return float(distances[one, other]), float(chords.max())

@@ -88,3 +88,12 @@ def test_same_place_and_steps_of_one():
     assert not same_place(frame, Frame(shape=(3, 4, 6), affine=frame.affine))
     assert not steps_of_one(frame)
     assert steps_of_one(Frame(shape=(3, 4, 5), affine=np.diag([-1.0, 1, 1, 1])))
+
+
+def test_voxels_of_a_tilted_gantry_have_the_volume_of_their_spacing():
+    frame = frame_of_stack((3, 4, 5), (5.0, 0.7, 0.8), head_first=False)
+    affine = frame.affine.copy()
+    affine[1, 0] = 5.0 * np.tan(np.radians(20))  # every slice further to the front, and longer steps between them
+    tilted = Frame(shape=frame.shape, affine=affine)
+    assert tilted.spacing == pytest.approx((5.0, 0.7, 0.8))
+    assert np.prod(tilted.spacing) == pytest.approx(abs(np.linalg.det(affine)))

@@ -1,10 +1,11 @@
-"""Volumes and tumour burden, the fraction of the liver that is tumour."""
+"""Agreement of tumour burden and of volumes."""
 
 import dataclasses
 
 import numpy as np
 
-from cafct_keras.packed import Mask, Masks
+from cafct_keras.measurement.volumes import count_liver_and_lesion
+from cafct_keras.packed import Masks
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,17 +41,9 @@ def tumour_burden(prediction: Masks, reference: Masks) -> Burden:
         prediction: `"liver"` and `"lesion"` to bool masks of one shape.
         reference: likewise.
     """
-    return Burden(predicted=_fraction(**prediction), reference=_fraction(**reference))
-
-
-def _fraction(*, liver: Mask, lesion: Mask) -> float | None:
-    whole = sum(np.count_nonzero(one | other) for one, other in zip(liver, lesion, strict=True))
-    return float(sum(map(np.count_nonzero, lesion)) / whole) if whole else None
-
-
-def millilitres(voxels: int, spacing: tuple[float, float, float]) -> float:
-    """Volume of a number of voxels in ml; spacing in mm."""
-    return float(voxels * np.prod(spacing) / 1000)
+    return Burden(
+        predicted=count_liver_and_lesion(**prediction).burden, reference=count_liver_and_lesion(**reference).burden
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,6 @@ from cafct_keras.evaluation import match_lesions
 from cafct_keras.evaluation.metrics.lesions import stratum
 from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.measurement.components import label, regions
-from cafct_keras.measurement.shapes import axial_diameters
 from tests.evaluation.drawn import SPACING, blobs, stacks, summary
 
 CUBE = np.ones((3, 3, 3))
@@ -204,27 +203,3 @@ def test_regions_part_no_component(pair, contiguous):
         total += label(parts[0] | parts[1], contiguous=contiguous)[1]
     assert all(np.array_equal(*each) for each in zip(whole, pair, strict=True))
     assert total == label(pair[0] | pair[1], contiguous=contiguous)[1]
-
-
-@pytest.mark.parametrize(("first", "second"), [((0, 0, 0), (5, 11, 3)), ((2, 4, 9), (2, 40, 1))])
-def test_axes_run_from_edge_to_edge(first, second):
-    mask = np.zeros((6, 41, 12), bool)
-    mask[first], mask[first[0], second[1], second[2]] = True, True
-    longest, short, index = axial_diameters(mask, (0.5, 2.0))
-    corners = [
-        np.add((row, column), edge) * (0.5, 2.0) for edge in np.ndindex(2, 2) for row, column in (first[1:], second[1:])
-    ]
-    reach = max(np.linalg.norm(one - other) for one in corners for other in corners)
-    assert (longest, index) == (pytest.approx(reach), first[0])
-    assert short > 0
-
-
-def test_axes_of_a_box_and_of_a_disc():
-    box = np.ones((2, 3, 4), bool)
-    longest, short, index = axial_diameters(box, (1.0, 1.0))
-    assert (longest, short, index) == (pytest.approx(5.0), pytest.approx(2 * 12 / 5), 0)
-    rows, columns = np.ogrid[-60:61, -60:61]
-    disc = (rows**2 + columns**2 <= 50**2)[None]
-    longest, short, _ = axial_diameters(disc, (0.7, 0.7))
-    assert longest == pytest.approx(101 * 0.7, rel=0.005)
-    assert short == pytest.approx(longest, rel=0.01)
