@@ -1,13 +1,12 @@
 """Preparation: a data folder is decoded and resized once, so that later runs start at once."""
 
 import hashlib
-import importlib.util
 import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from pipelines.beam import pipeline_options
 from pipelines.case import Source
 from pipelines.errors import DataError
 from pipelines.layouts.prepared.reader import Prepared
@@ -42,14 +41,14 @@ def prepare(
         The folder of the dataset, which can be opened like any other data folder.
 
     Raises:
-        DataError: `out` holds another dataset of that layout, the source is a prepared dataset itself, or Beam is not
-            installed.
+        DataError: `out` holds another dataset of that layout, or the source is a prepared dataset itself.
+        MissingPackageError: Beam is not installed.
     """
     if isinstance(source, Prepared):
         raise DataError(f"{source.layout}: a prepared dataset already; give the folder it was made from")
     import tensorflow_datasets as tfds
 
-    chosen = {} if beam_options is None else {"beam_options": _pipeline_options(beam_options)}
+    chosen = {} if beam_options is None else {"beam_options": pipeline_options(beam_options)}
     download = tfds.download.DownloadConfig(compute_stats=tfds.download.ComputeStatsMode.SKIP, **chosen)
 
     from pipelines.tfds.lits_slices import LitsSlices, LitsSlicesConfig
@@ -77,11 +76,3 @@ def prepare(
     builder.download_and_prepare(download_dir=str(finished / "downloads"), download_config=download)
     shutil.rmtree(finished)
     return folder
-
-
-def _pipeline_options(beam_options: Sequence[str]) -> Any:
-    if importlib.util.find_spec("apache_beam") is None:
-        raise DataError("`beam_options`: Apache Beam is not installed; pip install 'cafct-keras[beam]'")
-    from apache_beam.options.pipeline_options import PipelineOptions
-
-    return PipelineOptions([f"--{option}" for option in beam_options])

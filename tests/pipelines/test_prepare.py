@@ -13,6 +13,7 @@ from pipelines.layouts import detect_layout, verify
 from pipelines.layouts.phantom import Phantom
 from pipelines.layouts.prepared.reader import Prepared
 from pipelines.loading.slices import network_slices
+from pipelines.optional import MissingPackageError
 from pipelines.prepare import prepare
 from tests.cli import run
 
@@ -168,8 +169,8 @@ def test_a_prepared_dataset_is_not_prepared_again(prepared, tmp_path):
 
 
 def test_beam_is_asked_for_by_name_where_it_is_missing(tmp_path, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(DataError, match=r"cafct-keras\[beam\]"):
+    monkeypatch.setitem(sys.modules, "apache_beam", None)
+    with pytest.raises(MissingPackageError, match=r"cafct-keras\[beam\]"):
         prepare(SOURCE, tmp_path, beam_options=["runner=DirectRunner"])
     assert not list(tmp_path.iterdir())
 
