@@ -9,13 +9,12 @@ from rich import box
 from rich.console import Group
 from rich.table import Table
 
-from cafct_keras.evaluation import report
 from cafct_keras.evaluation.metrics.overlap import RULES
 from pipelines.atomic import atomic_write, atomic_write_text
 from pipelines.optional import optional
 
 with optional("table.html", extra="report"):
-    import jinja2
+    from cafct_keras.pages.environment import environment
 
 MEASURES = {"dice": "Dice", "iou": "IoU"}
 SHOWN_RULES = ("per_slice_positive", "per_case_lits", "pooled")  # the paper's likely one, and the two of LiTS
@@ -109,12 +108,8 @@ def _markdown(document: dict) -> str:
 
 
 def _html(document: dict) -> str:
-    loaders = [jinja2.PackageLoader(package) for package in (__package__, report.__package__)]  # one style for both
-    environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(loaders), autoescape=True, undefined=jinja2.StrictUndefined
-    )
     tables = [headline(document), *(by_rule(document, measure) for measure in MEASURES)]
-    page = environment.get_template("table.html")
+    page = environment(__package__).get_template("table.html")
     return page.render(title=_title(document), document=document, tables=tables, rules=RULES)
 
 

@@ -1,7 +1,7 @@
 """Bland-Altman charts (1986) of volumes and tumour burden."""
 
 from cafct_keras.evaluation.report.chart import Chart, Dots, Guide, linear_axis, page_id, rows_of, shape, style
-from cafct_keras.evaluation.report.wording import MINUS, counted, fixed, is_known
+from cafct_keras.pages.wording import MINUS, counted, fixed, is_known
 
 _GUIDES = (("upper", "upper limit", "limit"), ("bias", "bias", "bias"), ("lower", "lower limit", "limit"))
 

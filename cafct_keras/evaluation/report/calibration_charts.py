@@ -3,7 +3,7 @@
 from typing import Any
 
 from cafct_keras.evaluation.report.chart import Chart, Dots, Guide, Line, page_id, style, unit_axis
-from cafct_keras.evaluation.report.wording import counted, fixed, is_known, short
+from cafct_keras.pages.wording import counted, fixed, is_known, short
 
 _CURVES = {
     "per_slice_positive_dice": "Dice, per_slice_positive",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cafct_keras.evaluation.report.wording import short
+from cafct_keras.pages.wording import short
 
 WIDTH, HEIGHT = 420, 290
 TOP, RIGHT, BOTTOM = 10, 14, 44

@@ -1,7 +1,7 @@
 """Chart of the differences between two runs."""
 
 from cafct_keras.evaluation.report.chart import Chart, Dots, Guide, Line, linear_axis, name_axis, page_id, style
-from cafct_keras.evaluation.report.wording import counted, fixed, interval, is_known
+from cafct_keras.pages.wording import counted, fixed, interval, is_known
 
 
 def overlap_differences(comparison: dict, target: str) -> Chart | None:

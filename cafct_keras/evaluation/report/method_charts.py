@@ -13,7 +13,7 @@ from cafct_keras.evaluation.report.chart import (
     score_axis,
     style,
 )
-from cafct_keras.evaluation.report.wording import counted, fixed, interval, is_known
+from cafct_keras.pages.wording import counted, fixed, interval, is_known
 
 
 def means(document: dict[str, Any], target: str, name: str) -> Chart | None:

@@ -20,7 +20,7 @@ from cafct_keras.evaluation.report.chart import (
     style,
     unit_axis,
 )
-from cafct_keras.evaluation.report.wording import counted, fixed, interval, is_known
+from cafct_keras.pages.wording import counted, fixed, interval, is_known
 
 
 def dice_by_rule(results: list[dict], target: str) -> Chart | None:

@@ -10,7 +10,6 @@ import markupsafe
 from cafct_keras.evaluation.excerpt import connectivity, how_scored
 from cafct_keras.evaluation.metrics.overlap import MEASURES, RULES
 from cafct_keras.evaluation.metrics.surface import is_distance
-from cafct_keras.evaluation.report import wording
 from cafct_keras.evaluation.report.absent import left_out
 from cafct_keras.evaluation.report.agreement_charts import burden_agreement, volume_agreement
 from cafct_keras.evaluation.report.calibration_charts import reliability, threshold_sweep
@@ -18,6 +17,7 @@ from cafct_keras.evaluation.report.chart import page_id
 from cafct_keras.evaluation.report.comparison_charts import overlap_differences
 from cafct_keras.evaluation.report.overlap_charts import dice_by_rule, dice_by_size, dice_of_cases
 from cafct_keras.evaluation.report.picture import Picture
+from cafct_keras.pages.environment import environment
 from pipelines.atomic import atomic_write_text
 
 
@@ -30,7 +30,7 @@ def write_report(document: dict, pictures: Sequence[Picture], path: str | pathli
         path: of the file, which is replaced if it exists.
     """
     page = (
-        environment()
+        report_environment()
         .get_template("page.html")
         .render(
             document=document,
@@ -91,30 +91,18 @@ def _code(text: str) -> markupsafe.Markup:
     return markupsafe.Markup("").join(marked)
 
 
-def environment() -> jinja2.Environment:
-    """Templates of the pages, with the filters and charts that they use."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(__package__),
-        autoescape=True,  # names of cases, paths and messages are arbitrary
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "fixed": wording.fixed,
-        "interval": wording.interval,
-        "counted": wording.counted,
-        "probability": wording.probability,
-        "scaled": wording.scaled,
+def report_environment() -> jinja2.Environment:
+    """Templates of the reports, with the filters and charts that they use."""
+    reports = environment(__package__)
+    reports.filters |= {
         "breakable": lambda name: markupsafe.Markup("_<wbr>").join(name.split("_")),
         "pretty": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
         "meaning": _meaning,
-        "plain": wording.plain,
         "code": _code,
         "id": page_id,
     }
-    environment.tests |= {"known": wording.is_known, "distance": is_distance}
-    environment.globals |= {
+    reports.tests |= {"distance": is_distance}
+    reports.globals |= {
         "BASELINES": ("predict_nothing", "predict_everything"),
         "MEASURES": MEASURES,
         "RULES": RULES,
@@ -129,4 +117,4 @@ def environment() -> jinja2.Environment:
         "threshold_sweep": threshold_sweep,
         "volume_agreement": volume_agreement,
     }
-    return environment
+    return reports

@@ -1,12 +1,11 @@
 """Slices with the outlines of reference and prediction: a PNG under two SVG paths, which are sharp at any zoom."""
 
-import base64
 import dataclasses
-import io
 
 import numpy as np
 
 from cafct_keras.errors import UserError
+from cafct_keras.pages.pictures import data_uri, path_data
 
 KINDS = ("worst", "median", "false_positive", "missed_lesion")
 SMALLEST_SIDE = 64  # pixels around a small structure, enough to see where it lies
@@ -68,30 +67,13 @@ class Picture:
     @property
     def png(self) -> str | None:
         """The part of the image that is shown, as a data URI."""
-        if self.image is None:
-            return None
-        from PIL import Image
-
-        top, left, height, width = self.window
-        file = io.BytesIO()
-        Image.fromarray(self.image[top : top + height, left : left + width]).save(file, "PNG", optimize=True)
-        return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+        return None if self.image is None else data_uri(self._shown(self.image))
 
     @property
     def outlines(self) -> dict[str, str]:
-        """Path data of `"reference"` and `"prediction"` in pixels of the window."""
-        return {name: self._outline(getattr(self, name)) for name in ("reference", "prediction")}
+        """Path data of `"reference"` and `"prediction"` in half pixels of the window."""
+        return {name: path_data(self._shown(getattr(self, name))) for name in ("reference", "prediction")}
 
-    def _outline(self, mask: np.ndarray) -> str:
-        from contourpy import contour_generator
-
+    def _shown(self, array: np.ndarray) -> np.ndarray:
         top, left, height, width = self.window
-        # Padded with background, so that an outline closes where a mask meets the edge.
-        framed = np.pad(mask[top : top + height, left : left + width], 1).astype(float)
-        path = []
-        for loop in contour_generator(z=framed).lines(0.5):
-            loop = np.asarray(loop)
-            steps = np.diff(loop, axis=0)
-            corners = loop[:-1][(steps != np.roll(steps, 1, axis=0)).any(axis=1)] - 0.5
-            path.append(f"M{' '.join(f'{x:g},{y:g}' for x, y in corners)}Z")
-        return "".join(path)
+        return array[top : top + height, left : left + width]

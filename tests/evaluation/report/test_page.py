@@ -8,7 +8,7 @@ import pytest
 from cafct_keras import evaluation
 from cafct_keras.evaluation import RULES
 from cafct_keras.evaluation.report.page import write_report
-from cafct_keras.evaluation.report.wording import (
+from cafct_keras.pages.wording import (
     DASH,
     MINUS,
     counted,

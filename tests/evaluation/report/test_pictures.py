@@ -50,24 +50,6 @@ def test_the_png_is_what_the_window_shows():
     assert picture("worst", "c", EMPTY, EMPTY).png is None
 
 
-def test_outlines_run_along_the_edges_of_pixels():
-    one = picture("worst", "c", box(10, 20, 13, 25), EMPTY)
-    top, left, _, _ = one.window
-    assert (top, left) == (0, 0)
-    points = np.array([pair.split(",") for pair in one.outlines["prediction"].strip("MZ").split()], float)
-    # Corners are cut by half a pixel.
-    assert points.min(axis=0).tolist() == [20, 10]
-    assert points.max(axis=0).tolist() == [25, 13]
-    assert len(points) == 8
-    assert one.outlines["reference"] == ""
-
-
-def test_an_outline_closes_at_the_edge_of_the_slice_and_around_holes():
-    mask = box(0, 0, 20, 20)
-    mask[5:8, 5:8] = False
-    assert picture("worst", "c", mask, EMPTY).outlines["prediction"].count("Z") == 2
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,0 +1,30 @@
+"""Templates of the pages."""
+
+import jinja2
+
+from cafct_keras.pages import wording
+
+
+def environment(package: str) -> jinja2.Environment:
+    """Templates in the folder `templates` of a package, with the shared style sheet `page.css` and filters.
+
+    Args:
+        package: its full name.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(each) for each in (package, "cafct_keras.pages")]),
+        autoescape=True,  # names of cases, paths and messages are arbitrary
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "fixed": wording.fixed,
+        "interval": wording.interval,
+        "counted": wording.counted,
+        "probability": wording.probability,
+        "scaled": wording.scaled,
+        "plain": wording.plain,
+    }
+    environment.tests |= {"known": wording.is_known}
+    return environment
