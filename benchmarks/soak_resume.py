@@ -29,13 +29,14 @@ class Processes:
     Args:
         folder: where `log.txt` goes, what they print.
         module: imported before; it may make a network known.
+        preload: imported once, for all of them.
     """
 
-    def __init__(self, folder, *, module=None):
+    def __init__(self, folder, *, module=None, preload="cafct_keras.training.run"):
         self.log = pathlib.Path(folder) / "log.txt"
         self._module = module
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["cafct_keras.training.run"])
+        self._context.set_forkserver_preload([preload])
 
     def start(self, *arguments, environment=None):
         """Begins a command and returns its `multiprocessing.Process`."""
