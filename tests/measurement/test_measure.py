@@ -14,8 +14,8 @@ from cafct_keras.measurement import measure, read_measurements, write_measuremen
 from cafct_keras.packed import PackedMask
 from pipelines.frame import Frame, frame_of_stack
 
-SHAPE, SPACING = (14, 40, 36), (3.0, 0.9, 0.7)
-LESIONS = {(4, 12, 20): 9.0, (9, 25, 9): 6.0, (10, 30, 28): 4.0}  # centers in voxels, radii in mm
+SHAPE, SPACING = (14, 52, 46), (3.0, 0.9, 0.7)
+LESIONS = {(4, 24, 30): 9.0, (9, 37, 19): 6.0, (10, 42, 38): 4.0}  # centers in voxels, radii in mm
 
 
 def balls(*centers):
@@ -31,7 +31,7 @@ def balls(*centers):
 def scan():
     """Masks and images in canonical order, with a lesion that reaches out of the liver."""
     lesion, liver = balls(*LESIONS), np.zeros(SHAPE, bool)
-    liver[2:12, 5:32, 3:32] = True
+    liver[2:12, 17:44, 13:42] = True
     images = np.random.default_rng(0).integers(40, 120, SHAPE).astype(np.int16)
     return {"liver": liver, "lesion": lesion}, images
 
