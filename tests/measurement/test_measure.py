@@ -13,6 +13,13 @@ from scipy.spatial.transform import Rotation
 from cafct_keras.measurement import measure, read_measurements, write_measurements
 from cafct_keras.packed import PackedMask
 from pipelines.frame import Frame, frame_of_stack
+from pipelines.masks.volumes import read_volume
+
+try:
+    import SimpleITK as sitk  # noqa: N813  (its own convention)
+except ImportError:
+    sitk = None
+needs_simpleitk = pytest.mark.skipif(sitk is None, reason="SimpleITK is not installed (extra: mha)")
 
 SHAPE, SPACING = (14, 52, 46), (3.0, 0.9, 0.7)
 LESIONS = {(4, 24, 30): 9.0, (9, 37, 19): 6.0, (10, 42, 38): 4.0}  # centers in voxels, radii in mm
@@ -100,8 +107,22 @@ def _flat(measured):
     return figures(dataclasses.asdict(measured))
 
 
+def by_simpleitk(image, labels):
+    """Volume in ml, mean and centroid of each component, the largest first."""
+    shapes = sitk.LabelIntensityStatisticsImageFilter()
+    shapes.Execute(sitk.ConnectedComponent(labels, True), image)
+    return sorted(
+        ((shapes.GetPhysicalSize(i) / 1000, shapes.GetMean(i), *shapes.GetCentroid(i)) for i in shapes.GetLabels()),
+        reverse=True,
+    )
+
+
+def figures_of(measured):
+    return [(lesion.volume_ml, lesion.mean_hu, *lesion.centroid_lps_mm) for lesion in measured.lesions]
+
+
+@needs_simpleitk
 def test_agrees_with_simpleitk(scan):
-    sitk = pytest.importorskip("SimpleITK", reason="SimpleITK is not installed (extra: mha)")
     masks, images = scan
     frame = oblique(SHAPE)
     lps = np.diag([-1.0, -1.0, 1.0]) @ frame.slices_affine[:3]
@@ -110,15 +131,30 @@ def test_agrees_with_simpleitk(scan):
         each.SetSpacing(SPACING[::-1])
         each.SetDirection((lps[:, 2::-1] / SPACING[::-1]).ravel())  # columns of (column, row, slice)
         each.SetOrigin(lps[:, 3])
-    shapes = sitk.LabelIntensityStatisticsImageFilter()
-    shapes.Execute(sitk.ConnectedComponent(labels, True), image)
-    theirs = sorted(
-        ((shapes.GetPhysicalSize(i) / 1000, shapes.GetMean(i), *shapes.GetCentroid(i)) for i in shapes.GetLabels()),
-        reverse=True,
-    )
     measured = measure(masks, images=images, spacing=SPACING, frame=frame)
-    ours = [(lesion.volume_ml, lesion.mean_hu, *lesion.centroid_lps_mm) for lesion in measured.lesions]
-    assert np.allclose(ours, theirs, rtol=1e-6, atol=1e-4)
+    assert np.allclose(figures_of(measured), by_simpleitk(image, labels), rtol=1e-6, atol=1e-4)
+
+
+@needs_simpleitk
+@pytest.mark.parametrize(
+    ("scan", "outline", "kind"),
+    [
+        ("mha_ct/Patient01Homo.mha", "mha_ct/Patient01Homo_Rad01.mha", "MetaImage"),
+        ("nifti_ct/ct.nii.gz", "nifti_ct/liver.nii.gz", "NIfTI"),
+    ],
+)
+def test_agrees_with_simpleitk_on_outlines_of_real_scans(shared, scan, outline, kind):
+    folder = shared / "data" / "volumes"
+    image, labels = (sitk.ReadImage(str(folder / name)) for name in (scan, outline))
+    theirs = by_simpleitk(image, sitk.Cast(labels > 0, sitk.sitkUInt8))
+    frame = read_volume(folder / outline, kind).frame
+
+    def in_slices(one):
+        return frame.to_slices(sitk.GetArrayFromImage(one).T)
+
+    measured = measure({"lesion": in_slices(labels) > 0}, images=in_slices(image), spacing=frame.spacing, frame=frame)
+    assert measured.lesion_count == len(theirs) > 0
+    assert np.allclose(figures_of(measured), theirs, rtol=1e-6, atol=1e-3)
 
 
 def test_what_is_unknown_is_left_out(scan):
