@@ -11,6 +11,7 @@ import nibabel
 import numpy as np
 from nibabel import filebasedimages, spatialimages, wrapstruct
 
+from pipelines.files.hounsfield import to_hu
 from pipelines.files.labels import LABEL_ROUNDING, levels
 from pipelines.findings import Findings, listed
 from pipelines.frame import Frame, steps_of_one
@@ -29,7 +30,6 @@ UNREADABLE = (
     ValueError,
 )
 _DEFLATE = 1032  # to one, the most that gzip compresses
-_INT16 = np.iinfo(np.int16)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +71,7 @@ def open_volume(path: Path, findings: Findings) -> Volume | None:
         findings.error("unreadable", path, f"not a NIfTI file but {type(image).__name__}; export it as NIfTI")
         return None
     shape, dtype = image.shape, image.get_data_dtype()
-    if len(shape) != 3 or min(shape) < 1:
+    if len(shape) < 3 or math.prod(shape[3:]) != 1 or min(shape) < 1:  # some tools add axes of length 1
         size = "x".join(map(str, shape))
         findings.error("unreadable", path, f"{len(shape)}-D ({size}); save one 3-D volume without further axes")
         return None
@@ -85,7 +85,7 @@ def open_volume(path: Path, findings: Findings) -> Volume | None:
         findings.error("affine-singular", path, "its affine is singular, so its place is unknown; export it again")
         return None
     placed = int(image.header["sform_code"]) > 0 or int(image.header["qform_code"]) > 0
-    columns, rows, count = map(int, shape)
+    columns, rows, count = map(int, shape[:3])
     return Volume(path, image, Frame(shape=(columns, rows, count), affine=affine), placed)
 
 
@@ -109,27 +109,7 @@ def read_hu(volume: Volume, findings: Findings) -> np.ndarray | None:
     planes = _planes(volume, findings)
     if planes is None:
         return None
-    hu = np.empty(volume.frame.shape, np.int16, order="F")
-    missing, low, high = 0, np.inf, -np.inf
-    for k, plane in enumerate(planes):
-        whole = np.rint(plane) if plane.dtype.kind == "f" else plane
-        if whole.min() >= _INT16.min and whole.max() <= _INT16.max:  # which NaN is not
-            hu[:, :, k] = whole
-            continue
-        finite = whole[np.isfinite(whole)]
-        missing += whole.size - finite.size
-        if finite.size:
-            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-    if missing:
-        findings.error(
-            "nan", volume.path, f"{missing} voxels are NaN or infinite, not Hounsfield units; export the CT again"
-        )
-    if low < _INT16.min or high > _INT16.max:
-        findings.error(
-            "hu-range", volume.path, f"values from {low:g} to {high:g}, not Hounsfield units; export the CT again"
-        )
-        return None
-    return None if missing else hu
+    return to_hu(planes, volume.frame.shape, volume.path, findings)
 
 
 def read_label_map(volume: Volume, findings: Findings) -> np.ndarray | None:
@@ -172,7 +152,7 @@ def _planes(volume: Volume, findings: Findings) -> Iterator[np.ndarray] | None:
         return None
     proxy: Any = volume.image.dataobj  # an ArrayProxy, which nibabel declares as array-like only
     try:
-        stored = proxy.get_unscaled()
+        stored = proxy.get_unscaled().reshape(volume.frame.shape)
     except UNREADABLE:
         findings.error("truncated", volume.path, "ends early or is damaged; copy it again")
         return None

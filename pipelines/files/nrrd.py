@@ -1,4 +1,4 @@
-"""NRRD files of labels, also those of 3D Slicer with named segments in several layers."""
+"""NRRD files: volumes, and labels of 3D Slicer with named segments in several layers."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ _SPACES = {
 
 
 def read_nrrd(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Reads `(layers, i, j, k)` labels and the `(4, 4)` affine of (i, j, k), RAS+.
+    """Reads `(layers, i, j, k)` values and the `(4, 4)` affine of (i, j, k), RAS+.
 
     Raises:
         MaskError: it cannot be read, or does not say where it lies.
@@ -32,8 +32,23 @@ def read_nrrd(path: Path) -> tuple[np.ndarray, np.ndarray]:
     affine = _affine(header)
     # 3D Slicer stacks overlapping segments along a first axis.
     if array.ndim not in (3, 4):
-        raise MaskError("mask-unreadable", f"has {array.ndim} axes; save a mask of three")
+        raise MaskError("mask-unreadable", f"has {array.ndim} axes; save a volume of three")
     return (array if array.ndim == 4 else array[None]), affine
+
+
+def nrrd_stored(path: Path) -> tuple[np.dtype, tuple[Path, ...]]:
+    """How the voxels of a file are stored, and its files: two where the voxels have one of their own.
+
+    Raises:
+        MaskError: the header cannot be read.
+    """
+    try:
+        header = nrrd.read_header(str(path))
+        dtype = np.dtype(nrrd.reader._determine_datatype(header))
+    except Exception as error:
+        raise unreadable(error) from None
+    detached = header.get("datafile", header.get("data file"))
+    return dtype, (path,) if detached is None else (path, path.parent / str(detached))
 
 
 def nrrd_segments(path: Path) -> dict[tuple[int, int], str] | None:

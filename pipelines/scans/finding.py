@@ -1,18 +1,28 @@
 """Scans in files and folders."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pipelines.errors import DataError
-from pipelines.findings import listed
+from pipelines.files.png import JPEG_SUFFIXES
+from pipelines.findings import Strict
+from pipelines.layouts import prepared
+from pipelines.layouts.dicom.listing import dicom_files, is_dicom
+from pipelines.layouts.lits_png.listing import parse_name
+from pipelines.layouts.nifti.listing import is_mask
 from pipelines.natural import natural_sort_key
-from pipelines.scans import nifti, png
+from pipelines.scans import dicom, metaimage, nifti, nrrd, png
+from pipelines.scans.aside import Aside
+from pipelines.scans.checks import MASK_NAME, NotAnImageError
+from pipelines.scans.names import with_unique_names
 from pipelines.scans.scan import Scan
 
 _FILES: dict[str, Callable[[Path, str], Scan]] = {
-    suffix: module.find for module in (nifti, png) for suffix in module.SUFFIXES
+    suffix: module.find for module in (nifti, nrrd, metaimage, png) for suffix in module.SUFFIXES
 }
+_KINDS = "NIfTI, NRRD, MetaImage, DICOM or PNG"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,7 +32,7 @@ class FoundScans:
     Attributes:
         scans: in natural order of their names.
         notes: lines about what was left aside.
-        failures: `{"case": name, "message": line}` of each scan that cannot be read.
+        failures: `{"case": name, "message": line}` of each scan that cannot be read, where it was not raised.
     """
 
     scans: tuple[Scan, ...]
@@ -31,45 +41,167 @@ class FoundScans:
 
 
 def find_scans(inputs: Sequence[str | Path], *, keep_going: bool = False) -> FoundScans:
-    """Finds scans: files, or folders of them at any depth.
+    """Finds scans by their headers and names: files, and whatever is in folders at any depth.
+
+    A NIfTI, NRRD or MetaImage file is a scan. So is the axial CT series of every folder of DICOM files, and the PNG
+    slices of one patient in a folder, see `pipelines.scans.png.find_stacks`. Masks in folders are left aside: those of
+    the layouts that `pipelines.layouts` knows by their names, others by their content, which is looked at where voxels
+    of 8 bits or the name suggest it.
 
     Args:
-        inputs: files and folders.
+        inputs: files and folders; links are followed.
         keep_going: list what cannot be read in `FoundScans.failures`, rather than raise it.
 
+    Returns:
+        The scans, with names that are unique regardless of capitals: that of the file or the folder, after those of the
+        folders above where several have the same.
+
     Raises:
-        DataError: there is no such file, none of them is a scan, or, unless `keep_going`, one of them cannot be read.
+        DataError: there is no scan at all; or, unless `keep_going`, one of the inputs has none, or a scan cannot be
+            read. One line with the file and the fix.
     """
-    scans, failures, aside = [], [], []
+    search = _Search(keep_going)
     for given in map(Path, inputs):
-        for path in _files(given):
-            suffix = _suffix(path)
-            if suffix is None:
-                aside.append(path)
-                continue
-            name = path.name[: -len(suffix)]
-            try:
-                scans.append(_FILES[suffix](path, name))
-            except DataError as error:
-                if not keep_going:
-                    raise
-                failures.append({"case": name, "message": str(error)})
-    notes = [f"files: {len(aside)} left aside, not scans ({listed(path.name for path in aside)})"] if aside else []
+        search.guard(given, given.name, search.add)
+    scans = {os.path.realpath(scan.files[0]): scan for scan in search.scans}  # a file may be given twice
+    if not scans:
+        message = search.failures[0]["message"] if search.failures else "no `inputs`; give a scan, or a folder of scans"
+        raise DataError(message)
     return FoundScans(
-        scans=tuple(sorted(scans, key=lambda scan: natural_sort_key(scan.name))),
-        notes=tuple(notes),
-        failures=tuple(failures),
+        scans=tuple(sorted(with_unique_names(list(scans.values())), key=lambda scan: natural_sort_key(scan.name))),
+        notes=tuple(search.aside.lines()),
+        failures=tuple(search.failures),
     )
 
 
-def _files(given: Path) -> Iterator[Path]:
-    if not given.exists():
-        raise DataError(f"{given}: no such file or folder; give a scan, or a folder of scans")
-    if given.is_file():
-        yield given
-    else:
-        yield from (path for path in sorted(given.rglob("*")) if path.is_file() and path.name[0] != ".")
+class _Search:
+    """The search for scans, and what came of it so far."""
+
+    def __init__(self, keep_going: bool) -> None:
+        self._keep_going = keep_going
+        self.scans: list[Scan] = []
+        self.aside = Aside()
+        self.failures: list[dict[str, str]] = []
+
+    def guard(self, path: Path, name: str, work: Callable[[Path], None]) -> None:
+        """Does something, and keeps its error as a failure if errors are to be kept."""
+        try:
+            work(path)
+        except DataError as error:
+            if not self._keep_going:
+                raise
+            self.failures.append({"case": name, "message": str(error)})
+
+    def add(self, given: Path) -> None:
+        """Finds the scans of an input."""
+        before = len(self.scans) + len(self.failures)
+        if given.is_dir():
+            for folder, files in _walk(given):
+                self._add_folder(folder, files)
+        elif given.is_file():
+            self._add_file(given)
+        else:
+            raise DataError(f"{given}: no such file or folder; give a scan, or a folder of scans")
+        if len(self.scans) + len(self.failures) == before:
+            aside = "".join(f"; {line}" for line in self.aside.lines(given))
+            raise DataError(f"{given}: no axial CT scan in it{aside}; give {_KINDS} files of one")
+
+    def _add_file(self, path: Path) -> None:
+        """The scan of a file that was given by name, whatever it is called."""
+        if suffix := _suffix(path):
+            self.scans.append(_FILES[suffix](path, _name(path, suffix)))
+        elif path.suffix.lower() in JPEG_SUFFIXES:
+            raise DataError(f"{path}: JPEG, which is lossy; export the slice as PNG from the original")
+        elif not is_dicom(path):
+            raise DataError(f"{path}: not a scan; give {_KINDS}")
+        elif scan := dicom.find(path.parent, [path], self.aside):
+            self.scans.append(dataclasses.replace(scan, name=path.stem, path=path))
+
+    def _add_folder(self, folder: Path, files: Sequence[Path]) -> None:
+        """The scans of the files of one folder."""
+        if prepared.detect(folder):
+            raise DataError(f"{folder}: a prepared dataset, which keeps no scans; give the data that it was made of")
+        slices = []
+        others = False
+        for path in files:
+            suffix = _suffix(path)
+            if suffix and _is_mask_of_layout(path):
+                self.aside.add("masks", [path])
+            elif suffix in png.SUFFIXES:
+                slices.append(path)
+            elif suffix:
+                self.guard(path, _name(path, suffix), self._add_volume)
+            elif path.suffix.lower() in JPEG_SUFFIXES:
+                self.aside.add("JPEG files, which are lossy", [path])
+            else:
+                others = True
+        if others:
+            self.guard(folder, folder.name, self._add_series)
+        self.scans += png.find_stacks(folder, [path for path in slices if not self._is_mask(png.find(path, path.stem))])
+
+    def _add_volume(self, path: Path) -> None:
+        suffix = _suffix(path)
+        assert suffix is not None
+        name = _name(path, suffix)
+        try:
+            scan = _FILES[suffix](path, path.resolve().parent.name if name == "ct" else name)
+        except NotAnImageError:
+            self.aside.add("masks", [path])
+            return
+        if not self._is_mask(scan):
+            self.scans.append(scan)
+
+    def _add_series(self, folder: Path) -> None:
+        paths = dicom_files(folder, Strict(folder))
+        if paths and (scan := dicom.find(folder, paths, self.aside)):
+            self.scans.append(scan)
+
+    def _is_mask(self, scan: Scan) -> bool:
+        """Whether a file that may be a mask is one by its values; leaves it aside then."""
+        doubtful = any(MASK_NAME.search(name) for name in scan.path.absolute().parts[-2:])
+        if not doubtful and (scan.format == "png" or scan.intensity == "hu"):
+            return False
+        try:
+            images = scan.read().images
+            mask = images.min() == images.max()  # of nothing
+        except NotAnImageError:
+            mask = True
+        except DataError:  # which is reported when the scan is read
+            mask = False
+        if mask:
+            self.aside.add("masks", [scan.path])
+        return mask
+
+
+def _walk(root: Path) -> Iterator[tuple[Path, list[Path]]]:
+    """Yields every folder with its files, by name, but hidden ones; follows links, but not in circles."""
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"{error.filename}: cannot be read ({error.strerror}); fix its permissions")
+
+    seen = set()
+    for folder, folders, names in os.walk(root, followlinks=True, onerror=refuse):
+        real = os.path.realpath(folder)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if name[0] != ".")
+        yield Path(folder), [Path(folder, name) for name in sorted(names) if name[0] != "."]
 
 
 def _suffix(path: Path) -> str | None:
     return next((suffix for suffix in _FILES if path.name.lower().endswith(suffix)), None)
+
+
+def _name(path: Path, suffix: str) -> str:
+    """Of a volume without the number that nnU-Net gives the only channel."""
+    name = path.name[: -len(suffix)]
+    return name if suffix in png.SUFFIXES else name.removesuffix("_0000")
+
+
+def _is_mask_of_layout(path: Path) -> bool:
+    if parsed := parse_name(path.name):
+        return parsed[0] != "image"
+    beside = path.parent.name == "masks" and (path.parent.parent / "images").is_dir()
+    return beside or is_mask(path)

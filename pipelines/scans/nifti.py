@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from pipelines.case import Case
 from pipelines.findings import Strict
 from pipelines.optional import optional
@@ -32,5 +30,4 @@ def read(scan: Scan) -> Case:
     with optional("reading NIfTI files", extra="nifti"):
         from pipelines.layouts.nifti.reader import read_volume
 
-    values, frame = read_volume(scan.path)
-    return volume_case(scan, values.astype(np.uint8) if scan.intensity == "grey" else values, frame)
+    return volume_case(scan, *read_volume(scan.path))

@@ -23,7 +23,8 @@ class Scan:
         format: one of `FORMATS`.
         intensity: `"hu"`, `"grey"` or `"minmax"`, see `pipelines.case.Source`.
         orientation: of the slices, see `pipelines.orientation`; None if unknown.
-        patient: name of the patient, or of the scan where it is not known.
+        patient: name of the patient; empty if unknown.
+        slice_names: of PNG files, each unique among the scans that were found together; empty for volumes.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Scan:
     intensity: str = "hu"
     orientation: str | None = RADIOLOGICAL
     patient: str = ""
+    slice_names: tuple[str, ...] = ()
 
     def read(self) -> Case:
         """Reads the scan, without masks; safe to call from several threads.

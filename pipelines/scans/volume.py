@@ -1,9 +1,18 @@
 """Cases of volumes."""
 
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 
 from pipelines.case import Case
+from pipelines.errors import DataError
+from pipelines.files.hounsfield import to_hu
+from pipelines.files.labels import MaskError
+from pipelines.findings import Strict
 from pipelines.frame import Frame
+from pipelines.scans.checks import check_axial, check_image
 from pipelines.scans.scan import Scan
 
 
@@ -12,10 +21,26 @@ def volume_case(scan: Scan, values: np.ndarray, frame: Frame) -> Case:
 
     Args:
         scan: where it was read from.
-        values: `(i, j, k)` as the file orders them: int16 in Hounsfield units or uint8 grey.
+        values: `(i, j, k)` as the file orders them, of any number type.
         frame: of `values`.
+
+    Raises:
+        DataError: the values are no CT's, or the volume does not lie in axial slices.
     """
-    images = np.ascontiguousarray(frame.to_slices(values))
+    check_axial(scan.path, frame)
+    if scan.intensity == "grey":
+        images = values.astype(np.uint8, copy=False)
+    elif values.dtype == np.int16:
+        images = values
+    elif values.dtype.kind in "iuf":
+        planes = (values[:, :, k] for k in range(values.shape[2]))
+        hu = to_hu(planes, frame.shape, scan.path, Strict(scan.path.parent))
+        assert hu is not None  # or an error was raised
+        images = hu
+    else:
+        raise DataError(f"{scan.path}: not one number per voxel but {values.dtype}; export it as plain numbers")
+    images = np.ascontiguousarray(frame.to_slices(images))
+    check_image(scan.path, images)
     return Case(
         name=scan.name,
         patient=scan.patient or scan.name,
@@ -26,3 +51,12 @@ def volume_case(scan: Scan, values: np.ndarray, frame: Frame) -> Case:
         spacing=frame.spacing,
         frame=frame,
     )
+
+
+@contextlib.contextmanager
+def translate_errors(path: Path) -> Iterator[None]:
+    """Raises a `MaskError`, which readers of volumes raise without the file, as a `DataError` with it."""
+    try:
+        yield
+    except MaskError as error:
+        raise DataError(f"{path}: {error}") from None

@@ -5,7 +5,8 @@ from pathlib import Path
 from pipelines.findings import Findings
 
 _SUFFIXES = (".dcm", ".dicom", ".ima")
-_OTHERS = (".png", ".nii", ".gz", ".nrrd", ".csv", ".json", ".txt", ".jpg", ".zip")  # not worth opening
+# Not worth opening.
+_OTHERS = (".png", ".nii", ".gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".raw", ".csv", ".json", ".txt", ".jpg", ".zip")
 _DICOMDIR = b"1.2.840.10008.1.3.10"  # SOP class of the directory of a disk
 
 
@@ -37,7 +38,7 @@ def dicom_files(folder: Path, findings: Findings) -> list[Path]:
     found = []
     for path in _files(folder):
         try:
-            if _is_dicom(path):
+            if is_dicom(path):
                 found.append(path)
             elif path.suffix.lower() in _SUFFIXES:
                 findings.error("not-dicom", path, "is not a DICOM file; copy it again or delete it")
@@ -58,17 +59,37 @@ def _files(folder: Path) -> list[Path]:
 def _has_dicom(folder: Path) -> bool:
     for path in _files(folder):
         try:
-            if _is_dicom(path):
+            if is_dicom(path):
                 return True
         except OSError:  # an error once the folder is read
             continue
     return False
 
 
-def _is_dicom(path: Path) -> bool:
-    """Whether the file has DICOM's mark behind its preamble and is not the directory of a disk (DICOMDIR)."""
+def is_dicom(path: Path) -> bool:
+    """Whether a file is DICOM and not the directory of a disk (DICOMDIR), by a few bytes of it.
+
+    Some tools leave out the preamble with DICOM's mark, and the file meta information behind it.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     if path.suffix.lower() in _OTHERS:
         return False
     with path.open("rb") as file:
         start = file.read(512)
-    return start[128:132] == b"DICM" and _DICOMDIR not in start
+    return (start[128:132] == b"DICM" or _starts_with_data_set(start)) and _DICOMDIR not in start
+
+
+def _starts_with_data_set(start: bytes) -> bool:
+    """Whether the first two elements are of a DICOM data set, in little endian: of group 8, in ascending order."""
+    at, elements = 0, []
+    for _ in range(2):
+        group, element = (int.from_bytes(start[at + n : at + n + 2], "little") for n in (0, 2))
+        explicit = start[at + 4 : at + 6].isalpha() and start[at + 4 : at + 6].isupper()
+        length = start[at + 6 : at + 8] if explicit else start[at + 4 : at + 8]
+        if group != 8:
+            return False
+        elements.append(element)
+        at += 8 + int.from_bytes(length, "little")
+    return elements[0] < elements[1]

@@ -16,7 +16,7 @@ from pipelines.layouts.dicom.listing import case_folders, dicom_files
 from pipelines.layouts.dicom.mask_files import MaskFile
 from pipelines.layouts.dicom.masks import find_masks, merge, read_masks
 from pipelines.layouts.dicom.series import Series, choose_series, read_series, read_volume
-from pipelines.layouts.dicom.slices import Slice, parse_slice, read_header
+from pipelines.layouts.dicom.slices import Slice, other_content, parse_slice, read_header
 from pipelines.orientation import RADIOLOGICAL
 
 __all__ = ["Dicom", "Scan", "read_series"]
@@ -130,11 +130,10 @@ def _scan(folder: Path, labelled: bool, findings: Findings) -> Scan:
             continue
         if header.get("Modality") == "SEG":
             segs.append(path)
-        elif header.get("Modality", "") in ("CT", "") or "Rows" in header:  # without either it was cut short
-            if one := parse_slice(path, header, findings):
-                slices.append(one)
-        else:
-            findings.note("left-aside", path, "shows no picture and was ignored")
+        elif other := other_content(header):
+            findings.note("left-aside", path, f"{other}, which were ignored")
+        elif one := parse_slice(path, header, findings):
+            slices.append(one)
     if not slices:
         beside = segs[0].name if segs else "the other files"
         findings.error("image-missing", folder, f"has no CT slices; put them beside {beside}")

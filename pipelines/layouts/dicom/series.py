@@ -88,8 +88,10 @@ def choose_series(folder: Path, slices: Sequence[Slice], findings: Findings) -> 
         The series, or None after an error.
     """
     groups: dict[str, list[Slice]] = {}
-    for one in slices:
-        groups.setdefault(one.series, []).append(one)
+    scans = {one.series for one in slices if not one.localizer}
+    for one in slices:  # some scanners put the localizer into the series that was planned on it
+        uid = f"{one.series} (localizer)" if one.localizer and one.series in scans else one.series
+        groups.setdefault(uid, []).append(one)
     stacks = [uid for uid, group in groups.items() if len(group) > 1 and not any(one.localizer for one in group)]
     if len(groups) == 1:
         stacks = list(groups)

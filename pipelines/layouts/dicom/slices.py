@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 from pydicom import FileDataset, dcmread
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from pipelines.findings import Findings
 
 _TAGS = (
+    "SOPClassUID",
     "Modality",
     "SeriesInstanceUID",
     "PatientID",
@@ -24,7 +26,8 @@ _TAGS = (
     "RescaleIntercept",
     "RescaleSlope",
 )
-_NEEDED = ("SeriesInstanceUID", *_TAGS[5:10], "RescaleIntercept", "RescaleSlope")
+_NEEDED = ("SeriesInstanceUID", *_TAGS[6:11], "RescaleIntercept", "RescaleSlope")
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame kinds, whose numbers go on
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,12 +68,24 @@ def read_header(path: Path, findings: Findings) -> FileDataset | None:
     """Reads the tags that are needed here; None after an error."""
     findings.count("files")
     try:
-        header = dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
+        # Forced, since some tools write neither a preamble nor file meta information.
+        header = dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS), force=True)
         header.get("Modality")  # values are parsed when they are asked for
     except Exception as error:  # besides errors of its own, pydicom lets those of broken bytes through
         findings.error("unreadable", path, _unreadable(error))
         return None
     return header
+
+
+def other_content(header: FileDataset) -> str | None:
+    """What a file holds, in the plural, that certainly is no slice of a scan: `"RTSTRUCT objects"`; else None."""
+    modality = str(header.get("Modality") or "")
+    if modality not in ("CT", "") and "Rows" not in header:  # without either it was cut short
+        return f"{modality} objects"
+    sop_class = str(header.get("SOPClassUID") or "")
+    if sop_class.startswith(_SECONDARY_CAPTURE) and not header.get("ImagePositionPatient"):
+        return "secondary captures"  # dose reports and other screens
+    return None
 
 
 def parse_slice(path: Path, header: FileDataset, findings: Findings) -> Slice | None:
@@ -100,7 +115,10 @@ def read_pixels(one: Slice, findings: Findings) -> np.ndarray | None:
     """Reads a slice: `(rows, columns)` int16 HU; None after an error."""
     path = one.path
     try:
-        dataset = dcmread(path)
+        dataset = dcmread(path, force=True)
+        if "TransferSyntaxUID" not in dataset.file_meta:
+            implicit, _ = dataset.original_encoding
+            dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
         hu = dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
     except Exception as error:  # every decoder has errors of its own
         findings.error("truncated", path, _unreadable(error))

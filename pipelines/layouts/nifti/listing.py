@@ -45,6 +45,17 @@ def is_msd(directory: Path) -> bool:
     return (directory / DESCRIPTION).is_file() and (directory / "imagesTr").is_dir()
 
 
+def is_mask(path: Path) -> bool:
+    """Whether a file is a mask of one of the three forms, by its name and those beside it."""
+    if match := _LITS.fullmatch(path.name):
+        return match[1] == "segmentation"
+    if path.parent.name == "labelsTr":
+        return (path.parent.parent / "imagesTr").is_dir()
+    if (match := _PLAIN.fullmatch(path.name)) and match[1] != "ct":
+        return any((path.parent / f"ct{end}").exists() for end in (".nii", ".nii.gz"))
+    return False
+
+
 def list_cases(directory: Path, findings: Findings, *, labelled: bool = True) -> dict[str, CaseFiles]:
     """Lists the cases of a folder.
 

@@ -109,7 +109,7 @@ BAD = {
     "turned": (write(MASK, ZEROS, np.diag([0.8, -0.8, 5, 1])), MASK, "affines differ"),
     "spacing": (write(MASK, ZEROS, np.diag([-0.8, -0.8002, 5, 1])), MASK, "affines differ"),
     "4-D image": (write(IMAGE, np.zeros((*SHAPE, 2), np.int16)), IMAGE, "4-D (6x5x4x2)"),
-    "4-D mask": (write(MASK, np.zeros((*SHAPE, 1), np.uint8)), MASK, "4-D (6x5x4x1)"),
+    "4-D mask": (write(MASK, np.zeros((*SHAPE, 1, 2), np.uint8)), MASK, "5-D (6x5x4x1x2)"),
     "2-D": (write(IMAGE, np.zeros((6, 5), np.int16)), IMAGE, "2-D (6x5)"),
     "zero affine": (with_sform(np.zeros((4, 4))), IMAGE, "singular"),
     "singular affine": (with_sform(AFFINE[[0, 0, 2, 3]]), IMAGE, "singular"),

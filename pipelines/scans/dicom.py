@@ -1,0 +1,110 @@
+"""Scans in folders of DICOM files: each folder's axial CT series is one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipelines.case import Case
+from pipelines.findings import Strict
+from pipelines.optional import optional
+from pipelines.scans.aside import Aside
+from pipelines.scans.checks import MASK_NAME, OFF_AXIAL, mask_labels
+from pipelines.scans.scan import Scan
+from pipelines.scans.volume import volume_case
+from pipelines.targets import targets_in
+
+if TYPE_CHECKING:
+    from pipelines.layouts.dicom.slices import Slice
+
+
+def find(folder: Path, paths: Sequence[Path], aside: Aside) -> Scan | None:
+    """The axial CT series among the DICOM files of a folder, by their headers; None if there is none.
+
+    Args:
+        folder: after which the scan is named.
+        paths: the files, one or more.
+        aside: takes what is no slice of such a series: localizers, dose reports, segmentations, structure sets, series
+            in other planes and of other modalities, and slices at one place beside a stack (bolus tracking).
+
+    Raises:
+        DataError: there are several such series, or one with missing or different slices; or a file is damaged.
+    """
+    with optional("reading DICOM files", extra="dicom"):
+        from pipelines.layouts.dicom.series import choose_series
+        from pipelines.layouts.dicom.slices import other_content, parse_slice, read_header
+
+    findings = Strict(folder)
+    series: dict[str, list[Slice]] = {}
+    for path in paths:
+        header = read_header(path, findings)
+        assert header is not None  # or an error was raised
+        modality = str(header.get("Modality") or "CT")
+        if other := other_content(header):
+            aside.add(other, [path])
+        elif modality != "CT":
+            aside.add("segmentations" if modality == "SEG" else f"{modality} images", [path])
+        elif int(header.get("NumberOfFrames") or 1) > 1:
+            aside.add("multi-frame images, which must be converted to one file per slice", [path])
+        else:
+            one = parse_slice(path, header, findings)
+            assert one is not None
+            if one.localizer:
+                aside.add("localizers", [path])
+            else:
+                series.setdefault(one.series, []).append(one)
+    stacks = list(_axial_stacks(list(series.values()), aside))
+    if not stacks:
+        return None
+    if _is_of_masks(folder, stacks[0]):
+        aside.add("masks", [one.path for one in stacks[0]])
+        return None
+    found = choose_series(folder, [one for stack in stacks for one in stack], findings)
+    assert found is not None
+    # The slices from the feet up, as the case has them.
+    order = found.frame.to_slices(np.broadcast_to(np.arange(len(found.slices)), found.frame.shape))[:, 0, 0]
+    return Scan(
+        name=folder.resolve().name,
+        path=folder,
+        files=tuple(found.slices[k].path for k in order),
+        format="dicom",
+        patient=found.patient,
+    )
+
+
+def read(scan: Scan) -> Case:
+    """Reads a scan, see `Scan.read`."""
+    with optional("reading DICOM files", extra="dicom"):
+        from pipelines.layouts.dicom.series import read_series
+
+    return volume_case(scan, *read_series(scan.files))
+
+
+def _axial_stacks(series: Sequence[list[Slice]], aside: Aside) -> list[list[Slice]]:
+    axial = []
+    for group in series:
+        normal = group[0].normal
+        if abs(normal[2]) < np.cos(np.radians(OFF_AXIAL)) * np.linalg.norm(normal):
+            aside.add("slices that are not axial", [one.path for one in group])
+        else:
+            axial.append(group)
+    extents = [np.ptp([one.position @ one.normal for one in group]) for group in axial]
+    if max(extents, default=0.0) > 0:
+        for group, extent in zip(axial, extents, strict=True):
+            if not extent:
+                aside.add("slices at one place, as of bolus tracking", [one.path for one in group])
+        axial = [group for group, extent in zip(axial, extents, strict=True) if extent]
+    return axial
+
+
+def _is_of_masks(folder: Path, stack: Sequence[Slice]) -> bool:
+    """Whether slices are those of a mask, as 3D-IRCADb stores them, by the folders' names and the pixels."""
+    from pipelines.layouts.dicom.slices import read_pixels
+
+    if not any(targets_in(name) or MASK_NAME.search(name) for name in folder.absolute().parts[-2:]):
+        return False
+    planes = [read_pixels(one, Strict(folder)) for one in stack]
+    return bool(mask_labels(np.stack([plane for plane in planes if plane is not None])))
