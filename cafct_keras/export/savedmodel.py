@@ -1,15 +1,12 @@
 """Export as a SavedModel, which TensorFlow serves without Keras or this package."""
 
 import json
-import os
 import pathlib
-import subprocess
-import sys
 from typing import Any
 
-from cafct_keras.errors import UserError
 from cafct_keras.export import savedmodel_check
 from cafct_keras.export.inputs import NetworkInput
+from cafct_keras.export.process import run_python
 from cafct_keras.runs import load_model
 
 _WRITE = "import sys; from cafct_keras.export.savedmodel import write_saved_model; write_saved_model(*sys.argv[1:])"
@@ -20,11 +17,11 @@ class SavedModel:
 
     def write(self, model_file: pathlib.Path, directory: pathlib.Path, network_input: NetworkInput) -> None:
         """See `Format`."""
-        _run_python(["-c", _WRITE, str(model_file), str(directory), str(network_input.context)], "tensorflow")
+        run_python("-c", _WRITE, str(model_file), str(directory), str(network_input.context), backend="tensorflow")
 
     def check(self, directory: pathlib.Path, cases: pathlib.Path) -> dict[str, Any]:
         """See `Format`. TensorFlow runs without this package, as when the model is served."""
-        return json.loads(_run_python([savedmodel_check.__file__, str(directory), str(cases)]))
+        return json.loads(run_python(savedmodel_check.__file__, str(directory), str(cases)))
 
     def describe(self, network_input: NetworkInput, classes: int) -> dict[str, Any]:
         """See `Format`."""
@@ -66,15 +63,3 @@ def write_saved_model(file: str, directory: str, context: str) -> None:
     archive.add_endpoint("serve", serve, [tf.TensorSpec((*images, channels), tf.float32, name="image")])
     archive.add_endpoint("serve_slices", serve_slices, [raw])
     archive.write_out(directory, verbose=False)
-
-
-def _run_python(arguments: list[str], backend: str | None = None) -> str:
-    """Runs Python in a fresh process, under a Keras backend if given, and returns the last line it prints."""
-    environ = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    if backend is not None:
-        environ["KERAS_BACKEND"] = backend
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environ, check=False)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no message"]
-        raise UserError(f"export failed in its TensorFlow process: {lines[-1]}")
-    return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""

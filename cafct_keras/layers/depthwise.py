@@ -8,6 +8,7 @@ from keras import layers, ops
 from cafct_keras.layers.conv import pad_symmetric
 from cafct_keras.layers.initializers import FanOutNormal
 from cafct_keras.layers.serialization import register
+from cafct_keras.layers.standard import uses_standard_operators
 from cafct_keras.typing import Shape, Tensor
 
 TAPS = [(row, column) for row in range(3) for column in range(3)]
@@ -29,7 +30,10 @@ class DepthwiseConv3x3(layers.Layer):
         self.bias = self.add_weight(name="bias", shape=(channels,), initializer="zeros")
 
     def call(self, inputs: Tensor) -> Tensor:
-        return _convolve(inputs, ops.convert_to_tensor(self.kernel)[..., 0]) + self.bias
+        kernel = ops.convert_to_tensor(self.kernel)
+        if uses_standard_operators():
+            return ops.depthwise_conv(inputs, kernel, padding="same") + self.bias
+        return _convolve(inputs, kernel[..., 0]) + self.bias
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape

@@ -6,6 +6,7 @@ from typing import Any
 from keras import layers, ops
 
 from cafct_keras.layers.serialization import register
+from cafct_keras.layers.standard import uses_standard_operators
 from cafct_keras.typing import Shape, Tensor
 
 
@@ -23,6 +24,10 @@ def max_pool(x: Tensor, size: int) -> Tensor:
         A map whose spatial axes are half as long.
     """
     border = (size - 1) // 2
+    if uses_standard_operators():
+        axes = len(x.shape) - 2
+        padding = [(0, 0), *[(border, border)] * axes, (0, 0)]
+        return ops.max_pool(ops.pad(x, padding, constant_values=-math.inf) if border else x, size, strides=2)
     for axis in range(1, len(x.shape) - 1):
         if border:
             padding = [(border, border) if each == axis else (0, 0) for each in range(len(x.shape))]

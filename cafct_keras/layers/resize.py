@@ -5,6 +5,7 @@ from typing import Any
 from keras import layers, ops
 
 from cafct_keras.layers.serialization import register
+from cafct_keras.layers.standard import uses_standard_operators
 from cafct_keras.typing import Shape, Tensor
 
 
@@ -25,6 +26,10 @@ def upsample_bilinear(x: Tensor, factor: int, *, align_corners: bool = False) ->
     """
     if factor == 1:
         return x
+    if uses_standard_operators() and not align_corners:
+        import tensorflow as tf  # that of Keras takes no size that is unknown
+
+        return tf.image.resize(x, tf.shape(x)[1:3] * factor)
     for axis in (1, 2):
         x = _upsample_axis(x, factor, axis, align_corners)
     return x

@@ -1,0 +1,30 @@
+"""Python in processes of its own: under another Keras backend, or without this package."""
+
+import os
+import subprocess
+import sys
+
+from cafct_keras.errors import UserError
+
+
+def run_python(*arguments: str, backend: str | None = None) -> str:
+    """Runs Python in a fresh process.
+
+    Args:
+        arguments: of Python, such as `"-m", "cafct_keras.export.conversion"`.
+        backend: Keras backend of the process; None where it does not matter.
+
+    Returns:
+        The last line that it printed.
+
+    Raises:
+        UserError: it failed; with the last line of its error.
+    """
+    environ = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    if backend is not None:
+        environ["KERAS_BACKEND"] = backend
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environ, check=False)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"no message, exit code {done.returncode}"]
+        raise UserError(f"export failed in a process of its own: {lines[-1]}")
+    return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""
