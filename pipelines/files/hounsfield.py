@@ -8,6 +8,7 @@ import numpy as np
 from pipelines.findings import Findings
 
 _INT16 = np.iinfo(np.int16)
+_NORMALIZED = 20.0  # the most that values span that were normalized; Hounsfield units of a patient span hundreds
 
 
 def to_hu(
@@ -19,25 +20,32 @@ def to_hu(
         planes: `(i, j)` at each k, integers or floats, which are rounded.
         shape: of the whole.
         path: of the file.
-        findings: takes the error of values that are NaN, infinite or beyond int16, as those of no CT.
+        findings: takes the error of values that are NaN, infinite, normalized or beyond int16, as those of no CT.
 
     Returns:
         `(i, j, k)` int16, or None after an error.
     """
     hu = np.empty(shape, np.int16, order="F")
-    missing, low, high = 0, np.inf, -np.inf
+    missing, fractional = 0, False
+    low, high = np.inf, -np.inf
     for k, plane in enumerate(planes):
+        least, most = float(plane.min()), float(plane.max())  # NaN if one is
         whole = np.rint(plane) if plane.dtype.kind == "f" else plane
-        if whole.min() >= _INT16.min and whole.max() <= _INT16.max:  # which NaN is not
+        if not np.isfinite([least, most]).all():
+            finite = plane[np.isfinite(plane)]
+            missing += plane.size - finite.size
+            least, most = (float(finite.min()), float(finite.max())) if finite.size else (np.inf, -np.inf)
+        elif least >= _INT16.min and most <= _INT16.max:
             hu[:, :, k] = whole
-            continue
-        finite = whole[np.isfinite(whole)]
-        missing += whole.size - finite.size
-        if finite.size:
-            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+            fractional = fractional or (most - least <= _NORMALIZED and bool((whole != plane).any()))
+        low, high = min(low, least), max(high, most)
     if missing:
         findings.error("nan", path, f"{missing} voxels are NaN or infinite, not Hounsfield units; export the CT again")
-    if low < _INT16.min or high > _INT16.max:
-        findings.error("hu-range", path, f"values from {low:g} to {high:g}, not Hounsfield units; export the CT again")
+    normalized = fractional and high - low <= _NORMALIZED
+    if normalized or low < _INT16.min or high > _INT16.max:
+        what = ", normalized," if normalized else ","
+        findings.error(
+            "hu-range", path, f"values from {low:g} to {high:g}{what} not Hounsfield units; export the CT again"
+        )
         return None
     return None if missing else hu

@@ -55,7 +55,7 @@ def check_image(path: Path, images: np.ndarray) -> None:
     """
     if images.min() == images.max():
         raise NotAnImageError(f"{path}: every voxel is {images.min()}, which is no scan; export it again")
-    if labels := mask_labels(images):
+    if images.min() >= 0 and (labels := mask_labels(images)):
         raise NotAnImageError(f"{path}: a mask, with labels {listed(labels)}; give the image that it was drawn on")
 
 
