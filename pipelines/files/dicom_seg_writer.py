@@ -1,5 +1,7 @@
 """Writing of DICOM segmentations that depend on nothing but their content: neither on the time nor on chance."""
 
+import re
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,12 +10,25 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.uid import generate_uid
 
-_NO_TIME = "19000101", "000000"  # of a source that has neither date nor time
+_DATE, _TIME = re.compile(r"\d{8}"), re.compile(r"(\d\d){1,3}(\.\d{1,6})?")
+# What a segmentation repeats of its sources, in which form; it may be empty.
+_REPEATED = {
+    "PatientID": re.compile(r".*"),
+    "PatientName": re.compile(r".*"),
+    "PatientBirthDate": _DATE,
+    "PatientSex": re.compile(r"[MFO]"),
+    "StudyID": re.compile(r".*"),
+    "StudyDate": _DATE,
+    "StudyTime": _TIME,
+    "AccessionNumber": re.compile(r".*"),
+    "ReferringPhysicianName": re.compile(r".*"),
+}
+_NO_DATE, _NO_TIME = "19000101", "000000"
 
 
 def binary_seg(
     sources: Sequence[Dataset],
-    masks: np.ndarray,
+    masks: Sequence[np.ndarray],
     segments: Sequence[highdicom.seg.SegmentDescription],
     *,
     identity: Sequence[str],
@@ -21,43 +36,47 @@ def binary_seg(
     version: str,
     **more: Any,
 ) -> highdicom.seg.Segmentation:
-    """A binary segmentation with frames for the slices on which a segment is, or for the first one if there are none.
+    """Makes a binary segmentation of a CT series.
 
-    Its date and time are those of the newest source, its UIDs derive from `identity`, and the patient and study are
-    those of the sources.
+    It has frames for the slices on which any segment is, or for the first one if there are none, and refers to all
+    slices. Patient and study are those of the slices; so are date and time, of the newest. UIDs derive from `identity`.
 
     Args:
-        sources: headers of the slices, from the first to the last.
-        masks: bool `(slices, rows, columns, segments)`.
+        sources: headers of the slices, from the first to the last, with StudyInstanceUID and SeriesInstanceUID; what
+            else is needed and missing in them is filled in.
+        masks: bool `(slices, rows, columns)` of each segment.
         segments: numbered from 1.
         identity: what distinguishes this segmentation from all others.
         maker: manufacturer, and model name.
         version: of the software.
         more: further arguments of `highdicom.seg.Segmentation`.
     """
-    full = np.flatnonzero(masks.any(axis=(1, 2, 3)))
+    _complete(sources)
+    full = np.flatnonzero(np.any([mask.any(axis=(1, 2)) for mask in masks], axis=0))
     shown = full if len(full) else np.array([0])
     rest = sorted(set(range(len(sources))) - set(shown.tolist()))
     date, time = max(_when(source) for source in sources)
-    dataset: Any = highdicom.seg.Segmentation(
-        source_images=[sources[k] for k in shown],
-        pixel_array=masks[shown],
-        segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
-        segment_descriptions=segments,
-        series_instance_uid=_uid(identity, "series"),
-        sop_instance_uid=_uid(identity, "instance"),
-        instance_number=1,
-        manufacturer=maker,
-        manufacturer_model_name=maker,
-        software_versions=version,
-        device_serial_number="1",
-        content_date=date,
-        content_time=time,
-        specific_character_set="ISO_IR 192",
-        omit_empty_frames=len(full) > 0,
-        further_source_images=[sources[k] for k in rest] or None,
-        **more,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the names of patients
+        dataset: Any = highdicom.seg.Segmentation(
+            source_images=[sources[k] for k in shown],
+            pixel_array=np.stack([mask[shown] for mask in masks], axis=-1),
+            segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
+            segment_descriptions=segments,
+            series_instance_uid=_uid(identity, "series"),
+            sop_instance_uid=_uid(identity, "instance"),
+            instance_number=1,
+            manufacturer=maker,
+            manufacturer_model_name=maker,
+            software_versions=version,
+            device_serial_number="1",
+            content_date=date,
+            content_time=time,
+            specific_character_set="ISO_IR 192",
+            omit_empty_frames=len(full) > 0,
+            further_source_images=[sources[k] for k in rest] or None,
+            **more,
+        )
     # highdicom takes a random UID and the time of day.
     dimensions = _uid(identity, "dimensions")
     for item in (*dataset.DimensionOrganizationSequence, *dataset.DimensionIndexSequence):
@@ -68,13 +87,27 @@ def binary_seg(
     return dataset
 
 
+def _complete(sources: Sequence[Any]) -> None:
+    """Gives slices what highdicom wants: a frame of reference, and orientations that are equal to the last digit."""
+    first = sources[0]
+    place = first.get("FrameOfReferenceUID") or _uid([first.SeriesInstanceUID], "frame of reference")
+    for source in sources:
+        for name, form in _REPEATED.items():
+            if not (source.get(name) and form.fullmatch(str(source.get(name)))):
+                setattr(source, name, None)
+        source.FrameOfReferenceUID = place
+        source.ImageOrientationPatient = first.ImageOrientationPatient
+        source.PixelSpacing = first.PixelSpacing
+
+
 def _uid(identity: Sequence[str], what: str) -> str:
     return generate_uid(entropy_srcs=[*identity, what])
 
 
 def _when(source: Dataset) -> tuple[str, str]:
-    """Date and time of a slice, as exact as it says."""
+    """Date and time of a slice, the most exact that it has."""
     for kind in ("Content", "Acquisition", "Series", "Study"):
-        if date := str(source.get(f"{kind}Date") or ""):
-            return date, str(source.get(f"{kind}Time") or "000000")
-    return _NO_TIME
+        date, time = (str(source.get(f"{kind}{part}") or "") for part in ("Date", "Time"))
+        if _DATE.fullmatch(date):
+            return date, time if _TIME.fullmatch(time) else _NO_TIME
+    return _NO_DATE, _NO_TIME

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from pydicom.valuerep import format_number_as_ds
 from pipelines.atomic import atomic_directory
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
+from pipelines.files.dicom_seg_writer import binary_seg
 from pipelines.frame import frame_of_stack
 from pipelines.index import write_index
 
@@ -120,7 +120,7 @@ def _header(case: Case, k: int) -> FileDataset:
 
 
 def _segmentation(case: Case, slices: list[FileDataset]) -> Dataset:
-    """The masks as one binary segmentation with a segment for each target; frames only where there is something."""
+    """The masks as one binary segmentation with a segment for each target."""
     descriptions = [
         highdicom.seg.SegmentDescription(
             segment_number=number,
@@ -131,32 +131,16 @@ def _segmentation(case: Case, slices: list[FileDataset]) -> Dataset:
         )
         for number, target in enumerate(case.masks, start=1)
     ]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that empty masks get empty frames, which is right
-        dataset: Any = highdicom.seg.Segmentation(
-            source_images=slices,
-            pixel_array=np.stack(list(case.masks.values()), axis=-1).astype(np.uint8),
-            segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
-            segment_descriptions=descriptions,
-            series_instance_uid=_uid(case, "masks"),
-            series_number=2,
-            sop_instance_uid=_uid(case, "segmentation"),
-            instance_number=1,
-            manufacturer=_MAKER,
-            manufacturer_model_name=_MAKER,
-            software_versions="1",
-            device_serial_number="1",
-            content_label="LIVER",
-        )
-    # highdicom takes a random UID and the time of day.
-    dimensions = _uid(case, "dimensions")
-    for item in (*dataset.DimensionOrganizationSequence, *dataset.DimensionIndexSequence):
-        item.DimensionOrganizationUID = dimensions
-    for item in dataset.ContributingEquipmentSequence:
-        item.ContributionDateTime = _DATE + _TIME
-    dataset.InstanceCreationDate = dataset.ContentDate = _DATE
-    dataset.InstanceCreationTime = dataset.ContentTime = _TIME
-    return dataset
+    return binary_seg(
+        slices,
+        list(case.masks.values()),
+        descriptions,
+        identity=[case.patient, case.name],
+        maker=_MAKER,
+        version="1",
+        series_number=2,
+        content_label="LIVER",
+    )
 
 
 def _uid(case: Case, what: str) -> str:

@@ -24,22 +24,10 @@ with optional("writing DICOM SEG", extra="dicom"):
     from pydicom import Dataset, dcmread
     from pydicom.sr.codedict import codes
     from pydicom.sr.coding import Code
-    from pydicom.uid import generate_uid
 
     from pipelines.files.dicom_seg_writer import binary_seg
 
 _OFF = 0.1  # of a step, by which a slice may stand beside its place in the array
-_MAY_BE_EMPTY = (
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyID",
-    "StudyDate",
-    "StudyTime",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-)
 _LONG = 64  # characters of DICOM's LO
 
 
@@ -49,20 +37,19 @@ def write_labels(
     """Writes one segment per target, of which the liver includes its lesions; see `write_mask`."""
     planes = frame_of(case).from_slices(labels).T  # slices, rows, columns as the files have them
     sources = _in_order(scan, case)
-    masks = np.stack(
-        [(planes > 0) if target == LIVER else planes == label for target, label in labels_of.items()], axis=-1
-    )
-    content = hashlib.sha256(np.packbits(masks).tobytes()).hexdigest()
+    content = hashlib.sha256()
+    for plane in planes:
+        content.update(np.ascontiguousarray(plane))
     series = sources[0]
     parameters = [f"{key}={value}" for key, value in algorithm.parameters.items()]
     dataset = binary_seg(
         sources,
-        masks,
+        [(planes > 0) if target == LIVER else planes == label for target, label in labels_of.items()],
         [_segment(number, target, algorithm) for number, target in enumerate(labels_of, start=1)],
         identity=[
             series.SeriesInstanceUID,
             *labels_of,
-            content,
+            content.hexdigest(),
             algorithm.name,
             algorithm.version,
             *parameters,
@@ -104,7 +91,7 @@ def _code(value: tuple[str, str]) -> Code:
 
 
 def _in_order(scan: Scan, case: Case) -> list[Dataset]:
-    """The headers of the slices, each where its position puts it in the array, completed where that can be done."""
+    """The headers of the slices, each where its position puts it in the array."""
     frame = frame_of(case)
     to_index = np.linalg.inv(np.diag([-1.0, -1.0, 1.0, 1.0]) @ frame.affine)
     headers: dict[int, Any] = {}
@@ -116,13 +103,6 @@ def _in_order(scan: Scan, case: Case) -> list[Dataset]:
         headers[round(place)] = header
         if not header.get("StudyInstanceUID"):
             raise DataError(f"{file}: has no StudyInstanceUID to refer to; choose another `format`, such as nifti")
-        for name in _MAY_BE_EMPTY:
-            if name not in header:
-                setattr(header, name, None)
-        if header.PatientSex not in ("M", "F", "O"):
-            header.PatientSex = None
-        if not header.get("FrameOfReferenceUID"):
-            header.FrameOfReferenceUID = generate_uid(entropy_srcs=[header.SeriesInstanceUID, "frame of reference"])
     return [headers[k] for k in sorted(headers)]
 
 

@@ -32,7 +32,7 @@ def _write(slices: np.ndarray, dtype: np.dtype, path: Path, scan: Scan, case: Ca
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     origin, direction = affine[:3, 3], affine[:3, :3] / spacing
     if scan.format == "metaimage":  # as its file says, without the rounding of a product
-        origin, spacing, direction = _grid(scan.files[0])
+        origin, spacing, direction = _grid(scan.path)
     file = path.with_name(f"{path.name}.mha")
     with atomic_write(file) as temporary, temporary.open("wb") as stream:
         fields = {

@@ -48,7 +48,7 @@ def _write(slices: np.ndarray, dtype: np.dtype, path: Path, scan: Scan, case: Ca
 
 def _scan_header(scan: Scan) -> Any:
     """The header of the scan's own file: its grid in every detail, but nothing about its values."""
-    header: Any = nibabel.load(scan.files[0]).header.copy()
+    header: Any = nibabel.load(scan.path).header.copy()
     empty = type(header)()
     for field in _OF_VALUES:
         header[field] = empty[field]
@@ -58,10 +58,14 @@ def _scan_header(scan: Scan) -> Any:
 
 def _new_header(case: Case) -> Any:
     frame = frame_of(case)
+    steps = np.linalg.norm(frame.affine[:3, :3], axis=0)
+    directions = frame.affine[:3, :3] / steps
+    # A quaternion cannot hold the slices of a tilted gantry, and readers that prefer it would put them elsewhere.
+    upright = np.allclose(directions.T @ directions, np.eye(3), rtol=0, atol=1e-4)
     header = nibabel.Nifti1Header()
     header.set_data_shape(frame.shape)
-    header.set_zooms(np.linalg.norm(frame.affine[:3, :3], axis=0))
+    header.set_zooms(steps)
     header.set_sform(frame.affine, code="scanner")
-    header.set_qform(frame.affine, code="scanner")
+    header.set_qform(frame.affine, code="scanner" if upright else "unknown")
     header.set_xyzt_units("mm")
     return header

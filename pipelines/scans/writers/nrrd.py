@@ -52,7 +52,7 @@ def _write(
 ) -> list[Path]:
     frame = frame_of(case)
     if scan.format == "nrrd":  # as its file says, in the same space
-        own = nrrd.read_header(str(scan.files[0]))
+        own = nrrd.read_header(str(scan.path))
         grid = {key: own[key] for key in _GRID if key in own}
     else:
         affine = LPS_TO_RAS @ frame.affine

@@ -17,7 +17,7 @@ def hu():
     volume[1:6, 2:9, 3:11] = 60
     volume[1:4, 2:5, 3:6] = 200
     volume[5, 8, 10] = -1000
-    return volume
+    return volume + np.random.default_rng(0).integers(-20, 20, volume.shape, np.int16)
 
 
 def labels_by_threshold(images: np.ndarray) -> np.ndarray:
