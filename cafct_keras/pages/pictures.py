@@ -7,20 +7,39 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+SMALLEST_SIDE = 64  # pixels around a small structure, enough to see where it lies
 MIME = {"PNG": "image/png", "JPEG": "image/jpeg"}
 
 
-def data_uri(image: np.ndarray, file_format: str = "PNG", **options: Any) -> str:
+def data_uri(image: Image.Image, file_format: str = "PNG", **options: Any) -> str:
     """A picture as text that pages embed.
 
     Args:
-        image: uint8 `(H, W)` grey, or `(H, W, 3)` RGB.
+        image: the picture.
         file_format: one of `MIME`.
         **options: of Pillow's encoder.
     """
     file = io.BytesIO()
-    Image.fromarray(image).save(file, file_format, optimize=True, **options)
+    image.save(file, file_format, optimize=True, **options)
     return f"data:{MIME[file_format]};base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def surroundings(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """Top, left, height and width of the part of a slice that shows a mask with a margin.
+
+    It is square if the slice allows, and the whole slice if the mask is empty.
+
+    Args:
+        mask: bool `(H, W)`.
+    """
+    shown = np.argwhere(mask)
+    if not len(shown):
+        return (0, 0, *mask.shape)
+    low, high = shown.min(axis=0), shown.max(axis=0) + 1
+    lengths = np.minimum(max(SMALLEST_SIDE, int(1.4 * (high - low).max())), mask.shape)
+    top, left = np.clip((low + high - lengths) // 2, 0, np.subtract(mask.shape, lengths)).tolist()
+    height, width = lengths.tolist()
+    return top, left, height, width
 
 
 def outlines(mask: np.ndarray) -> list[np.ndarray]:

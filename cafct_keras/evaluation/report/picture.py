@@ -3,12 +3,12 @@
 import dataclasses
 
 import numpy as np
+from PIL import Image
 
 from cafct_keras.errors import UserError
-from cafct_keras.pages.pictures import data_uri, path_data
+from cafct_keras.pages.pictures import data_uri, path_data, surroundings
 
 KINDS = ("worst", "median", "false_positive", "missed_lesion")
-SMALLEST_SIDE = 64  # pixels around a small structure, enough to see where it lies
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,19 +55,12 @@ class Picture:
     @property
     def window(self) -> tuple[int, int, int, int]:
         """Top, left, height and width of the part shown: both masks with a margin, square if the slice allows."""
-        either = np.argwhere(self.reference | self.prediction)
-        if not len(either):
-            return (0, 0, *self.size)
-        low, high = either.min(axis=0), either.max(axis=0) + 1
-        side = max(SMALLEST_SIDE, int(1.4 * (high - low).max()))
-        lengths = np.minimum(side, self.size)
-        start = np.clip((low + high - lengths) // 2, 0, np.subtract(self.size, lengths))
-        return int(start[0]), int(start[1]), int(lengths[0]), int(lengths[1])
+        return surroundings(self.reference | self.prediction)
 
     @property
     def png(self) -> str | None:
         """The part of the image that is shown, as a data URI."""
-        return None if self.image is None else data_uri(self._shown(self.image))
+        return None if self.image is None else data_uri(Image.fromarray(self._shown(self.image)))
 
     @property
     def outlines(self) -> dict[str, str]:
