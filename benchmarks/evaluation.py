@@ -22,8 +22,10 @@ from cafct_keras.evaluation.metrics.overlap import count
 from cafct_keras.evaluation.metrics.surface import surface_distances
 from cafct_keras.evaluation.predicted import predicted_masks
 from cafct_keras.packed import PackedMask
-from cafct_keras.prediction import CasePrediction, Probability
+from cafct_keras.prediction import CasePrediction
+from pipelines.case import Case
 from pipelines.grid import SquareGrid
+from pipelines.probability import PredictedProbability
 
 SHAPE = (800, 512, 512)
 SPACING = (0.8, 0.7, 0.7)
@@ -83,18 +85,17 @@ def predicted() -> tuple[list[CasePrediction]]:
         prediction, reference = make()
         stack = np.maximum(grid.coverage(prediction) / np.float32(255), np.float32(1e-4))
         masks[target] = PackedMask(reference)
-        probability[target] = Probability(predicted=stack, grid=grid, seen="SPL", orientation="SPL")
-    case = CasePrediction(
+        probability[target] = PredictedProbability(predicted=stack, grid=grid, seen="SPL", orientation="SPL")
+    case = Case(
         name="scan",
         patient="scan",
-        slice_names=tuple(map(str, range(SHAPE[0]))),
-        contiguous=True,
-        spacing=SPACING,
+        split="test",
         images=np.full(SHAPE, 100, np.int16),
-        masks=masks,
-        probability=probability,
+        masks={},
+        slice_names=tuple(map(str, range(SHAPE[0]))),
+        spacing=SPACING,
     )
-    return ([case],)
+    return ([CasePrediction(case=case, intensity="hu", masks=masks, probability=probability)],)
 
 
 def evaluate(cases: list[CasePrediction]) -> None:

@@ -5,6 +5,7 @@
     model = cafct_keras.create_model("cafct_net", preset="small")
     model = cafct_keras.load_model("runs/liver")
     probability = model.predict(images)  # float32 (N, H, W, classes) in [0, 1]
+    liver = cafct_keras.segment("ct.nii.gz", "runs/liver")  # on the scan's own grid
 
 Importing the package chooses the Keras backend (JAX unless configured otherwise) and registers the classes of its
 networks with Keras, so that `keras.saving.load_model` reads them too. The command line does without them until a
@@ -22,6 +23,7 @@ _startup.prepare()
 if typing.TYPE_CHECKING:
     from cafct_keras import evaluation, layers, losses, metrics, models, optimizers
     from cafct_keras.models import CAFCTNet, create_model, list_models
+    from cafct_keras.prediction.segment import segment
     from cafct_keras.runs import load_model
 
 __version__ = "0.1.0"
@@ -38,6 +40,7 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "segment",
 ]
 
 _MODULES = ("evaluation", "layers", "losses", "metrics", "models", "optimizers")
@@ -46,6 +49,7 @@ _MODULE_OF = {
     "create_model": "cafct_keras.models",
     "list_models": "cafct_keras.models",
     "load_model": "cafct_keras.runs",
+    "segment": "cafct_keras.prediction.segment",
 }
 
 

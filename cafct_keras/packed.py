@@ -44,3 +44,16 @@ class PackedMask:
 
 Mask = np.ndarray | PackedMask  # bool `(slices, H, W)`
 Masks = Mapping[str, Mask]  # by target
+
+
+def binarize(probability: Iterable[np.ndarray], threshold: float) -> PackedMask:
+    """Where a probability exceeds the threshold, compared in float64 as `Calibration` does.
+
+    Args:
+        probability: slices, float32 `(H, W)` in [0, 1]: a `Probability`, or an array `(slices, H, W)`.
+        threshold: in (0, 1).
+
+    Returns:
+        The mask, on the grid and in the orientation of the slices.
+    """
+    return PackedMask(plane > np.float64(threshold) for plane in probability)

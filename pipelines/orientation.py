@@ -20,6 +20,11 @@ def orientation_of_layout(layout: str) -> str | None:
     return _OF_LAYOUT.get(layout)
 
 
+def is_axial(codes: object) -> bool:
+    """Whether something is an orientation of axial slices, such as `"SPL"`."""
+    return isinstance(codes, str) and len(codes) == 3 and all(map(str.__contains__, _AXES, codes))
+
+
 def reorient(stack: np.ndarray, current: str | None, wanted: str | None) -> np.ndarray:
     """Flips the axes of a stack of slices, images or masks, into another orientation.
 
@@ -35,7 +40,7 @@ def reorient(stack: np.ndarray, current: str | None, wanted: str | None) -> np.n
         ValueError: one of the orientations is not of axial slices.
     """
     for codes in (current, wanted):
-        if codes is not None and not (len(codes) == 3 and all(map(str.__contains__, _AXES, codes))):
+        if codes is not None and not is_axial(codes):
             raise ValueError(f"orientation {codes!r}: give one of S or I, P or A, L or R, as in 'SPL', or None")
     if current is None or wanted is None:
         return stack

@@ -71,7 +71,7 @@ def evaluate(
     """
     from cafct_keras.evaluation.evaluate import EvaluateOptions
     from cafct_keras.evaluation.evaluate import evaluate as score_runs
-    from cafct_keras.evaluation.postprocessing import PostProcessing
+    from cafct_keras.postprocessing import PostProcessing
     from cafct_keras.reproduction.paper import with_printed_rows
     from cafct_keras.runtime.console import make_console
 

@@ -20,10 +20,10 @@ from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.metrics.overlap import RULES
 from cafct_keras.evaluation.metrics.scores import CaseScore, TargetScore, score
 from cafct_keras.evaluation.metrics.surface import surface_distances
-from cafct_keras.evaluation.postprocessing import largest_component, mask_to_liver, remove_small_components
 from cafct_keras.evaluation.results.loading import load_document
 from cafct_keras.evaluation.summary import summarize
 from cafct_keras.evaluation.tables import case_rows, slice_rows
+from cafct_keras.postprocessing import largest_component, mask_to_liver, remove_small_components
 
 __all__ = [
     "RULES",

@@ -15,7 +15,6 @@ from cafct_keras.evaluation.metrics.lesions import match_lesions
 from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.metrics.scores import CaseScore, score
 from cafct_keras.evaluation.metrics.surface import tolerance_doubts
-from cafct_keras.evaluation.postprocessing import PostProcessing
 from cafct_keras.evaluation.report.gallery import Gallery
 from cafct_keras.evaluation.results import (
     AS_PREDICTED,
@@ -35,6 +34,7 @@ from cafct_keras.evaluation.summary import summarize
 from cafct_keras.evaluation.tables import case_rows
 from cafct_keras.evaluation.volumes import are_volumes, doubts, of_one_kind
 from cafct_keras.packed import Masks
+from cafct_keras.postprocessing import PostProcessing
 from cafct_keras.runtime.command_line import command_line
 from cafct_keras.runtime.versions import versions
 from pipelines.intensity import apply_window

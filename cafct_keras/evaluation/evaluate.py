@@ -13,10 +13,10 @@ from cafct_keras.evaluation.accumulator import Accumulator
 from cafct_keras.evaluation.comparison import compare, shared_result
 from cafct_keras.evaluation.metrics.calibration import Calibration
 from cafct_keras.evaluation.metrics.options import ScoreOptions
-from cafct_keras.evaluation.postprocessing import PostProcessing
 from cafct_keras.evaluation.predicted import calibrate, predicted_masks
 from cafct_keras.evaluation.results import AS_PREDICTED, Comparison, Evaluation, RunData, Threshold
 from cafct_keras.evaluation.tuning import POSTPROCESSING_RULE, THRESHOLD_RULE, PostProcessingChoice, best_threshold
+from cafct_keras.postprocessing import PostProcessing
 from cafct_keras.prediction import GRIDS, CasePrediction, Predictor, Run
 from cafct_keras.runtime.compilation import cache_compilations
 from cafct_keras.runtime.progress import track
@@ -251,7 +251,7 @@ def _differences_from_training(predictor: Predictor, fingerprint: str) -> list[s
         warnings.append(f"run: its training is not finished (status: {run.card.get('status')})")
     if fingerprint != trained_on["fingerprint"]:
         warnings.append("data: not those that the run was trained on (the fingerprints differ)")
-    if predictor.view.rescales:
+    if predictor.preprocessing.rescales(source.intensity):
         warnings.append(
             "intensity: hu, rescaled slice by slice to 0..255 as the run's training slices (minmax) were; the grey of "
             "an organ depends on the brightest pixel of its slice, so scores may be lower than on such slices"
@@ -261,8 +261,8 @@ def _differences_from_training(predictor: Predictor, fingerprint: str) -> list[s
             f"intensity: {source.intensity}, but the run was trained on {trained_on['intensity']}; scores mean little "
             "unless both show the same window"
         )
-    if fingerprint != trained_on["fingerprint"] and None in (predictor.view.seen, source.orientation):
-        unknown = "the training slices" if predictor.view.seen is None else "these slices"
+    if fingerprint != trained_on["fingerprint"] and None in (predictor.preprocessing.orientation, source.orientation):
+        unknown = "the training slices" if predictor.preprocessing.orientation is None else "these slices"
         warnings.append(
             f"orientation: unknown for {unknown}, so none are flipped; scores mean little unless organs lie as they "
             "did in training"

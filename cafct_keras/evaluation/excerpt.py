@@ -6,13 +6,9 @@ from typing import Any
 
 from cafct_keras.evaluation.metrics.overlap import RULES
 from cafct_keras.evaluation.results.methods import headline
+from cafct_keras.postprocessing import STEPS, PostProcessing
 
 BASELINES = ("predicting nothing", "predicting everything")
-_STEPS = {
-    "largest_liver": "largest component of the liver",
-    "lesions_inside_liver": "lesions inside the liver",
-    "smallest_lesion": "lesions of at least",
-}
 _PATIENTS = {"each case": "each case a patient", "names": "patients by file names", "table": "patients by a table"}
 Cell = dict[str, Any] | float | None | str
 
@@ -189,11 +185,7 @@ def gaps(document: dict) -> list[str]:
 def notes(document: dict) -> Iterator[str]:
     """Lines about post-processing, the LiTS sheet, and the paper's figures."""
     if steps := document["results"][-1]["postprocessing"]:
-        taken = ", ".join(
-            words if steps[name] is True else f"{words} {steps[name]:g} {steps['unit']}"
-            for name, words in _STEPS.items()
-            if steps[name]
-        )
+        taken = PostProcessing(**{step: steps[step] for step in STEPS}).describe(steps["unit"])
         chosen = f"chosen on {steps['chosen_on']} by {steps['rule']}" if steps["rule"] else "as asked for"
         yield f"post-processing: {taken}; {chosen}"
     if sheet := document["results"][0]["summary"]["lits"]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from cafct_keras.evaluation.metrics.calibration import Calibration
-from cafct_keras.packed import PackedMask
-from cafct_keras.prediction import CasePrediction, binarize
+from cafct_keras.packed import PackedMask, binarize
+from cafct_keras.prediction import CasePrediction
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,15 +25,16 @@ class PredictedMasks:
 
 
 def predicted_masks(
-    case: CasePrediction, *, threshold: float, calibrations: Mapping[str, Calibration] | None = None
+    prediction: CasePrediction, *, threshold: float, calibrations: Mapping[str, Calibration] | None = None
 ) -> PredictedMasks:
     """Compares the probabilities of a case with a threshold.
 
     Args:
-        case: the case, on the grid that is scored.
+        prediction: of a case, on the grid that is scored.
         threshold: in (0, 1).
         calibrations: target to what its probabilities are added to; None to leave that out.
     """
+    case = prediction.case
     return PredictedMasks(
         case=case.name,
         patient=case.patient,
@@ -41,22 +42,22 @@ def predicted_masks(
         spacing=case.spacing,
         contiguous=case.contiguous,
         prediction={
-            target: binarize(_calibrated(case, target, calibrations[target]) if calibrations else each, threshold)
-            for target, each in case.probability.items()
+            target: binarize(_calibrated(prediction, target, calibrations[target]) if calibrations else each, threshold)
+            for target, each in prediction.probability.items()
         },
-        reference=case.masks,
+        reference=prediction.masks,
         images=case.images,
     )
 
 
-def calibrate(case: CasePrediction, *, calibrations: Mapping[str, Calibration]) -> None:
+def calibrate(prediction: CasePrediction, *, calibrations: Mapping[str, Calibration]) -> None:
     """Adds the probabilities of a case to those of the cases before, target by target."""
     for target, calibration in calibrations.items():
-        for _ in _calibrated(case, target, calibration):
+        for _ in _calibrated(prediction, target, calibration):
             pass
 
 
-def _calibrated(case: CasePrediction, target: str, calibration: Calibration) -> Iterator[np.ndarray]:
-    for probability, reference in zip(case.probability[target], case.masks[target], strict=True):
+def _calibrated(prediction: CasePrediction, target: str, calibration: Calibration) -> Iterator[np.ndarray]:
+    for probability, reference in zip(prediction.probability[target], prediction.masks[target], strict=True):
         calibration.add(probability, reference)
         yield probability

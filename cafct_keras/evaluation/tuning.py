@@ -8,9 +8,9 @@ import numpy as np
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation.metrics.calibration import RULES, Calibration, Sweep
 from cafct_keras.evaluation.metrics.overlap import count, unit_scores
-from cafct_keras.evaluation.postprocessing import PostProcessing
 from cafct_keras.measurement.components import bounding_box
 from cafct_keras.packed import Masks
+from cafct_keras.postprocessing import PostProcessing
 
 THRESHOLD_RULE = "pooled_dice"  # counts false positives on every slice, which per_slice_positive does not
 POSTPROCESSING_RULE = "per_case_lits"  # Dice: a false positive in a case without the target costs all of it

@@ -9,7 +9,7 @@ import numpy as np
 from cafct_keras.errors import UserError
 from cafct_keras.runs import read_run
 from cafct_keras.runs.files import RUN_FILE
-from pipelines.loading.slices import network_images
+from pipelines.preprocessing import Preprocessing
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,9 +30,8 @@ class NetworkInput:
 
     def images(self, slices: np.ndarray) -> np.ndarray:
         """Images `(batch, H, W, channels)` float32 in [0, 1] of uint8 slices, see `slices_shape`."""
-        if self.context:
-            return network_images(slices, context=self.context)
-        return network_images(slices[..., None], context=0)[..., : self.channels]
+        seen = Preprocessing(size=1, window=(0, 1), context=self.context, targets=())
+        return seen.as_input(slices if self.context else slices[..., None])[..., : self.channels]
 
 
 def find_input(path: str | pathlib.Path, model: keras.Model, context: int | None) -> NetworkInput:

@@ -1,27 +1,28 @@
 """Prediction of a source's cases with the network of a run."""
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator
+import dataclasses
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from cafct_keras.prediction.cases import CaseInput, CasePrediction, case_input, predict_cases
-from cafct_keras.prediction.view import NetworkView
-from cafct_keras.runs import load_model
+from cafct_keras.packed import PackedMask
+from cafct_keras.prediction.cases import CaseInput, CasePrediction
+from cafct_keras.prediction.ensemble import Ensemble
+from cafct_keras.prediction.network import Network, check_neighbours
+from cafct_keras.prediction.stream import predict_cases
 from cafct_keras.runs.run import Run
 from pipelines import DataError, Source
-from pipelines.loading.read_ahead import map_ahead, read_ahead
-from pipelines.orientation import orientation_of_layout
+from pipelines.grid import SquareGrid, covered
+from pipelines.loading.read_ahead import read_ahead
+from pipelines.orientation import reorient
+from pipelines.probability import PredictedProbability
 
-Item = TypeVar("Item")
+GRIDS = ("native", "network")
+
 Result = TypeVar("Result")
 
 
 class Predictor:
-    """Predicts cases with a run's network, which sees them as it saw its training data.
-
-    Slices are flipped to the orientation that the network was trained on, where that and the source's are known, and
-    flipped back afterwards. A network trained on slices that were each rescaled to their own range is shown scans in
-    Hounsfield units rescaled in the same way.
+    """Predicts cases with a run's network, which sees them as it saw its training data, see `Preprocessing`.
 
     One thread reads cases ahead and another predicts them, while the caller works on the one before: a handful of cases
     is in memory, however many there are.
@@ -31,26 +32,16 @@ class Predictor:
         source: of the cases, see `Run.open_data`.
 
     Attributes:
-        view: how the network sees the cases.
+        preprocessing: how the network sees the cases.
 
     Raises:
         UserError: see `load_model`.
     """
 
-    def __init__(self, run: Run, source: Source):
+    def __init__(self, run: Run, source: Source) -> None:
         self.run, self.source = run, source
-        trained_on, data = run.card["data"], run.config.data
-        self.view = NetworkView(
-            targets=run.targets,
-            size=data.size,
-            window=data.window,
-            context=data.context,
-            rescales=trained_on["intensity"] == "minmax" and source.intensity == "hu",
-            orientation=source.orientation,
-            # Run cards written before orientation was recorded have the layout only.
-            seen=trained_on.get("orientation") or orientation_of_layout(trained_on.get("layout", "")),
-        )
-        self._model = load_model(run.path)
+        self.preprocessing = run.preprocessing
+        self._ensemble = Ensemble([Network.open(run.path, batch_size=run.config.optimizer.batch_size)])
 
     def names(self, split: str) -> list[str]:
         """The cases of one part of the split, or of `"all"`.
@@ -76,7 +67,7 @@ class Predictor:
         Args:
             split: see `names`.
             work: what to make of each prediction, in the predicting thread, which then lets go of it.
-            grid: see `case_input`.
+            grid: one of `GRIDS`, on which images, masks and probabilities are to be.
             failures: see `read_ahead`.
 
         Yields:
@@ -86,32 +77,49 @@ class Predictor:
             DataError: there are no cases; or, unless there is a list of `failures`, a case cannot be read, or the
                 network sees neighbouring slices and a case has none.
         """
-        context = self.view.context
         # Some sources read fast only from one end to the other, which ends where a case fails.
         cases = self.source.cases(None if split == "all" else split)
 
         def read(name: str) -> CaseInput:
             case = next(cases) if failures is None else self.source.case(name)
-            if context and not case.contiguous:
-                raise DataError(
-                    f"{case.name}: its slices are not neighbours, and this network sees {context} on either side; "
-                    "give data of whole scans"
-                )
-            return case_input(case, self.view, grid=grid)
+            check_neighbours(case, self.preprocessing)
+            orientation, masks = self.source.orientation, case.masks
+            if grid == "network":
+                given, seen = case.coverage or case.masks, self.preprocessing
+                masks = {
+                    target: reorient(
+                        covered(seen.coverage(given[target], orientation=orientation)), seen.orientation, orientation
+                    )
+                    for target in seen.targets
+                }
+            return CaseInput(
+                case=dataclasses.replace(case, masks={}, coverage=None),
+                intensity=self.source.intensity,
+                orientation=orientation,
+                masks={target: PackedMask(masks[target]) for target in self.preprocessing.targets},
+            )
 
-        predictions = predict_cases(
-            self._model,
-            read_ahead(read, self.names(split), failures=failures),
-            context=context,
-            batch_size=self.run.config.optimizer.batch_size,
+        def on_grid(prediction: CasePrediction) -> Result:
+            return work(self._on_network_grid(prediction) if grid == "network" else prediction)
+
+        return predict_cases(self._ensemble, read_ahead(read, self.names(split), failures=failures), on_grid)
+
+    def _on_network_grid(self, prediction: CasePrediction) -> CasePrediction:
+        case, seen, orientation = prediction.case, self.preprocessing, self.source.orientation
+        pixels = seen.pixels(case.images, intensity=prediction.intensity, orientation=orientation)
+        square = SquareGrid.of(pixels, seen.size)
+        return dataclasses.replace(
+            prediction,
+            case=dataclasses.replace(
+                case,
+                images=reorient(pixels, seen.orientation, orientation),
+                spacing=seen.grid(case.images).spacing(case.spacing),
+                frame=None,
+            ),
+            intensity="grey",
+            probability={
+                target: dataclasses.replace(each, grid=square)
+                for target, each in prediction.probability.items()
+                if isinstance(each, PredictedProbability)  # as those of one network are
+            },
         )
-        return _prefetch(map(work, predictions))
-
-
-def _prefetch(items: Iterable[Item]) -> Iterator[Item]:
-    """Yields the items while a thread makes the next one."""
-    iterator = iter(items)
-    for taken in map_ahead(lambda _: list(itertools.islice(iterator, 1)), itertools.count(), workers=1):
-        if not taken:
-            return
-        yield taken.pop()

@@ -92,6 +92,7 @@ def new_card(config: FitConfig, source: Source, parts: dict[str, Slices], model:
         "status": "running",
         **command_and_time(),
         "config": config.to_dict(),
+        "preprocessing": parts["train"].preprocessing.to_dict(),
         "schedule_epochs": config.optimizer.epochs,
         "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
         "network": hashlib.sha256(model.to_json().encode()).hexdigest(),
@@ -102,7 +103,7 @@ def new_card(config: FitConfig, source: Source, parts: dict[str, Slices], model:
             "mask_rule": source.mask_rule,
             "fingerprint": source.fingerprint(),
             "notes": list(source.notes),
-            "targets": list(parts["train"].targets),
+            "targets": list(parts["train"].preprocessing.targets),
             "sampled_per_epoch": sampled_counts(
                 parts["train"],
                 batch_size=config.optimizer.batch_size,

@@ -1,4 +1,4 @@
-"""Loading trained models from run folders and `.keras` files."""
+"""Trained models in run folders and `.keras` files."""
 
 import pathlib
 
@@ -9,7 +9,9 @@ from cafct_keras.errors import UserError
 from cafct_keras.layers.initializers import skip_initialization
 from cafct_keras.runs.card import read_run
 from cafct_keras.runs.files import MODEL_FILE, RUN_FILE
+from cafct_keras.runs.preprocessing import add_preprocessing, preprocessing_of
 from cafct_keras.runs.validation import check_model_file
+from pipelines.atomic import atomic_write
 
 
 def load_model(path: str | pathlib.Path) -> keras.Model:
@@ -22,22 +24,38 @@ def load_model(path: str | pathlib.Path) -> keras.Model:
         path: a run folder, whose `model.keras` is loaded, or a `.keras` file.
 
     Returns:
-        A `keras.Model`, not compiled.
+        A `keras.Model`, not compiled. Its attribute `preprocessing` is the `pipelines.preprocessing.Preprocessing` that
+        makes its input of slices and takes its output back to them; None where neither the file nor the run states it.
 
     Raises:
         UserError: there is no such file, it is not a model of this project, or the run folder is in the format of a
             later version.
     """
     path = pathlib.Path(path)
-    if (path / RUN_FILE).is_file():
-        read_run(path)
+    card = read_run(path) if (path / RUN_FILE).is_file() else None
     file = path / MODEL_FILE if path.is_dir() else path
     if not file.is_file() or file.suffix != ".keras":
         raise UserError(f"{path}: no model here; give a run folder with {MODEL_FILE}, or a .keras file")
     try:
-        check_model_file(file)
+        preprocessing = check_model_file(file)
         with skip_initialization():
-            return keras.saving.load_model(file, compile=False)
+            model = keras.saving.load_model(file, compile=False)
     except Exception as error:  # a file that was made to fail fails in any way
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"{file}: not a model that this version reads ({reason})") from error
+    model.preprocessing = preprocessing or (None if card is None else preprocessing_of(card))
+    return model
+
+
+def save_model(model: keras.Model, path: str | pathlib.Path) -> None:
+    """Writes a `.keras` file, with the model's `preprocessing` if it has one.
+
+    A killed process leaves the old file or the new one.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    preprocessing = getattr(model, "preprocessing", None)
+    with atomic_write(path) as temporary:
+        model.save(temporary)
+        if preprocessing is not None:
+            add_preprocessing(temporary, preprocessing)

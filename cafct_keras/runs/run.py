@@ -7,9 +7,12 @@ from typing import Any
 
 from cafct_keras.errors import UserError
 from cafct_keras.runs.card import read_run
+from cafct_keras.runs.choice import Choice
 from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import RUN_FILE
+from cafct_keras.runs.preprocessing import preprocessing_of
 from pipelines import DataError, Source, open_source
+from pipelines.preprocessing import Preprocessing
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,16 @@ class Run:
     def config(self) -> FitConfig:
         """What the run was trained with."""
         return FitConfig.from_dict(self.card["config"])
+
+    @functools.cached_property
+    def preprocessing(self) -> Preprocessing:
+        """How its network sees slices."""
+        return preprocessing_of(self.card)
+
+    @functools.cached_property
+    def choice(self) -> Choice | None:
+        """The threshold and post-processing that were chosen for it; None if none were."""
+        return Choice.from_dict(self.card["choice"]) if "choice" in self.card else None
 
     @property
     def targets(self) -> tuple[str, ...]:

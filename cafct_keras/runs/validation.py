@@ -2,8 +2,8 @@
 
 Keras creates the objects that a file's configuration names, and its own checks have been circumvented (CVE-2025-1550,
 CVE-2025-8747). Here only classes on an allowlist are created: this project's registered ones, and Keras's layers that
-only compute. Weights must be stored plainly: no archive members besides the three that Keras writes, no compression,
-which a small file could expand from, and no links to other files.
+only compute. Weights must be stored plainly: no archive members besides the three that Keras writes and the
+preprocessing, no compression, which a small file could expand from, and no links to other files.
 """
 
 import io
@@ -17,6 +17,9 @@ from typing import Any
 
 import h5py
 import keras
+
+from cafct_keras.runs.preprocessing import PREPROCESSING_FILE, read_preprocessing
+from pipelines.preprocessing import Preprocessing
 
 CONFIG_FILE, METADATA_FILE, WEIGHTS_FILE = "config.json", "metadata.json", "model.weights.h5"
 PACKAGE = "cafct_keras>"
@@ -45,11 +48,14 @@ ALLOWED = re.compile(
 )
 
 
-def check_model_file(path: str | pathlib.Path) -> None:
+def check_model_file(path: str | pathlib.Path) -> Preprocessing | None:
     """Checks that a `.keras` file holds only layers that compute, and plainly stored weights.
 
     Args:
         path: the file.
+
+    Returns:
+        The preprocessing that the file states, None without.
 
     Raises:
         ValueError: it holds something else; the message says what.
@@ -63,13 +69,14 @@ def check_model_file(path: str | pathlib.Path) -> None:
         # All at once: HDF5 seeks, and each seek backwards in an archive's member reads it again from its beginning.
         with h5py.File(io.BytesIO(archive.read(WEIGHTS_FILE)), "r") as weights:
             _check_weights(weights)
+        return read_preprocessing(archive)
 
 
 def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
     names = sorted(member.filename for member in members)
-    if names != [CONFIG_FILE, METADATA_FILE, WEIGHTS_FILE]:
-        known = {CONFIG_FILE, METADATA_FILE, WEIGHTS_FILE}
-        raise ValueError(f"it holds {', '.join(names) or 'nothing'}, not {', '.join(sorted(known))} once each")
+    known = [CONFIG_FILE, METADATA_FILE, WEIGHTS_FILE]
+    if names not in (known, sorted([*known, PREPROCESSING_FILE])):
+        raise ValueError(f"it holds {', '.join(names) or 'nothing'}, not {', '.join(known)} once each")
     for member in members:
         if stat.S_ISLNK(member.external_attr >> 16):
             raise ValueError(f"its {member.filename} is a link")

@@ -14,20 +14,13 @@ from cafct_keras.errors import RunStoppedError
 from cafct_keras.runs.checkpoints import CheckpointStore
 from cafct_keras.runs.files import LAST_MODEL, MODEL_FILE
 from cafct_keras.runs.history import History, HistoryWriter
+from cafct_keras.runs.loading import save_model
 from cafct_keras.training.durations import Interval
 from cafct_keras.training.state import METRICS, get_metrics, get_state, set_metrics
 from cafct_keras.training.stopping import StopRequest
-from pipelines.atomic import atomic_copy, atomic_write
+from pipelines.atomic import atomic_copy
 
 Logs = dict[str, Any]
-
-
-def save_model(model: keras.Model, path: str | pathlib.Path) -> None:
-    """Writes a `.keras` file; a killed process leaves the old file or the new one."""
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as temporary:
-        model.save(temporary)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

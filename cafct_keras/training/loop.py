@@ -170,13 +170,13 @@ class TrainingLoop:
         self.dice = compile_for_training(
             self.trained,
             self._config,
-            targets=self._slices.targets,
+            targets=self._slices.preprocessing.targets,
             steps_per_epoch=self._steps_per_epoch,
             schedule_epochs=self._schedule_epochs,
         )
 
     def _restore_state(self, report: Report) -> Checkpoint | None:
-        build_state(self.trained, classes=len(self._slices.targets))
+        build_state(self.trained, classes=len(self._slices.preprocessing.targets))
         with self._group.main_first("damaged checkpoints are renamed"):
             self._store = CheckpointStore(self._folder / CHECKPOINTS)
             checkpoint = self._store.latest(warn=report.say)

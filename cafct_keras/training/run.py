@@ -32,7 +32,7 @@ from cafct_keras.training.resume import change_of_targets, check_unchanged, find
 from pipelines import Source, open_source
 from pipelines.errors import DataError
 from pipelines.grid import FULL
-from pipelines.loading.slices import Slices, load_slices, network_images
+from pipelines.loading.slices import Slices, load_slices
 from pipelines.loading.stream import batch_names
 
 SAMPLES = 6
@@ -135,7 +135,9 @@ def _build(
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Builds the model with its initial weights, and the run's card; `card` is None for a new run."""
     train = parts["train"]
-    model = build_model(config, channels=train.channels, classes=len(train.targets))
+    seen = train.preprocessing
+    model = build_model(config, channels=seen.channels, classes=len(seen.targets))
+    model.preprocessing = seen
     now = new_card(config, source, parts, model)
     if card is None:
         return model, {**now, "initial_weights": initialize_weights(model, config)}
@@ -146,7 +148,9 @@ def _build(
     data = {**card["data"], "mask_rule": now["data"]["mask_rule"]}
     if not has_checkpoints(folder / CHECKPOINTS):  # killed before its first
         initialize_weights(model, config)
-    return model, {**card, "status": "running", "config": now["config"], "data": data, "resumed": resumed}
+    card = {name: value for name, value in card.items() if name != "choice"}  # was of another model
+    now = {name: now[name] for name in ("config", "preprocessing")}
+    return model, {**card, **now, "status": "running", "data": data, "resumed": resumed}
 
 
 @contextlib.contextmanager
@@ -210,7 +214,7 @@ def _plot_samples(model: keras.Model, slices: Slices, path: pathlib.Path) -> Non
     shown = np.flatnonzero(slices.foreground[:, -1])
     chosen = shown if len(shown) else np.arange(len(slices.names))
     chosen = chosen[np.linspace(0, len(chosen) - 1, min(SAMPLES, len(chosen))).round().astype(int)]
-    images = network_images(slices.gather_images(chosen), context=slices.context)
+    images = slices.preprocessing.as_input(slices.gather_images(chosen))
     probabilities = model.predict(images, verbose=0)
     plots.plot_samples(
         slices.images[chosen],
@@ -218,7 +222,7 @@ def _plot_samples(model: keras.Model, slices: Slices, path: pathlib.Path) -> Non
         probabilities[..., -1],
         [slices.names[index] for index in chosen],
         path,
-        title=slices.targets[-1],
+        title=slices.preprocessing.targets[-1],
     )
 
 

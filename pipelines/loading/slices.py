@@ -2,15 +2,14 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.case import SPLITS, Case, Source
+from pipelines.case import SPLITS, Source
 from pipelines.errors import DataError
-from pipelines.grid import FULL, SquareGrid
-from pipelines.intensity import apply_window
+from pipelines.grid import FULL
 from pipelines.loading.cache import CACHES, Cache
+from pipelines.preprocessing import Preprocessing, neighbours
 
 _TARGETS = {"liver": ("liver",), "lesion": ("lesion",), "both": ("liver", "lesion")}
 
@@ -21,12 +20,11 @@ class Slices:
 
     Attributes:
         images: `(N, H, W)` uint8 grey values, 0..255.
-        masks: `(N, H, W, C)` uint8, how much of each pixel is covered, 0 to 255; channels in the order of `targets`.
+        masks: `(N, H, W, C)` uint8, how much of each pixel is covered, 0 to 255; channels in the order of the targets.
         names: `N` slice names, unique.
         patients: the patient of each slice.
         cases: `(N,)` int64, index of the case of each slice; a case's slices are adjacent and in order.
-        targets: `C` target names.
-        context: number of neighbouring slices on either side that the network sees too.
+        preprocessing: how they were made; it names the `C` targets.
     """
 
     images: np.ndarray
@@ -34,13 +32,7 @@ class Slices:
     names: tuple[str, ...]
     patients: tuple[str, ...]
     cases: np.ndarray
-    targets: tuple[str, ...]
-    context: int = 0
-
-    @property
-    def channels(self) -> int:
-        """Channels of the network's input: grey repeated three times, or the slice among its neighbours."""
-        return 2 * self.context + 1 if self.context else 3
+    preprocessing: Preprocessing
 
     @functools.cached_property
     def foreground(self) -> np.ndarray:
@@ -49,9 +41,10 @@ class Slices:
 
     def gather_images(self, indices: np.ndarray) -> np.ndarray:
         """`(B, H, W, 2 * context + 1)` uint8: slices among their neighbours, see `neighbours`."""
-        if not self.context:
+        context = self.preprocessing.context
+        if not context:
             return self.images[indices][..., None]
-        return np.moveaxis(self.images[neighbours(indices, self.cases, self.context)], 1, -1)
+        return np.moveaxis(self.images[neighbours(indices, self.cases, context)], 1, -1)
 
 
 def load_slices(
@@ -85,10 +78,6 @@ def load_slices(
     """
     if target not in _TARGETS:
         raise DataError(f"`target` {target}: unknown; give {', '.join(_TARGETS)}")
-    if not window[0] < window[1]:
-        raise DataError(f"`window` {window[0]:g} {window[1]:g}: the first must be less than the second")
-    if context < 0:
-        raise DataError(f"`context` {context}: give 0 or more")
     if cache not in CACHES:
         raise DataError(f"`cache` {cache}: unknown; give {' or '.join(CACHES)}")
     targets = _TARGETS[target]
@@ -97,100 +86,37 @@ def load_slices(
             f"`target` {target}: {source.layout} has no {missing[0]} masks, only {', '.join(source.targets)}; "
             "choose one of these"
         )
+    preprocessing = Preprocessing(
+        size=size,
+        window=window,
+        context=context,
+        intensity=source.intensity,
+        orientation=source.orientation,
+        targets=targets,
+    )
     make = CACHES[cache]
     parts = {part: _Part(images=make(size, size), masks=make(size, size, len(targets))) for part in SPLITS}
     for case in source.cases():
         if context and not case.contiguous:
             raise DataError(f"`context` {context}: the slices of case {case.name} are not contiguous; give 0")
-        images, masks = network_slices(case, targets=targets, size=size, window=window)
+        seen = {"orientation": source.orientation}
+        masks = case.coverage or case.masks
         part = parts["train" if case.split == "validation" and not validation else case.split]
-        part.images.append(images)
-        part.masks.append(masks)
+        part.images.append(preprocessing.pixels(case.images, intensity=source.intensity, **seen))
+        part.masks.append(np.stack([preprocessing.coverage(masks[name], **seen) for name in targets], axis=-1))
         part.names.extend(case.slice_names)
         part.patients.extend([case.patient] * len(case.slice_names))
         part.lengths.append(len(case.slice_names))
     for name in ("train", "validation") if validation else ("train",):
         if not parts[name].names:
             raise DataError(f"{source.layout}: no {name} slices; assign some patients to that part of the split")
-    return {name: _to_slices(parts[name], targets, context) for name in SPLITS}
-
-
-def network_slices(
-    case: Case, *, targets: Sequence[str], size: int, window: tuple[float, float]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Windows and resizes the slices of a case.
-
-    Args:
-        case: the case.
-        targets: names of the masks to return; the case has all of them.
-        size: height and width in pixels.
-        window: Hounsfield units mapped to 0 and 255; grey slices are not changed.
-
-    Returns:
-        Images `(slices, size, size)` uint8, and how much of each pixel the targets cover,
-        `(slices, size, size, targets)` uint8, 0 to 255.
-    """
-    grid, masks = SquareGrid.of(case.images, size), case.coverage or case.masks
-    areas = np.stack([grid.coverage(masks[name]) for name in targets], axis=-1)
-    return network_grey(case.images, size=size, window=window), areas
-
-
-def network_grey(images: np.ndarray, *, size: int, window: tuple[float, float]) -> np.ndarray:
-    """Windows and resizes slices.
-
-    Args:
-        images: `(slices, H, W)`, int16 in Hounsfield units or uint8 grey.
-        size: height and width of the result in pixels.
-        window: Hounsfield units mapped to 0 and 255; grey slices are not changed.
-
-    Returns:
-        `(slices, size, size)` uint8.
-    """
-    images = apply_window(images, window) if images.dtype == np.int16 else images
-    return SquareGrid.of(images, size).images(images, outside=0)
-
-
-def network_images(images: np.ndarray, *, context: int) -> np.ndarray:
-    """Converts slices to the network's input.
-
-    Args:
-        images: `(B, H, W, 2 * context + 1)`, uint8 or float32 in [0, 1].
-        context: number of neighbouring slices on either side.
-
-    Returns:
-        float32 in [0, 1]: `(B, H, W, 3)`, grey repeated, or with `context` `(B, H, W, 2 * context + 1)`.
-    """
-    if images.dtype == np.uint8:
-        images = images / np.float32(255)
-    if context:
-        return images
-    three = np.empty((*images.shape[:-1], 3), np.float32)
-    for channel in range(3):  # a third of the time of one broadcast assignment, whose innermost loop has length 3
-        three[..., channel] = images[..., 0]
-    return three
-
-
-def neighbours(indices: np.ndarray, cases: np.ndarray, context: int) -> np.ndarray:
-    """Indices of slices and their neighbours.
-
-    Args:
-        indices: `(B,)` slice indices.
-        cases: `(N,)`, see `Slices`.
-        context: number of neighbours on either side.
-
-    Returns:
-        `(B, 2 * context + 1)` indices in slice order; the first and last slice of a case are repeated beyond its ends.
-    """
-    nearby = indices[:, None] + np.arange(-context, context + 1)
-    first = np.searchsorted(cases, cases[indices], side="left")
-    last = np.searchsorted(cases, cases[indices], side="right") - 1
-    return np.clip(nearby, first[:, None], last[:, None])
+    return {name: _to_slices(parts[name], preprocessing) for name in SPLITS}
 
 
 def foreground_counts(slices: Slices) -> dict[str, int]:
     """Number of slices that contain each target."""
     shown = slices.foreground.sum(axis=0)
-    return {name: int(count) for name, count in zip(slices.targets, shown, strict=True)}
+    return {name: int(count) for name, count in zip(slices.preprocessing.targets, shown, strict=True)}
 
 
 def has_partial_pixels(slices: Slices) -> bool:
@@ -209,13 +135,12 @@ class _Part:
     lengths: list[int] = dataclasses.field(default_factory=list)
 
 
-def _to_slices(part: _Part, targets: tuple[str, ...], context: int) -> Slices:
+def _to_slices(part: _Part, preprocessing: Preprocessing) -> Slices:
     return Slices(
         images=part.images.to_array(),
         masks=part.masks.to_array(),
         names=tuple(part.names),
         patients=tuple(part.patients),
         cases=np.repeat(np.arange(len(part.lengths)), part.lengths),
-        targets=targets,
-        context=context,
+        preprocessing=preprocessing,
     )

@@ -26,7 +26,7 @@ from pipelines.errors import DataError
 from pipelines.grid import FULL
 from pipelines.loading.augmentation import Augmentation, augment
 from pipelines.loading.order import batch_indices, sample_keys, sampled_batch
-from pipelines.loading.slices import Slices, network_images
+from pipelines.loading.slices import Slices
 from pipelines.optional import optional
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def training_stream(
         shard: index and number of the equal parts of every batch, where several processes share the batches.
 
     Returns:
-        `steps - start_step` pairs: images `(B, H, W, K)` float32 in [0, 1], see `network_images`; targets
+        `steps - start_step` pairs: images `(B, H, W, K)` float32 in [0, 1], see `Preprocessing.as_input`; targets
         `(B, H, W, C)` float32, the covered fraction of each pixel. B is `batch_size` divided by the number of shards.
 
     Raises:
@@ -89,7 +89,7 @@ def training_stream(
             # A slice drawn again in the same epoch is changed in another way.
             keys = sample_keys(epoch, indices + count * rounds, seed)
             images, masks = augment(images, masks, keys, augmentation)
-        return network_images(images, context=slices.context), masks if masks.dtype == np.float32 else _fractions(masks)
+        return slices.preprocessing.as_input(images), masks if masks.dtype == np.float32 else _fractions(masks)
 
     return _to_dataset(make, range(start_step, steps), _batch_shapes(slices, len(places)))
 
@@ -121,7 +121,7 @@ def evaluation_stream(slices: Slices, *, batch_size: int, shard: tuple[int, int]
     def make(number: int) -> tuple[np.ndarray, ...]:
         positions = number * batch_size + places
         indices = np.where(positions < count, positions, 0)
-        images = network_images(slices.gather_images(indices), context=slices.context)
+        images = slices.preprocessing.as_input(slices.gather_images(indices))
         return images, _fractions(slices.masks[indices]), (positions < count).astype(np.float32)
 
     return _to_dataset(make, range(-(-count // batch_size)), (*_batch_shapes(slices, len(places)), (len(places),)))
@@ -147,7 +147,10 @@ def sampled_counts(
     draw = _make_draw(slices, batch_size=batch_size, seed=seed, foreground_fraction=foreground_fraction)
     drawn = np.concatenate([draw(step)[1] for step in range(len(slices.names) // batch_size)])
     shown = slices.foreground[drawn].sum(axis=0)
-    return {"slices": len(drawn), **{name: int(count) for name, count in zip(slices.targets, shown, strict=True)}}
+    return {
+        "slices": len(drawn),
+        **{name: int(count) for name, count in zip(slices.preprocessing.targets, shown, strict=True)},
+    }
 
 
 def _make_draw(slices: Slices, *, batch_size: int, seed: int, foreground_fraction: float | None) -> Draw:
@@ -164,10 +167,9 @@ def _make_draw(slices: Slices, *, batch_size: int, seed: int, foreground_fractio
     if not 0 < foreground_fraction < 1:
         raise DataError(f"`foreground_fraction` {foreground_fraction:g}: give a fraction between 0 and 1")
     if foreground.all() or not foreground.any():
-        which = "every" if foreground.all() else "no"
+        which, target = "every" if foreground.all() else "no", slices.preprocessing.targets[-1]
         raise DataError(
-            f"`foreground_fraction` {foreground_fraction:g}: {which} training slice contains {slices.targets[-1]}; "
-            "leave it out"
+            f"`foreground_fraction` {foreground_fraction:g}: {which} training slice contains {target}; leave it out"
         )
     return functools.partial(
         sampled_batch, foreground=foreground, fraction=foreground_fraction, batch_size=batch_size, seed=seed
@@ -183,7 +185,7 @@ def _places_of_shard(batch_size: int, shard: tuple[int, int]) -> np.ndarray:
 
 def _batch_shapes(slices: Slices, batch_size: int) -> tuple[tuple[int, ...], ...]:
     plane = slices.images.shape[1:]
-    return (batch_size, *plane, slices.channels), (batch_size, *plane, len(slices.targets))
+    return (batch_size, *plane, slices.preprocessing.channels), (batch_size, *plane, slices.masks.shape[-1])
 
 
 def _to_dataset(

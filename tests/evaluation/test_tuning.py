@@ -3,8 +3,8 @@ import pytest
 
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation import Calibration
-from cafct_keras.evaluation.postprocessing import PostProcessing
 from cafct_keras.evaluation.tuning import SMALLEST_LESIONS, PostProcessingChoice, best_threshold
+from cafct_keras.postprocessing import PostProcessing
 
 KNOWN = {"spacing": (5.0, 1.0, 1.0), "contiguous": True}
 

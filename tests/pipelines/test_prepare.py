@@ -12,9 +12,9 @@ from pipelines.errors import DataError
 from pipelines.layouts import detect_layout, verify
 from pipelines.layouts.phantom import Phantom
 from pipelines.layouts.prepared.reader import Prepared
-from pipelines.loading.slices import network_slices
 from pipelines.optional import MissingPackageError
 from pipelines.prepare import prepare
+from pipelines.preprocessing import Preprocessing
 from tests.cli import run
 
 SOURCE = Phantom(cases=4, slices=3, size=64)
@@ -68,8 +68,13 @@ def test_reduced_masks_keep_how_much_of_each_pixel_they_cover(prepared, tmp_path
             assert np.array_equal(found.masks[target], areas >= 0.5)
         # Read again at the size that they have, they are what was stored; halved, they are what a reader would make.
         for size in (32, 16):
-            slices = [network_slices(one, targets=SOURCE.targets, size=size, window=(0, 1)) for one in (case, found)]
-            assert np.abs(slices[0][1].astype(int) - slices[1][1]).max() <= 1
+            seen = Preprocessing(size=size, window=(0, 1), targets=SOURCE.targets)
+            for target in SOURCE.targets:
+                made, kept = (
+                    seen.coverage((one.coverage or one.masks)[target], orientation=None).astype(int)
+                    for one in (case, found)
+                )
+                assert np.abs(made - kept).max() <= 1
 
 
 def test_a_dataset_by_the_older_rule_says_so_and_gives_way_to_a_newer_one(prepared, tmp_path):

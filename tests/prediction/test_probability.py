@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cafct_keras.prediction import Probability, binarize
+from cafct_keras.prediction import binarize
 from pipelines.grid import SquareGrid
 from pipelines.orientation import reorient
+from pipelines.probability import PredictedProbability
 
 ODD = SquareGrid(height=45, width=38, size=32)  # the padding is 3 pixels on the left and 4 on the right
 WIDE, LARGE, SAME = (
@@ -33,7 +34,7 @@ def interpolated(stack, grid):
 @pytest.mark.parametrize("grid", [ODD, WIDE, LARGE])
 def test_probabilities_are_interpolated_at_the_pixels_of_the_case(grid):
     stack = predicted()
-    probability = Probability(predicted=stack, grid=grid, seen="SPL", orientation="SPL")
+    probability = PredictedProbability(predicted=stack, grid=grid, seen="SPL", orientation="SPL")
     assert len(probability) == 3
     np.testing.assert_allclose(np.stack(list(probability)), interpolated(stack, grid), atol=1e-5)
 
@@ -42,7 +43,7 @@ def test_probabilities_are_interpolated_at_the_pixels_of_the_case(grid):
 def test_slices_lie_as_those_of_the_case(orientation):
     """Flipped after the padding is gone, which is not the same on both sides."""
     stack = predicted()
-    probability = Probability(predicted=stack, grid=ODD, seen="SPL", orientation=orientation)
+    probability = PredictedProbability(predicted=stack, grid=ODD, seen="SPL", orientation=orientation)
     expected = reorient(interpolated(stack, ODD), "SPL", orientation)
     np.testing.assert_allclose(np.stack(list(probability)), expected, atol=1e-5)
     np.testing.assert_allclose(probability[2], expected[2], atol=1e-5)
@@ -50,7 +51,7 @@ def test_slices_lie_as_those_of_the_case(orientation):
 
 def test_slices_of_the_size_of_the_network_keep_every_bit():
     stack = predicted()
-    probability = Probability(predicted=stack, grid=SAME, seen=None, orientation="SPL")
+    probability = PredictedProbability(predicted=stack, grid=SAME, seen=None, orientation="SPL")
     np.testing.assert_array_equal(np.stack(list(probability)), stack)
 
 

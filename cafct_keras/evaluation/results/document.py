@@ -6,9 +6,9 @@ from typing import Any
 
 from cafct_keras.evaluation.metrics.bootstrap import PairedDifference
 from cafct_keras.evaluation.metrics.scores import CaseScore
-from cafct_keras.evaluation.postprocessing import PostProcessing
 from cafct_keras.evaluation.report.picture import Picture
 from cafct_keras.evaluation.results.summary import Summary
+from cafct_keras.postprocessing import PostProcessing
 
 FORMAT = 2  # one more whenever an older reader would misread the file
 AS_PREDICTED, POST_PROCESSED = "as predicted", "post-processed"

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 
 from cafct_keras import evaluation
-from cafct_keras.evaluation.postprocessing import PostProcessing
 from cafct_keras.evaluation.report.picture import Picture
 from cafct_keras.evaluation.results import FORMAT, AppliedPostProcessing
+from cafct_keras.postprocessing import PostProcessing
 from tests.evaluation.drawn import compare, summarize
 from tests.evaluation.schema import valid
 

@@ -20,6 +20,7 @@ class Scans:
     """Two cases in each part of the split; lesions in every second slice."""
 
     layout = "scans"
+    orientation = None
     notes = ()
 
     def __init__(
@@ -64,7 +65,7 @@ def test_both_targets_stand_in_their_channels():
     assert train.images.shape == (8, 9, 9)
     assert train.masks.shape == (8, 9, 9, 2)
     assert train.images.dtype == train.masks.dtype == np.uint8
-    assert train.targets == ("liver", "lesion")
+    assert train.preprocessing.targets == ("liver", "lesion")
     assert set(np.unique(train.masks)) == {0, 255}
     assert train.masks[..., 0].sum() == 8 * 16 * 255
     assert [tuple(place) for place in np.argwhere(train.masks[..., 1])] == [

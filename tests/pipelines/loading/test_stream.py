@@ -9,6 +9,7 @@ from pipelines.errors import DataError
 from pipelines.loading.augmentation import Augmentation, augment
 from pipelines.loading.order import batch_indices, sample_keys
 from pipelines.loading.slices import Slices
+from pipelines.preprocessing import Preprocessing
 
 pytest.importorskip("tensorflow")
 from pipelines.loading.stream import batch_names, evaluation_stream, training_stream
@@ -26,8 +27,9 @@ def slices(count=11, shape=(16, 24), channels=2, context=0):
         names=tuple(f"s{number}" for number in range(count)),
         patients=("p",) * count,
         cases=np.arange(count) // 4,
-        context=context,
-        targets=("liver", "lesion")[:channels],
+        preprocessing=Preprocessing(
+            size=max(shape), window=(-200, 250), context=context, targets=("liver", "lesion")[:channels]
+        ),
     )
 
 
@@ -221,7 +223,7 @@ def test_importing_the_package_leaves_tensorflow_out():
 def test_neighbours_come_as_channels_and_stay_within_their_case():
     data = slices(context=2)
     (images, _, weights), *_ = batches(evaluation_stream(data, batch_size=11))
-    assert images.shape == (11, 16, 24, data.channels) == (11, 16, 24, 5)
+    assert images.shape == (11, 16, 24, data.preprocessing.channels) == (11, 16, 24, 5)
     assert weights.all()
     # Cases are 0..3, 4..7 and 8..10; beyond an end the end is repeated.
     expected = {0: [0, 0, 0, 1, 2], 3: [1, 2, 3, 3, 3], 5: [4, 4, 5, 6, 7], 10: [8, 9, 10, 10, 10]}

@@ -8,7 +8,7 @@ from PIL import Image
 from pipelines import open_source
 from pipelines.errors import DataError
 from pipelines.layouts.paired_folder.reader import PairedFolder
-from pipelines.loading.slices import network_slices
+from pipelines.preprocessing import Preprocessing
 from tests.pipelines.layouts.paired_folder.folders import IDS, index, picture, read
 
 SHARED = Path(__file__).parents[5] / "shared" / "data"
@@ -94,9 +94,11 @@ def test_slices_that_are_not_square_are_padded_so_that_a_disc_stays_a_disc(tmp_p
         (tmp_path / kind).mkdir()
         for patient in "abc":
             Image.fromarray(disc.astype(np.uint8) * 255).save(tmp_path / kind / f"{patient}_1.png")
+    seen = Preprocessing(size=64, window=(0, 1), targets=("liver",))
     for case in read(tmp_path).cases():
-        images, masks = network_slices(case, targets=("liver",), size=64, window=(0, 1))
-        for pixels in (images[0] > 127, masks[0, ..., 0] > 127):
+        images = seen.pixels(case.images, intensity="grey", orientation=None)
+        masks = seen.coverage((case.coverage or case.masks)["liver"], orientation=None)
+        for pixels in (images[0] > 127, masks[0] > 127):
             rows, columns = (np.flatnonzero(pixels.any(axis=axis)) for axis in (1, 0))
             assert abs(np.ptp(rows) - np.ptp(columns)) <= 1
             assert np.ptp(rows) == pytest.approx(24 * 64 / max(shape), abs=2)

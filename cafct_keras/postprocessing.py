@@ -10,6 +10,12 @@ from cafct_keras.errors import UserError
 from cafct_keras.measurement.components import bounding_box, label
 from cafct_keras.packed import Masks
 
+STEPS = {
+    "largest_liver": "largest component of the liver",
+    "lesions_inside_liver": "lesions inside the liver",
+    "smallest_lesion": "lesions of at least",
+}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PostProcessing:
@@ -43,6 +49,16 @@ class PostProcessing:
                 np.asarray(masks["lesion"]), smallest=self.smallest_lesion, spacing=spacing, contiguous=contiguous
             )
         return masks
+
+    def describe(self, unit: str) -> str:
+        """The steps in words; `"none"` without any.
+
+        Args:
+            unit: of the smallest lesion's size.
+        """
+        taken = {words: getattr(self, step) for step, words in STEPS.items()}
+        said = [words if value is True else f"{words} {value:g} {unit}" for words, value in taken.items() if value]
+        return ", ".join(said) or "none"
 
     def check(self, targets: Sequence[str]) -> None:
         """Refuses steps that need a target which is not predicted.

@@ -1,0 +1,120 @@
+"""The network of a run with what surrounds it: preprocessing, engine, and batches of slices."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+
+from cafct_keras.errors import UserError
+from cafct_keras.runs import load_model
+from cafct_keras.runs.files import MODEL_FILE
+from cafct_keras.runs.run import Run
+from cafct_keras.weights.readers import sha256
+from pipelines.case import Case
+from pipelines.errors import DataError
+from pipelines.preprocessing import Preprocessing
+
+Engine = Callable[[np.ndarray], np.ndarray]  # float32 (B, H, W, channels) to float32 (B, H, W, targets)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Network:
+    """A trained network that predicts the slices of cases.
+
+    Attributes:
+        path: run folder or `.keras` file.
+        name: of the run, or of the file.
+        run: None for a file by itself.
+        preprocessing: how it sees slices.
+        engine: what computes it.
+        engine_name: of `engine`.
+        digest: SHA-256 of the network's file, in hex.
+        batch_size: slices per batch.
+    """
+
+    path: pathlib.Path
+    name: str
+    run: Run | None
+    preprocessing: Preprocessing
+    engine: Engine
+    engine_name: str
+    digest: str
+    batch_size: int
+
+    @classmethod
+    def open(cls, path: str | pathlib.Path, *, engine: str = "keras", batch_size: int = 8) -> "Network":
+        """Opens a run folder, or a `.keras` file that states its preprocessing or lies in a run folder.
+
+        Raises:
+            UserError: see `load_model`; or the preprocessing is unknown.
+        """
+        path = pathlib.Path(path)
+        model = load_model(path)
+        preprocessing: Preprocessing | None = model.preprocessing
+        run = None
+        try:
+            run = Run.open(path)
+            preprocessing = preprocessing or run.preprocessing
+        except UserError:
+            if preprocessing is None:
+                raise
+        return cls(
+            path=path,
+            name=path.stem if run is None else run.name,
+            run=run,
+            preprocessing=preprocessing,
+            engine=_keras_engine(model),
+            engine_name="keras",
+            digest=sha256(path / MODEL_FILE if path.is_dir() else path),
+            batch_size=batch_size,
+        )
+
+    def predict(self, stacks: Sequence[np.ndarray], rows: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Predicts slices of several cases.
+
+        Batches span cases, and the last one is filled up with copies of its first slice, so that the network is
+        compiled once and always works on full batches. What is predicted for a slice does not depend on its place in
+        the batch nor on the others.
+
+        Args:
+            stacks: uint8 `(slices, size, size)` each, see `Preprocessing.pixels`.
+            rows: which slices to predict, of each.
+
+        Returns:
+            float32 `(slices, size, size, targets)` in [0, 1] each; 0 for the other slices.
+        """
+        size, targets = self.preprocessing.size, len(self.preprocessing.targets)
+        # One target after the other in memory, as they are used.
+        results = [np.zeros((targets, len(stack), size, size), np.float32) for stack in stacks]
+        places = [(case, row) for case, chosen in enumerate(rows) for row in chosen.tolist()]
+        for start in range(0, len(places), self.batch_size):
+            batch = places[start : start + self.batch_size]
+            images = np.concatenate([self.preprocessing.inputs(stacks[case], np.array([row])) for case, row in batch])
+            padding = np.repeat(images[:1], self.batch_size - len(batch), axis=0)
+            predicted = self.engine(np.concatenate([images, padding]))
+            for (case, row), probability in zip(batch, predicted, strict=False):
+                results[case][:, row] = np.moveaxis(probability, -1, 0)
+        return [np.moveaxis(result, 0, -1) for result in results]
+
+    def padding(self, slices: int) -> int:
+        """Slices by which the last batch of so many is filled up."""
+        return -slices % self.batch_size
+
+
+def check_neighbours(case: Case, preprocessing: Preprocessing) -> None:
+    """Refuses a case that lacks the neighbouring slices which a network sees.
+
+    Raises:
+        DataError: its slices are not neighbours.
+    """
+    if preprocessing.context and not case.contiguous:
+        raise DataError(
+            f"{case.name}: its slices are not neighbours, and this network sees {preprocessing.context} on either "
+            "side; give data of whole scans"
+        )
+
+
+def _keras_engine(model: keras.Model) -> Engine:
+    return lambda images: np.asarray(model.predict_on_batch(images))

@@ -1,0 +1,111 @@
+"""Segmentation of one scan in one call."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cafct_keras.prediction.segmentation import Segmentation
+from cafct_keras.prediction.segmenter import Segmenter
+from pipelines.case import Case
+from pipelines.errors import DataError
+from pipelines.frame import Frame
+from pipelines.orientation import RADIOLOGICAL
+from pipelines.scans import Scan, find_scans
+
+Path = str | pathlib.Path
+
+
+def segment(
+    scan: Path | np.ndarray,
+    model: Path | Sequence[Path] | Segmenter,
+    *,
+    affine: np.ndarray | None = None,
+    **options: Any,
+) -> Segmentation:
+    """Segments a scan.
+
+    Example:
+        >>> found = cafct_keras.segment("ct.nii.gz", "runs/liver")
+        >>> found.measurements.liver_ml
+        >>> found.save("liver.nii.gz")
+
+    Args:
+        scan: a file or a DICOM folder; or an array in Hounsfield units, `(i, j, k)` with `affine`, and without it axial
+            slices `(slices, H, W)` or one `(H, W)` that lie as the model's training slices do. A uint8 array is grey.
+        model: a run folder, a `.keras` file, or several whose probabilities are averaged; or a `Segmenter`, which is
+            faster for many scans.
+        affine: `(4, 4)`, the indices of an array to mm, RAS+ as in NIfTI.
+        **options: see `Segmenter`.
+
+    Returns:
+        The segmentation on the scan's own grid.
+
+    Raises:
+        UserError: see `Segmenter`.
+        DataError: the scan cannot be read, there are several, or it does not suit the model.
+    """
+    if isinstance(scan, np.ndarray):
+        found: Scan = _ArrayScan.of(scan, affine)
+    else:
+        found, *others = find_scans([scan]).scans
+        if others:
+            raise DataError(f"{scan}: {1 + len(others)} scans; give one of them, or use `Segmenter` for many")
+    if not isinstance(model, Segmenter):
+        model = Segmenter([model] if isinstance(model, str | pathlib.Path) else model, **options)
+    return next(iter(model.segment([found])))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _ArrayScan(Scan):
+    """An array as a scan.
+
+    Attributes:
+        array: int16 in Hounsfield units or uint8 grey.
+        affine: see `segment`.
+    """
+
+    array: np.ndarray
+    affine: np.ndarray | None
+
+    @classmethod
+    def of(cls, array: np.ndarray, affine: np.ndarray | None) -> "_ArrayScan":
+        if array.ndim not in ((3,) if affine is not None else (2, 3)) or not array.size:
+            raise DataError(f"`scan`: an array of shape {array.shape}; give (slices, H, W), or (i, j, k) with `affine`")
+        if affine is not None and np.shape(affine) != (4, 4):
+            raise DataError(f"`affine`: of shape {np.shape(affine)}; give (4, 4)")
+        if array.dtype != np.uint8:
+            if not np.isfinite(array).all():
+                raise DataError("`scan`: has values that are not finite; replace them by air, -1024")
+            limits = np.iinfo(np.int16)
+            array = np.clip(np.rint(array), limits.min, limits.max).astype(np.int16)
+        return cls(
+            name="array",
+            path=pathlib.Path("array"),
+            files=(),
+            format="slice" if array.ndim == 2 else "array",
+            intensity="grey" if array.dtype == np.uint8 else "hu",
+            orientation=None if affine is None else RADIOLOGICAL,
+            array=array,
+            affine=None if affine is None else np.asarray(affine, np.float64),
+        )
+
+    def read(self) -> Case:
+        frame = None
+        images = self.array[None] if self.array.ndim == 2 else self.array
+        if self.affine is not None:
+            i, j, k = self.array.shape
+            frame = Frame(shape=(i, j, k), affine=self.affine)
+            images = np.ascontiguousarray(frame.to_slices(self.array))
+        return Case(
+            name=self.name,
+            patient=self.name,
+            split="test",
+            images=images,
+            masks={},
+            slice_names=tuple(f"{self.name}_{number:03d}" for number in range(len(images))),
+            spacing=None if frame is None else frame.spacing,
+            frame=frame,
+        )

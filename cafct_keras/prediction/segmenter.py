@@ -1,0 +1,126 @@
+"""Segmentation of scans with trained networks."""
+
+import pathlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from cafct_keras.postprocessing import PostProcessing
+from cafct_keras.prediction.cases import CaseInput, CasePrediction
+from cafct_keras.prediction.choices import find_choices
+from cafct_keras.prediction.ensemble import Ensemble
+from cafct_keras.prediction.network import Network, check_neighbours
+from cafct_keras.prediction.segmentation import Segmentation, labels_of
+from cafct_keras.prediction.stream import CasePredictor, predict_cases
+from cafct_keras.prediction.within import WithinLiver
+from cafct_keras.runtime.compilation import cache_compilations
+from cafct_keras.runtime.versions import versions
+from pipelines.loading.read_ahead import read_ahead
+from pipelines.scans import Scan
+from pipelines.scans.writers import Algorithm
+
+Path = str | pathlib.Path
+
+
+class Segmenter:
+    """Segments scans with one or several trained networks.
+
+    The probabilities of several are averaged, each target over the runs that predict it, so that a run for the liver
+    and one for lesions together give both. Masks are made with the threshold and post-processing that were chosen for
+    the runs, see `find_choices`.
+
+    Args:
+        runs: run folders, or `.keras` files.
+        threshold: a pixel is foreground where its probability exceeds it; None for what was chosen for the runs.
+        postprocessing: steps that are applied to the masks; None for what was chosen for the runs.
+        within: a run that predicts the liver: lesions are predicted in the slices of its liver only, and kept to it.
+        tta: average over the flips and quarter turns that each network was trained with.
+        engine: what computes the networks.
+        batch_size: slices per batch.
+
+    Attributes:
+        targets: what is segmented: liver, lesion, or both in this order.
+        labels_of: target to its label in masks.
+        notes: what was chosen and from where, a line each.
+        settings: all that the result depends on, as JSON holds it.
+
+    Raises:
+        UserError: a run, a value, or a combination of them is invalid.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[Path],
+        *,
+        threshold: float | None = None,
+        postprocessing: PostProcessing | None = None,
+        within: Path | None = None,
+        tta: bool = False,
+        engine: str = "auto",
+        batch_size: int = 8,
+    ) -> None:
+        cache_compilations()
+        networks = [Network.open(run, engine=engine, batch_size=batch_size) for run in runs]
+        ensemble = Ensemble(networks, tta=tta)
+        self._predictor: CasePredictor = ensemble
+        notes: tuple[str, ...] = ()
+        if within is not None:
+            liver = Network.open(within, engine=engine, batch_size=batch_size)
+            self._predictor = around = WithinLiver(ensemble, liver)
+            notes = around.notes
+        self.targets = self._predictor.targets
+        self.labels_of = labels_of(self.targets)
+        chosen = find_choices(networks, self.targets, threshold=threshold, postprocessing=postprocessing)
+        self._choices = chosen
+        self._engine = networks[0].engine_name
+        self.notes = (*notes, *chosen.notes)
+        everything = self._predictor.networks
+        self.settings: dict[str, Any] = {
+            "cafct-keras": versions()["cafct-keras"],
+            "networks": [{"name": network.name, "sha256": network.digest} for network in everything],
+            "thresholds": chosen.thresholds,
+            "postprocessing": vars(chosen.postprocessing),
+            "within": within is not None,  # the first of the networks
+            "tta": tta,
+            "engine": self._engine,
+            "batch_size": batch_size,
+        }
+        self._algorithm = Algorithm(
+            name=" + ".join(network.name for network in everything),
+            version=self.settings["cafct-keras"],
+            parameters={f"threshold {target}": f"{value:g}" for target, value in chosen.thresholds.items()},
+        )
+
+    def segment(self, scans: Iterable[Scan], *, failures: list[dict[str, str]] | None = None) -> Iterator[Segmentation]:
+        """Segments scans, in their order.
+
+        One thread reads scans ahead and another predicts them, while the caller works on the one before: a handful of
+        scans is in memory, however many there are.
+
+        Args:
+            scans: with names of their own, see `find_scans`.
+            failures: see `read_ahead`.
+
+        Raises:
+            DataError: unless there is a list of `failures`, a scan cannot be read, or does not suit the networks.
+        """
+        by_name = {scan.name: scan for scan in scans}
+
+        def read(name: str) -> CaseInput:
+            scan = by_name[name]
+            case = scan.read()
+            for network in self._predictor.networks:
+                check_neighbours(case, network.preprocessing)
+            return CaseInput(case=case, intensity=scan.intensity, orientation=scan.orientation)
+
+        def finish(prediction: CasePrediction) -> Segmentation:
+            masks = self._choices.masks(prediction)
+            return Segmentation(
+                scan=by_name[prediction.case.name],
+                case=prediction.case,
+                masks={target: masks[target] for target in self.targets},
+                probability={target: prediction.probability[target] for target in self.targets},
+                algorithm=self._algorithm,
+                engine=self._engine,
+            )
+
+        return predict_cases(self._predictor, read_ahead(read, list(by_name), failures=failures), finish)

@@ -1,0 +1,62 @@
+"""Lesions within the liver that another run finds."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from cafct_keras.errors import UserError
+from cafct_keras.packed import PackedMask
+from cafct_keras.prediction.cases import CaseInput, CasePrediction
+from cafct_keras.prediction.choices import find_choices
+from cafct_keras.prediction.ensemble import Ensemble
+from cafct_keras.prediction.network import Network
+from pipelines.targets import LESION, LIVER
+
+
+class WithinLiver:
+    """Predicts the liver first, and then lesions in the slices from its first to its last only.
+
+    Predictions name the liver as `CasePrediction.inside`, for lesions to be kept to. Where the networks for lesions
+    predict no liver, its probability is part of the predictions too.
+
+    Args:
+        lesions: networks that predict lesions.
+        liver: predicts the liver, whose mask is made with the threshold and post-processing that were chosen for it.
+
+    Attributes:
+        networks, targets: of both.
+        notes: see `Choices`.
+
+    Raises:
+        UserError: the networks do not predict what they should.
+    """
+
+    def __init__(self, lesions: Ensemble, liver: Network) -> None:
+        if LIVER not in liver.preprocessing.targets:
+            raise UserError(f"`within` {liver.path}: predicts no liver; give a run with the target liver or both")
+        if LESION not in lesions.targets:
+            raise UserError(f"`within` {liver.path}: keeps lesions to the liver, but no run predicts any; leave it out")
+        self._lesions, self._liver = lesions, Ensemble([liver])
+        self._choices = find_choices([liver], liver.preprocessing.targets)
+        self.networks = (liver, *lesions.networks)
+        self.targets: tuple[str, ...] = (LIVER, LESION)
+        self.notes = tuple(f"within {liver.name}: {note}" for note in self._choices.notes)
+
+    def predict(self, cases: Sequence[CaseInput]) -> list[CasePrediction]:
+        """Predicts cases, in batches that they share."""
+        livers = self._liver.predict(cases)
+        masks = [self._choices.masks(liver)[LIVER] for liver in livers]
+        found = self._lesions.predict(cases, rows=[_shown(mask) for mask in masks])
+        return [
+            dataclasses.replace(
+                prediction, inside=mask, probability={LIVER: liver.probability[LIVER], **prediction.probability}
+            )
+            for prediction, liver, mask in zip(found, livers, masks, strict=True)
+        ]
+
+
+def _shown(mask: PackedMask) -> np.ndarray:
+    """Indices of the slices from the first to the last that show something."""
+    shown = np.flatnonzero([plane.any() for plane in mask])
+    return np.arange(shown[0], shown[-1] + 1) if len(shown) else shown
