@@ -14,7 +14,19 @@ from cafct_keras.errors import UserError
 from pipelines.errors import DataError
 from pipelines.optional import MissingPackageError
 
-COMMANDS = ("fit", "evaluate", "score", "compare", "export", "reproduce", "benchmark", "data", "import-weights", "info")
+COMMANDS = (
+    "fit",
+    "predict",
+    "evaluate",
+    "score",
+    "compare",
+    "export",
+    "reproduce",
+    "benchmark",
+    "data",
+    "import-weights",
+    "info",
+)
 
 
 @click.group(

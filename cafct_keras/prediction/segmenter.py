@@ -1,7 +1,7 @@
 """Segmentation of scans with trained networks."""
 
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
 from cafct_keras.postprocessing import PostProcessing
@@ -42,6 +42,7 @@ class Segmenter:
         labels_of: target to its label in masks.
         notes: what was chosen and from where, a line each.
         settings: all that the result depends on, as JSON holds it.
+        window: Hounsfield units that the first network sees as black and white.
 
     Raises:
         UserError: a run, a value, or a combination of them is invalid.
@@ -73,6 +74,7 @@ class Segmenter:
         self._choices = chosen
         self._engine = networks[0].engine_name
         self.notes = (*notes, *chosen.notes)
+        self.window = networks[0].preprocessing.window
         everything = self._predictor.networks
         self.settings: dict[str, Any] = {
             "cafct-keras": versions()["cafct-keras"],
@@ -90,7 +92,9 @@ class Segmenter:
             parameters={f"threshold {target}": f"{value:g}" for target, value in chosen.thresholds.items()},
         )
 
-    def segment(self, scans: Iterable[Scan], *, failures: list[dict[str, str]] | None = None) -> Iterator[Segmentation]:
+    def segment(
+        self, scans: Iterable[Scan], *, failures: list[dict[str, str]] | None = None
+    ) -> Generator[Segmentation, None, None]:
         """Segments scans, in their order.
 
         One thread reads scans ahead and another predicts them, while the caller works on the one before: a handful of

@@ -1,7 +1,7 @@
 """Prediction of cases that stream by."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from cafct_keras.prediction.cases import CaseInput, CasePrediction
@@ -25,7 +25,7 @@ class CasePredictor(Protocol):
 
 def predict_cases(
     predictor: CasePredictor, cases: Iterable[CaseInput], work: Callable[[CasePrediction], Result]
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Predicts cases in their order.
 
     Cases of a few slices are predicted together until their batches are nearly full; larger ones one by one. A thread

@@ -8,6 +8,7 @@ from tests.cli import fails, run
 
 COMMANDS = {
     "fit",
+    "predict",
     "evaluate",
     "score",
     "compare",
@@ -55,4 +56,4 @@ def test_every_command_is_listed_and_described():
 
 
 def test_unknown_command():
-    assert "No such command 'train'; choose fit, evaluate, score, " in fails("train", code=2)
+    assert "No such command 'train'; choose fit, predict, evaluate, score, " in fails("train", code=2)
