@@ -12,8 +12,6 @@ from cafct_keras.runs import load_model
 from cafct_keras.runs.files import MODEL_FILE
 from cafct_keras.runs.run import Run
 from cafct_keras.weights.readers import sha256
-from pipelines.case import Case
-from pipelines.errors import DataError
 from pipelines.preprocessing import Preprocessing
 
 Engine = Callable[[np.ndarray], np.ndarray]  # float32 (B, H, W, channels) to float32 (B, H, W, targets)
@@ -101,19 +99,6 @@ class Network:
     def padding(self, slices: int) -> int:
         """Slices by which the last batch of so many is filled up."""
         return -slices % self.batch_size
-
-
-def check_neighbours(case: Case, preprocessing: Preprocessing) -> None:
-    """Refuses a case that lacks the neighbouring slices which a network sees.
-
-    Raises:
-        DataError: its slices are not neighbours.
-    """
-    if preprocessing.context and not case.contiguous:
-        raise DataError(
-            f"{case.name}: its slices are not neighbours, and this network sees {preprocessing.context} on either "
-            "side; give data of whole scans"
-        )
 
 
 def _keras_engine(model: keras.Model) -> Engine:

@@ -7,7 +7,7 @@ from typing import TypeVar
 from cafct_keras.packed import PackedMask
 from cafct_keras.prediction.cases import CaseInput, CasePrediction
 from cafct_keras.prediction.ensemble import Ensemble
-from cafct_keras.prediction.network import Network, check_neighbours
+from cafct_keras.prediction.network import Network
 from cafct_keras.prediction.stream import predict_cases
 from cafct_keras.runs.run import Run
 from pipelines import DataError, Source
@@ -15,6 +15,7 @@ from pipelines.grid import SquareGrid, covered
 from pipelines.loading.read_ahead import read_ahead
 from pipelines.orientation import reorient
 from pipelines.probability import PredictedProbability
+from pipelines.scans.suitability import check_neighbours
 
 GRIDS = ("native", "network")
 

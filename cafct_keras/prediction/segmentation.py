@@ -42,6 +42,7 @@ class Segmentation:
         probability: target to `(slices, H, W)`, likewise.
         algorithm: what made it.
         engine: name of the engine that computed the networks.
+        warnings: what is doubtful about the scan, see `pipelines.scans.suitability.check_suitable`.
     """
 
     scan: Scan
@@ -50,6 +51,7 @@ class Segmentation:
     probability: dict[str, Probability]
     algorithm: Algorithm
     engine: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from cafct_keras.postprocessing import PostProcessing
 from cafct_keras.prediction.cases import CaseInput, CasePrediction
 from cafct_keras.prediction.choices import find_choices
 from cafct_keras.prediction.ensemble import Ensemble
-from cafct_keras.prediction.network import Network, check_neighbours
+from cafct_keras.prediction.network import Network
 from cafct_keras.prediction.segmentation import Segmentation, labels_of
 from cafct_keras.prediction.stream import CasePredictor, predict_cases
 from cafct_keras.prediction.within import WithinLiver
@@ -16,6 +16,7 @@ from cafct_keras.runtime.compilation import cache_compilations
 from cafct_keras.runtime.versions import versions
 from pipelines.loading.read_ahead import read_ahead
 from pipelines.scans import Scan
+from pipelines.scans.suitability import check_intensity, check_suitable
 from pipelines.scans.writers import Algorithm
 
 Path = str | pathlib.Path
@@ -108,12 +109,18 @@ class Segmenter:
             DataError: unless there is a list of `failures`, a scan cannot be read, or does not suit the networks.
         """
         by_name = {scan.name: scan for scan in scans}
+        networks = self._predictor.networks
+        if failures is None:  # before the scans in front of it take hours
+            for scan in by_name.values():
+                for network in networks:
+                    check_intensity(scan, network.preprocessing)
+        warnings: dict[str, tuple[str, ...]] = {}
 
         def read(name: str) -> CaseInput:
             scan = by_name[name]
             case = scan.read()
-            for network in self._predictor.networks:
-                check_neighbours(case, network.preprocessing)
+            found = [line for network in networks for line in check_suitable(scan, case, network.preprocessing)]
+            warnings[name] = tuple(dict.fromkeys(found))
             return CaseInput(case=case, intensity=scan.intensity, orientation=scan.orientation)
 
         def finish(prediction: CasePrediction) -> Segmentation:
@@ -125,6 +132,7 @@ class Segmenter:
                 probability={target: prediction.probability[target] for target in self.targets},
                 algorithm=self._algorithm,
                 engine=self._engine,
+                warnings=warnings.pop(prediction.case.name),
             )
 
         return predict_cases(self._predictor, read_ahead(read, list(by_name), failures=failures), finish)

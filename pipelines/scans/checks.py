@@ -14,6 +14,7 @@ MASK_NAME = re.compile(
 )
 OFF_AXIAL = 35.0  # degrees; gantries tilt by up to 30
 _ANISOTROPY = 3.0  # of rows against columns, beyond which slices were acquired in another plane
+_FEW = 8  # values, that no image has
 _LABELS = 150  # most labels of a mask, of which TotalSegmentator has 117
 _FLAT = 0.9  # fraction of neighbours inside a mask's labels that are alike; of noise, far fewer are
 
@@ -62,7 +63,7 @@ def check_image(path: Path, images: np.ndarray) -> None:
 def mask_labels(images: np.ndarray) -> list[int]:
     """The values of a mask; none for an image.
 
-    A mask has few values, and those inside its structures are those of their neighbours.
+    A mask has very few values, or few that are those of their neighbours inside its structures.
 
     Args:
         images: `(slices, H, W)`, int16 or uint8.
@@ -79,4 +80,4 @@ def mask_labels(images: np.ndarray) -> list[int]:
         within = (one != background) & (other != background)
         inside += int(np.count_nonzero(within))
         alike += int(np.count_nonzero(within & (one == other)))
-    return sorted(values) if alike >= _FLAT * inside else []
+    return sorted(values) if len(values) <= _FEW or alike >= _FLAT * inside else []

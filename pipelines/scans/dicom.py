@@ -91,13 +91,29 @@ def _axial_stacks(series: Sequence[list[Slice]], aside: Aside) -> list[list[Slic
             aside.add("slices that are not axial", [one.path for one in group])
         else:
             axial.append(group)
-    extents = [np.ptp([one.position @ one.normal for one in group]) for group in axial]
-    if max(extents, default=0.0) > 0:
-        for group, extent in zip(axial, extents, strict=True):
-            if not extent:
+    stacks = [group for group in axial if _extent(group)]
+    if not stacks:
+        return axial
+    for group in axial:
+        if not _extent(group):
+            # One in line with a stack may be a slice of it that another series' UID was given to, which is an error.
+            if len(group) == 1 and any(_in_line(group[0], stack[0]) for stack in stacks):
+                stacks.append(group)
+            else:
                 aside.add("slices at one place, as of bolus tracking", [one.path for one in group])
-        axial = [group for group, extent in zip(axial, extents, strict=True) if extent]
-    return axial
+    return stacks
+
+
+def _extent(group: Sequence[Slice]) -> float:
+    """Millimeters from the first to the last place of slices."""
+    return float(np.ptp([one.position @ one.normal for one in group]))
+
+
+def _in_line(one: Slice, other: Slice) -> bool:
+    """Whether two slices show the same pixels but for their height."""
+    way = one.position - other.position
+    beside = np.linalg.norm(way - (way @ other.normal) * other.normal)
+    return one.shape == other.shape and np.allclose(one.spacing, other.spacing) and bool(beside < other.spacing.min())
 
 
 def _is_of_masks(folder: Path, stack: Sequence[Slice]) -> bool:

@@ -2,9 +2,7 @@
 
 import collections
 import dataclasses
-import itertools
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from pipelines.scans.scan import Scan
 
@@ -15,7 +13,8 @@ def with_unique_names(scans: Sequence[Scan]) -> list[Scan]:
     Names that differ in capitals only are the same, since some disks do not tell them apart. Which name a scan gets
     does not depend on the order of the scans.
     """
-    names = _distinct([scan.name for scan in scans], [scan.path for scan in scans])
+    scans = sorted(scans, key=lambda scan: scan.path)
+    names = _distinct([scan.name for scan in scans], [_folders(scan) for scan in scans])
     taken = collections.Counter(name.casefold() for scan in scans for name in _outputs(scan))
     renamed = []
     for scan, name in zip(scans, names, strict=True):
@@ -32,17 +31,25 @@ def _outputs(scan: Scan) -> Iterable[str]:
     return scan.slice_names if len(scan.slice_names) > 1 else (scan.name,)
 
 
-def _distinct(names: Sequence[str], paths: Sequence[Path]) -> list[str]:
-    above = [[part for part in reversed(path.absolute().parent.parts) if part != path.anchor] for path in paths]
+def _folders(scan: Scan) -> Sequence[str]:
+    """Names of the folders above, the nearest first; without the one that the scan is named after."""
+    above = scan.files[0].absolute().parent.parts[:0:-1]
+    return above[1:] if above[:1] == (scan.name,) else above
+
+
+def _distinct(names: Sequence[str], above: Sequence[Sequence[str]]) -> list[str]:
     result = list(names)
-    for depth in itertools.count():
-        count = collections.Counter(name.casefold() for name in result)
-        twice = [at for at, name in enumerate(result) if count[name.casefold()] > 1]
-        if not twice:
-            return result
+    for depth in range(max(map(len, above))):
+        twice = _repeated(result)
         for at in twice:
-            if depth < len(above[at]):
-                result[at] = f"{above[at][depth]}_{result[at]}"
-            else:  # a/b_c and a_b/c
-                result[at] += f"_{sum(other.casefold() == result[at].casefold() for other in result[:at]) + 1}"
-    raise AssertionError
+            result[at] = "_".join((*above[at][depth : depth + 1], result[at]))
+    while twice := _repeated(result):  # a/b_c and a_b/c
+        for number, at in enumerate(twice, start=1):
+            result[at] += f"_{number}"
+    return result
+
+
+def _repeated(names: Sequence[str]) -> list[int]:
+    """Indices of the names that are there several times."""
+    count = collections.Counter(name.casefold() for name in names)
+    return [at for at, name in enumerate(names) if count[name.casefold()] > 1]

@@ -106,4 +106,5 @@ def write_case(
             "shape": list(case.images.shape),
             "spacing": case.spacing and list(case.spacing),
             "engine": segmentation.engine,
+            "warnings": list(segmentation.warnings),
         }

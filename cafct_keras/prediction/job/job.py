@@ -1,6 +1,7 @@
 """Segmentation of many scans."""
 
 import importlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from cafct_keras.prediction.job.documents import write_documents
 from cafct_keras.prediction.job.options import PredictOptions
 from cafct_keras.prediction.job.results import Results
 from cafct_keras.runtime.progress import track
+from pipelines.findings import listed
 from pipelines.optional import optional
 from pipelines.scans import find_scans
 from pipelines.scans.writers import check_format
@@ -46,7 +48,7 @@ def predict(options: PredictOptions, *, console: Console | None = None, quiet: b
                 check_format(scan, name)
     segmenter = options.segmenter()
     for note in (*found.notes, *segmenter.notes):
-        console.print(note, highlight=False, soft_wrap=True)
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
     settings = {**segmenter.settings, **options.outputs}
     results = Results(options.out, settings, shared=options.part is not None)
     with results.opened():
@@ -59,4 +61,16 @@ def predict(options: PredictOptions, *, console: Console | None = None, quiet: b
             done = segment_scans(pending, segmenter, options, results)
             for _ in track(done, total=len(pending), what="segmenting", console=console, quiet=quiet):
                 pass
-        return write_documents(results, found, segmenter, options)
+        document = write_documents(results, found, segmenter, options)
+    for line in _warnings(document["cases"]):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    return document
+
+
+def _warnings(cases: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yields a line for each warning, with the cases that it is about."""
+    about: dict[str, list[str]] = {}
+    for case in cases:
+        for warning in case["warnings"]:
+            about.setdefault(warning, []).append(case["name"])
+    return (f"warning: {listed(names)}: {warning}" for warning, names in about.items())
