@@ -31,23 +31,19 @@ def test_an_outline_closes_at_the_edge_of_the_slice_and_around_holes():
     assert len(outlines(mask)) == path_data(mask).count("z") == 2
 
 
-def corners(path):
-    """Where the pen goes, in pixels: an SVG path of `m`, relative steps and `z`, read as browsers do."""
-    at, loops = np.zeros(2), []
+def enclosed(path, shape):
+    """The pixels whose centers a path of `path_data` encloses, filled by the even-odd rule as browsers do."""
+    scale, filled, at = 10, np.zeros(np.multiply(shape, 10), bool), np.zeros(2)
     for part in path.split("z")[:-1]:
         assert part[0] == "m"
-        steps = np.array(re.findall(r"-?\d+", part), float).reshape(-1, 2)
-        loops.append(at + steps.cumsum(axis=0))
-        at = loops[-1][0]
-    return [loop / 2 for loop in loops]
+        loop = at + np.array(re.findall(r"-?\d+", part), float).reshape(-1, 2).cumsum(axis=0) / 2
+        picture = Image.new("1", filled.shape[::-1])
+        ImageDraw.Draw(picture).polygon([tuple(corner) for corner in (loop * scale).tolist()], fill=1)
+        filled ^= np.asarray(picture)
+        at = loop[0]
+    return filled[scale // 2 :: scale, scale // 2 :: scale]
 
 
 @given(arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))))
 def test_a_path_encloses_the_mask(mask):
-    # Filled by the even-odd rule at pixel centers, ten times as large: what browsers fill.
-    scale, filled = 10, np.zeros(np.multiply(mask.shape, 10), bool)
-    for loop in corners(path_data(mask)):
-        picture = Image.new("1", filled.shape[::-1])
-        ImageDraw.Draw(picture).polygon([tuple(corner) for corner in (loop * scale).tolist()], fill=1)
-        filled ^= np.asarray(picture)
-    assert np.array_equal(filled[scale // 2 :: scale, scale // 2 :: scale], mask)
+    assert np.array_equal(enclosed(path_data(mask), mask.shape), mask)

@@ -2,7 +2,7 @@
 
 import html.parser
 
-VOID = {"meta", "link", "br", "wbr"}
+VOID = {"meta", "link", "br", "wbr", "img", "input"}
 
 
 class Page(html.parser.HTMLParser):
@@ -54,7 +54,7 @@ class Page(html.parser.HTMLParser):
 
     def handle_data(self, data):
         inside = [tag for tag, _, _ in self._open]
-        if "style" in inside:
+        if {"style", "script"} & set(inside):
             return
         self._words += data.split()
         if {"td", "th"} & set(inside):

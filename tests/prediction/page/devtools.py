@@ -1,12 +1,14 @@
 """Drives a real browser over the DevTools protocol, through pipes: keys, mouse, fingers and screenshots."""
 
 import base64
-import contextlib
 import json
 import os
+import select
 import subprocess
 
 from tests.evaluation.report.browser import OPTIONS, find_browser
+
+PATIENCE = 60  # seconds to wait for an answer
 
 
 class Tab:
@@ -17,7 +19,7 @@ class Tab:
         requests: addresses that anything was asked from.
     """
 
-    def __init__(self, folder, width, height=900, *, touch=False, dark=False):
+    def __init__(self, folder):
         (there, self._out), (self._in, back) = os.pipe(), os.pipe()
         self.console, self.requests, self._events, self._sent, self._rest = [], [], [], 0, b""
 
@@ -39,6 +41,9 @@ class Tab:
         self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.send(f"{domain}.enable")
+
+    def screen(self, width, height=900, *, touch=False, dark=False):
+        """Sets the size and kind of the screen."""
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=touch)
         self.send("Emulation.setTouchEmulationEnabled", enabled=touch)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -58,10 +63,11 @@ class Tab:
 
     def open(self, path, fragment=""):
         """Opens a file, and waits until it is loaded."""
-        self._events.clear()
-        self.send("Page.navigate", url=path.as_uri() + fragment)
-        while "Page.loadEventFired" not in self._events:
-            self._note(self._receive())
+        for address in ("about:blank", path.as_uri() + fragment):  # another part of the same page is not loaded
+            self._events.clear()
+            self.send("Page.navigate", url=address)
+            while "Page.loadEventFired" not in self._events:
+                self._note(self._receive())
 
     def get(self, expression):
         """The value of a JavaScript expression in the page, after whatever input came before has been handled."""
@@ -117,6 +123,7 @@ class Tab:
 
     def _receive(self):
         while b"\0" not in self._rest:
+            assert select.select([self._in], [], [], PATIENCE)[0], "the browser is silent"
             received = os.read(self._in, 1 << 16)
             assert received, "the browser has ended"
             self._rest += received
@@ -130,14 +137,3 @@ class Tab:
             self.console.append(parameters)
         if method == "Network.requestWillBeSent":
             self.requests.append(parameters["request"]["url"])
-
-
-@contextlib.contextmanager
-def opened(folder, path, width, *, fragment="", **options):
-    """A tab that shows a file."""
-    tab = Tab(folder, width, **options)
-    try:
-        tab.open(path, fragment)
-        yield tab
-    finally:
-        tab.close()
