@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cafct_keras.prediction.segmentation import Segmentation
+from cafct_keras.prediction.segmentation import ARRAYS, Segmentation
 from cafct_keras.prediction.segmenter import Segmenter
 from pipelines.case import Case
 from pipelines.errors import DataError
@@ -85,7 +85,7 @@ class _ArrayScan(Scan):
             name="array",
             path=pathlib.Path("array"),
             files=(),
-            format="slice" if array.ndim == 2 else "array",
+            format=ARRAYS[array.ndim == 2],
             intensity="grey" if array.dtype == np.uint8 else "hu",
             orientation=None if affine is None else RADIOLOGICAL,
             array=array,

@@ -10,6 +10,7 @@ from cafct_keras.errors import UserError
 from cafct_keras.measurement import Measurements, measure
 from cafct_keras.packed import PackedMask
 from pipelines.case import Case
+from pipelines.errors import DataError
 from pipelines.probability import Probability
 from pipelines.scans import Scan
 from pipelines.scans.writers import Algorithm, write_mask
@@ -24,6 +25,9 @@ FORMATS = {
     ".png": "png",
     ".dcm": "dicom-seg",
 }
+
+
+ARRAYS = ("array", "slice")  # formats of scans in memory: axial slices, and one
 
 
 def labels_of(targets: tuple[str, ...]) -> dict[str, int]:
@@ -78,7 +82,7 @@ class Segmentation:
         """`labels` with the axes of the scan's file: `(i, j, k)` of a volume, `(H, W)` of a single picture."""
         if self.case.frame is not None:
             return self.case.frame.from_slices(self.labels)
-        return self.labels[0] if self.scan.format in ("png", "slice") and len(self.labels) == 1 else self.labels
+        return self.labels[0] if self.scan.format in ("png", ARRAYS[1]) and len(self.labels) == 1 else self.labels
 
     @property
     def affine(self) -> np.ndarray | None:
@@ -111,6 +115,8 @@ class Segmentation:
         suffix = next((suffix for suffix in FORMATS if path.name.lower().endswith(suffix)), None)
         if suffix is None:
             raise UserError(f"{path}: unknown suffix; give one of {', '.join(FORMATS)}")
+        if self.case.frame is None and self.scan.format in ARRAYS:
+            raise DataError(f"{path}: {self.name}: lies nowhere in a patient; give `affine`")
         write_mask(
             self.labels,
             path.with_name(path.name[: -len(suffix)]),

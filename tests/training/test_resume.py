@@ -17,6 +17,7 @@ import cafct_keras
 from cafct_keras.errors import UserError
 from cafct_keras.models import registry
 from cafct_keras.runs.lock import lock
+from cafct_keras.runs.run import Run
 from cafct_keras.training import DataConfig, FitConfig, ModelConfig, OptimizerConfig, fit
 from cafct_keras.training.loop import TrainingLoop
 from cafct_keras.training.progress import TrainingProgress
@@ -168,8 +169,12 @@ def test_resume_where_there_is_nothing_and_the_same_bits_again(whole, folder, tm
 def test_more_epochs_follow_the_ones_that_were(whole, tmp_path):
     """The learning rate's schedule is the run's: the first epochs are what they were, more come at its last rate."""
     grown = copied(whole[0], tmp_path)
+    card = json.loads((grown / "run.json").read_text())
+    (grown / "run.json").write_text(json.dumps({**card, "choice": {"threshold": 0.3}}))
+    assert Run.open(grown).choice.threshold == 0.3
     result = run("fit", "--resume", "--out", grown, "--epochs", 3, "--json")
     assert result.code == 0, result
+    assert Run.open(grown).choice is None  # it was of the model before
     assert history_of(grown)[:2] == history_of(whole[0])
     assert len(history_of(grown)) == 3
     assert result.json["config"]["optimizer"]["epochs"] == 3
