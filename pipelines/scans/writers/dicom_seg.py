@@ -39,7 +39,7 @@ def write_labels(
     sources = _in_order(scan, case)
     content = hashlib.sha256()
     for plane in planes:
-        content.update(np.ascontiguousarray(plane))
+        content.update(plane.tobytes())
     series = sources[0]
     parameters = [f"{key}={value}" for key, value in algorithm.parameters.items()]
     dataset = binary_seg(
