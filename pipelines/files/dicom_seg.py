@@ -40,7 +40,10 @@ def seg_frames(path: Path) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         MaskError: the file cannot be read, or holds fractions.
     """
     try:
-        seg = highdicom.seg.segread(path, lazy_frame_retrieval=True)
+        header = dcmread(path, stop_before_pixels=True, specific_tags=["Rows", "Columns"])
+        # highdicom 0.28 cuts frames short that share a byte with their neighbors.
+        apart = int(header.Rows) * int(header.Columns) % 8 == 0
+        seg = highdicom.seg.segread(path, lazy_frame_retrieval=apart)
         numbers = [int(item.SegmentNumber) for item in seg.SegmentSequence]
         shared = seg.SharedFunctionalGroupsSequence[0]
         for number, own in enumerate(seg.PerFrameFunctionalGroupsSequence, start=1):

@@ -1,11 +1,14 @@
 import nibabel
+import nrrd
 import numpy as np
 import pytest
+import SimpleITK
+from scipy.spatial.transform import Rotation
 
 from pipelines.errors import DataError
-from pipelines.scans.writers import check_format
+from pipelines.scans.writers import check_format, write_probability
 from tests.pipelines.scans.writers.conftest import labels_by_threshold, only_scan, segment
-from tests.pipelines.scans.writers.geometry import oblique, save_nifti
+from tests.pipelines.scans.writers.geometry import largest_gap, oblique, read_by_itk, read_by_nibabel, save_nifti
 
 AFFINE = oblique(8, -13, 21)
 GRID = (
@@ -53,11 +56,64 @@ def test_sform_and_qform_that_disagree_are_both_kept(tmp_path, hu):
 
 
 def test_big_endian(tmp_path, hu):
-    image = nibabel.Nifti1Image(hu, AFFINE)
-    nibabel.save(image.__class__(hu, AFFINE, image.header.as_byteswapped(">")), tmp_path / "ct.nii")
-    mask = nibabel.load(segment(only_scan(tmp_path / "ct.nii"), tmp_path))
-    np.testing.assert_array_equal(mask.dataobj, labels_by_threshold(hu))
-    np.testing.assert_array_equal(mask.affine, nibabel.load(tmp_path / "ct.nii").affine)
+    save_nifti(tmp_path / "little.nii", hu, AFFINE)
+    header = nibabel.load(tmp_path / "little.nii").header.as_byteswapped(">")
+    with (tmp_path / "ct.nii").open("wb") as file:
+        header.write_to(file)
+        file.seek(int(header["vox_offset"]))
+        file.write(hu.astype(">i2").tobytes(order="F"))
+    scan = only_scan(tmp_path / "ct.nii")
+    np.testing.assert_array_equal(read_by_nibabel(scan.path)[0], hu)
+    for read in (read_by_nibabel, read_by_itk):
+        for values, file_format in ((labels_by_threshold(hu), "nifti"), (probability(hu), "probability")):
+            path = segment(scan, tmp_path / "out") if file_format == "nifti" else save_probability(scan, tmp_path)
+            written, affine = read(path)
+            np.testing.assert_array_equal(written, values)
+            assert largest_gap(affine, AFFINE, hu.shape) < 2e-4
+
+
+def probability(hu):
+    return (hu > 0).astype(np.float32) / 4
+
+
+def save_probability(scan, out):
+    case = scan.read()
+    values = probability(case.images)
+    (file,) = write_probability(values, out / "liver", scan=scan, case=case, file_format="nifti")
+    return file
+
+
+def test_an_nrrd_mask_has_the_space_and_the_units_of_its_scan(tmp_path, hu):
+    header = {
+        "space": "right-anterior-superior",
+        "space directions": AFFINE[:3, :3].T,
+        "space origin": AFFINE[:3, 3],
+        "space units": ["mm", "mm", "mm"],
+        "kinds": ["domain"] * 3,
+        "encoding": "raw",
+    }
+    nrrd.write(str(tmp_path / "ct.nrrd"), hu, header)
+    values, mask = nrrd.read(str(segment(only_scan(tmp_path / "ct.nrrd"), tmp_path / "out")))
+    np.testing.assert_array_equal(values, labels_by_threshold(hu))
+    for name in ("space", "space directions", "space origin", "space units", "kinds"):
+        np.testing.assert_array_equal(mask[name], header[name], err_msg=name)
+    assert [mask[f"Segment{number}_Name"] for number in (0, 1)] == ["liver", "lesion"]
+    assert [mask[f"Segment{number}_LabelValue"] for number in (0, 1)] == ["1", "2"]
+
+
+def test_a_metaimage_mask_has_the_numbers_of_its_scan(tmp_path, hu):
+    image = SimpleITK.GetImageFromArray(hu.T)
+    image.SetSpacing((0.7123456789, 1 / 3, 2.5000001))
+    image.SetOrigin((-100 / 3, 17.1, 0.1 + 0.2))
+    image.SetDirection(Rotation.from_euler("xyz", (8, -13, 21), degrees=True).as_matrix().ravel().tolist())
+    SimpleITK.WriteImage(image, str(tmp_path / "ct.mha"))
+    scan, mask = (
+        SimpleITK.ReadImage(str(path))
+        for path in (tmp_path / "ct.mha", segment(only_scan(tmp_path / "ct.mha"), tmp_path / "out"))
+    )
+    for name in ("GetSize", "GetSpacing", "GetOrigin", "GetDirection"):
+        assert getattr(mask, name)() == getattr(scan, name)(), name
+    assert mask.GetPixelID() == SimpleITK.sitkUInt8
 
 
 def test_the_same_scan_gives_the_same_bytes(tmp_path, hu):
