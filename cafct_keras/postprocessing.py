@@ -25,11 +25,14 @@ class PostProcessing:
         largest_liver: keep the largest component of the liver (`largest_component`).
         lesions_inside_liver: keep the part of the lesions inside the predicted liver (`mask_to_liver`).
         smallest_lesion: size of the smallest lesion that is kept (`remove_small_components`); 0 keeps all.
+        unit: of that size, see `unit_of_size`; None for that of each case. A size in pixels removes lesions of as many
+            pixels everywhere; one in mm3 or mm2 removes nothing where that is not the unit of the case.
     """
 
     largest_liver: bool = False
     lesions_inside_liver: bool = False
     smallest_lesion: float = 0.0
+    unit: str | None = None
 
     def __call__(self, masks: Masks, *, spacing: tuple[float, float, float] | None, contiguous: bool) -> Masks:
         """Post-processes one case.
@@ -44,18 +47,19 @@ class PostProcessing:
             masks["liver"] = largest_component(np.asarray(masks["liver"]), contiguous=contiguous)
         if self.lesions_inside_liver:
             masks["lesion"] = mask_to_liver(np.asarray(masks["lesion"]), np.asarray(masks["liver"]))
-        if self.smallest_lesion:
+        pixels = self.unit == "pixels"
+        if self.smallest_lesion and (pixels or self.unit in (None, unit_of_size(spacing, contiguous=contiguous))):
             masks["lesion"] = remove_small_components(
-                np.asarray(masks["lesion"]), smallest=self.smallest_lesion, spacing=spacing, contiguous=contiguous
+                np.asarray(masks["lesion"]),
+                smallest=self.smallest_lesion,
+                spacing=None if pixels else spacing,
+                contiguous=contiguous,
             )
         return masks
 
-    def describe(self, unit: str) -> str:
-        """The steps in words; `"none"` without any.
-
-        Args:
-            unit: of the smallest lesion's size.
-        """
+    def describe(self) -> str:
+        """The steps in words; `"none"` without any."""
+        unit = self.unit or "mm3 (mm2 in single slices, pixels without spacing)"
         taken = {words: getattr(self, step) for step, words in STEPS.items()}
         said = [words if value is True else f"{words} {value:g} {unit}" for words, value in taken.items() if value]
         return ", ".join(said) or "none"
@@ -76,6 +80,11 @@ class PostProcessing:
                     f"`{option}`: needs {' and '.join(sorted(needed, reverse=True))}, the masks show "
                     f"{', '.join(targets)}; leave it out"
                 )
+
+
+def unit_of_size(spacing: tuple[float, float, float] | None, *, contiguous: bool) -> str:
+    """Unit in which lesions of a case are measured: `"mm3"`, `"mm2"` in single slices, `"pixels"` without spacing."""
+    return "pixels" if spacing is None else "mm3" if contiguous else "mm2"
 
 
 def largest_component(mask: np.ndarray, *, contiguous: bool = True) -> np.ndarray:

@@ -9,7 +9,7 @@ from cafct_keras.cli.shared import LAYOUT_HELP, PATIENT_PATTERN_HELP
 
 
 def _threshold(ctx: click.Context, parameter: click.Parameter, value: str) -> float | str:
-    return value if value == "auto" else click.FLOAT(value, parameter, ctx)
+    return value if value in ("auto", "kept") else click.FLOAT(value, parameter, ctx)
 
 
 @click.command()
@@ -31,9 +31,9 @@ def _threshold(ctx: click.Context, parameter: click.Parameter, value: str) -> fl
     "--threshold",
     default="0.5",
     show_default=True,
-    metavar="NUMBER|auto",
+    metavar="NUMBER|auto|kept",
     callback=_threshold,
-    help="Probability above which a pixel is foreground; auto: the best one on the validation part.",
+    help="Probability above which a pixel is foreground; auto: the best one on the validation part; kept: see --keep.",
 )
 @click.option("--largest-liver", is_flag=True, help="Post-processing: keep the largest component of the liver.")
 @click.option("--lesions-inside-liver", is_flag=True, help="Post-processing: remove lesions outside the liver.")
@@ -44,7 +44,12 @@ def _threshold(ctx: click.Context, parameter: click.Parameter, value: str) -> fl
     metavar="MM3",
     help="Post-processing: remove smaller lesions (mm2 for single slices, pixels where the spacing is unknown).",
 )
-@click.option("--postprocess", type=click.Choice(["auto"]), help="Choose the post-processing on the validation part.")
+@click.option(
+    "--postprocess",
+    type=click.Choice(["auto", "kept"]),
+    help="Post-processing chosen on the validation part, or kept with the run.",
+)
+@click.option("--keep", is_flag=True, help="Keep what auto chooses in the run folder; predict uses it.")
 @score_options
 @report_options("evaluation.json; a list for several runs")
 def evaluate(
@@ -69,17 +74,20 @@ def evaluate(
 
     Post-processed masks are scored beside the masks as predicted. Nothing is written without --out.
     """
-    from cafct_keras.evaluation.evaluate import EvaluateOptions
     from cafct_keras.evaluation.evaluate import evaluate as score_runs
+    from cafct_keras.evaluation.options import EvaluateOptions
     from cafct_keras.postprocessing import PostProcessing
     from cafct_keras.reproduction.paper import with_printed_rows
+    from cafct_keras.runs import Run
     from cafct_keras.runtime.console import make_console
 
     steps = PostProcessing(
         largest_liver=largest_liver, lesions_inside_liver=lesions_inside_liver, smallest_lesion=smallest_lesion
     )
     if postprocess and steps != PostProcessing():
-        raise click.UsageError("--postprocess auto: chooses the steps; leave the other post-processing options out")
+        raise click.UsageError(
+            f"--postprocess {postprocess}: chooses the steps; leave the other post-processing options out"
+        )
     chosen = EvaluateOptions(
         threshold=threshold,
         postprocessing=postprocess or steps,
@@ -90,5 +98,7 @@ def evaluate(
         evaluations = score_runs(runs, chosen, console=make_console(), quiet=quiet)
         evaluations = [with_printed_rows(evaluation) for evaluation in evaluations]
         report_all(evaluations, folder, seed=chosen.seed, table=table, decimal_comma=decimal_comma)
+    for run in map(Run.open, runs if chosen.keep else ()):
+        click.echo(f"{run.path}: keeps {run.choice and run.choice.describe()}")
     documents = [evaluation.as_json for evaluation in evaluations]
     return finish(documents, out, as_json and (documents if len(documents) > 1 else documents[0]))

@@ -34,7 +34,7 @@ from cafct_keras.evaluation.summary import summarize
 from cafct_keras.evaluation.tables import case_rows
 from cafct_keras.evaluation.volumes import are_volumes, doubts, of_one_kind
 from cafct_keras.packed import Masks
-from cafct_keras.postprocessing import PostProcessing
+from cafct_keras.postprocessing import PostProcessing, unit_of_size
 from cafct_keras.runtime.command_line import command_line
 from cafct_keras.runtime.versions import versions
 from pipelines.intensity import apply_window
@@ -174,7 +174,8 @@ class Accumulator:
         if not scores[AS_PREDICTED]:
             reason = failures[0]["message"] if failures else f"{data.layout}: no cases; give others"
             raise UserError(f"nothing could be scored: {reason}")
-        unit = _unit(scores[AS_PREDICTED])
+        first = scores[AS_PREDICTED][0]
+        unit = unit_of_size(first.spacing, contiguous=are_volumes(scores[AS_PREDICTED]))
         few = few_patients(len({case.patient for case in scores[AS_PREDICTED]}))
         tolerances = tolerance_doubts([case.spacing for case in self._as_read], self._scoring.tolerances)
         data = dataclasses.replace(data, warnings=[*data.warnings, *few, *tolerances])
@@ -190,7 +191,11 @@ class Accumulator:
                     name=result,
                     postprocessing=None
                     if result == AS_PREDICTED
-                    else AppliedPostProcessing(**vars(self._steps[result]), unit=unit, chosen_on=chosen_on, rule=rule),
+                    else AppliedPostProcessing(
+                        **{**vars(self._steps[result]), "unit": self._steps[result].unit or unit},
+                        chosen_on=chosen_on,
+                        rule=rule,
+                    ),
                     summary=summarize(cases, seed=seed),
                     cases=case_rows(cases),
                 )
@@ -234,11 +239,6 @@ def _by_slice(scored: CaseScore, prediction: Masks, reference: Masks) -> CaseSco
         for name, target in scored.targets.items()
     }
     return dataclasses.replace(scored, contiguous=False, targets=targets)
-
-
-def _unit(cases: Sequence[CaseScore]) -> str:
-    """Unit of the smallest lesion's size."""
-    return "pixels" if cases[0].spacing is None else "mm3" if are_volumes(cases) else "mm2"
 
 
 def summarize_calibration(calibration: Calibration) -> CalibrationSummary:

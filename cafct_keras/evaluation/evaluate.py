@@ -10,80 +10,18 @@ from rich.console import Console
 
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation.accumulator import Accumulator
+from cafct_keras.evaluation.choosing import choose
 from cafct_keras.evaluation.comparison import compare, shared_result
-from cafct_keras.evaluation.metrics.calibration import Calibration
-from cafct_keras.evaluation.metrics.options import ScoreOptions
-from cafct_keras.evaluation.predicted import calibrate, predicted_masks
+from cafct_keras.evaluation.options import AUTO, CHOSEN_ON, KEPT, EvaluateOptions
+from cafct_keras.evaluation.predicted import predicted_masks
 from cafct_keras.evaluation.results import AS_PREDICTED, Comparison, Evaluation, RunData, Threshold
-from cafct_keras.evaluation.tuning import POSTPROCESSING_RULE, THRESHOLD_RULE, PostProcessingChoice, best_threshold
 from cafct_keras.postprocessing import PostProcessing
-from cafct_keras.prediction import GRIDS, CasePrediction, Predictor, Run
+from cafct_keras.prediction import CasePrediction, Predictor, Run
+from cafct_keras.runs.choice import Choice
 from cafct_keras.runtime.compilation import cache_compilations
 from cafct_keras.runtime.progress import track
-from pipelines import SPLITS
-
-AUTO = "auto"
-CHOSEN_ON = "validation"
-PARTS = (*SPLITS, "all")
 
 Result = TypeVar("Result")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class EvaluateOptions:
-    """Options of an evaluation.
-
-    Attributes:
-        data: folder of cases, or `"phantom"`; None for the data that the first run was trained on.
-        layout: of the folder, one of `pipelines.LAYOUTS`; None to detect it.
-        patient_pattern: see `PairedFolder`.
-        split: part of the data to score, one of `PARTS`.
-        grid: pixels that are scored, one of `GRIDS`: `"native"` for those of the data, to which probabilities are
-            brought back before they are compared with the threshold; `"network"` for those that the network sees.
-        threshold: a pixel is foreground where its probability exceeds it; `"auto"` for the threshold with the best
-            pooled Dice on the validation part.
-        postprocessing: steps to apply as well; None for none, `"auto"` for those with the best mean Dice on the cases
-            of the validation part.
-        scoring: choices behind the scores.
-        keep_going: score what can be read; the rest is in the documents' `failures`.
-        seed: of the bootstrap, 0 or more.
-
-    Raises:
-        UserError: a value is invalid, or something is to be chosen on the cases that are scored.
-    """
-
-    data: str | None = None
-    layout: str | None = None
-    patient_pattern: str | None = None
-    split: str = "test"
-    grid: str = "native"
-    threshold: float | str = 0.5
-    postprocessing: PostProcessing | str | None = None
-    scoring: ScoreOptions = dataclasses.field(default_factory=ScoreOptions)
-    keep_going: bool = False
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.split not in PARTS:
-            raise UserError(f"`split` {self.split}: unknown; give {', '.join(PARTS)}")
-        if self.grid not in GRIDS:
-            raise UserError(f"`grid` {self.grid}: unknown; give {' or '.join(GRIDS)}")
-        for option in self.chosen_automatically:
-            if self.split in (CHOSEN_ON, "all"):
-                raise UserError(
-                    f"`{option}` auto: is chosen on the validation part, which `split` {self.split} scores; "
-                    "give `split` test"
-                )
-        if self.threshold != AUTO and not (isinstance(self.threshold, int | float) and 0 < self.threshold < 1):
-            raise UserError(f"`threshold` {self.threshold}: give a number between 0 and 1, or auto")
-        if self.seed < 0:
-            raise UserError(f"`seed` {self.seed}: give 0 or more")
-
-    @property
-    def chosen_automatically(self) -> list[str]:
-        """Names, as on the command line, of the options that are chosen on the validation part."""
-        given = {"threshold": self.threshold, "postprocess": self.postprocessing}
-        return [option for option, value in given.items() if value == AUTO]
 
 
 def evaluate(
@@ -116,17 +54,24 @@ def evaluate(
         _check_comparable(first, run, options.grid)
     if isinstance(options.postprocessing, PostProcessing):
         options.postprocessing.check(first.targets)
+    if options.keep and (files := [run.path for run in opened if run.path.is_file()]):
+        raise UserError(f"`keep`: {files[0]} is one of the networks of a run; give its folder")
     source = first.open_data(options.data, layout=options.layout, patient_pattern=options.patient_pattern)
     folder = str(options.data or first.config.data.path)
     cache_compilations()
     evaluations: list[Evaluation] = []
+    choices: list[Choice] = []
     for run, name in zip(opened, _names(opened), strict=True):
-        evaluation = _RunEvaluation(Predictor(run, source), options, console, quiet).finish(name, folder)
+        evaluation, choice = _RunEvaluation(Predictor(run, source), options, console, quiet).finish(name, folder)
+        choices.append(choice)
         if evaluations:
             comparison = _comparison(evaluations[0], evaluation, options.seed)
             document = dataclasses.replace(evaluation.document, comparison=comparison)
             evaluation = dataclasses.replace(evaluation, document=document)
         evaluations.append(evaluation)
+    if options.keep:
+        for run, choice in zip(opened, choices, strict=True):
+            run.keep(choice)
     return evaluations
 
 
@@ -138,26 +83,33 @@ class _RunEvaluation:
         self._console, self._quiet = console, quiet
         self._failures: list[dict[str, str]] = []
 
-    def finish(self, name: str, folder: str) -> Evaluation:
+    def finish(self, name: str, folder: str) -> tuple[Evaluation, Choice]:
         """Chooses what is chosen automatically, then scores; `name` is the run's, `folder` that of the data."""
         options, run, source = self._options, self._predictor.run, self._predictor.source
         self._predictor.names(options.split)  # or an error, before anything is chosen
         fingerprint = source.fingerprint()
-        _check_choice(run, options, fingerprint)
-        threshold = self._threshold()
-        steps, rule = self._postprocessing(threshold.value)
+        choice = choose(
+            run,
+            threshold=options.threshold,
+            postprocessing=options.postprocessing,
+            fingerprint=fingerprint,
+            on_validation=functools.partial(self._predicted, CHOSEN_ON),
+        )
         accumulator = Accumulator(
-            targets=run.targets, postprocessing=steps, calibrate=True, scoring=options.scoring, grid=options.grid
+            targets=run.targets,
+            postprocessing=choice.postprocessing,
+            calibrate=True,
+            scoring=options.scoring,
+            grid=options.grid,
         )
         intensity = {"hu": "HU"}.get(source.intensity, source.intensity) if options.grid == "native" else "grey"
-        masks = functools.partial(predicted_masks, threshold=threshold.value, calibrations=accumulator.calibrations)
+        masks = functools.partial(predicted_masks, threshold=choice.threshold, calibrations=accumulator.calibrations)
         for case in self._predicted(options.split, masks, f"scoring {name}"):
             accumulator.add(**vars(case), intensity=intensity, window=run.config.data.window)
         warnings = _differences_from_training(self._predictor, fingerprint)
         warnings += _patients_in_training(run, accumulator, options.split)
-        if rule is not None and steps == PostProcessing():
-            warnings.append("post-processing: no step improves the validation part, so none is applied")
-        return accumulator.evaluation(
+        warnings += _doubts_about_choice(choice, options, fingerprint)
+        evaluation = accumulator.evaluation(
             name=name,
             title=f"{name}: {' and '.join(run.targets)}, {options.split} part of {pathlib.Path(folder).name}",
             data=RunData(
@@ -178,39 +130,22 @@ class _RunEvaluation:
             ),
             seed=options.seed,
             failures=list({failure["case"]: failure for failure in self._failures}.values()),
-            threshold=threshold,
-            chosen_on="given" if rule is None else CHOSEN_ON,
-            rule=rule,
+            threshold=Threshold(
+                value=choice.threshold,
+                chosen_on=_chosen_on(choice.part, choice.threshold_rule),
+                rule=choice.threshold_rule,
+            ),
+            chosen_on=_chosen_on(choice.part, choice.postprocessing_rule),
+            rule=choice.postprocessing_rule,
             run=run.card,
         )
+        return evaluation, choice
 
     def _predicted(self, split: str, work: Callable[[CasePrediction], Result], what: str) -> Iterator[Result]:
         failures = self._failures if self._options.keep_going else None
         results = self._predictor.predict(split, work, grid=self._options.grid, failures=failures)
         total = len(self._predictor.names(split))
         return track(results, total=total, what=what, console=self._console, quiet=self._quiet)
-
-    def _threshold(self) -> Threshold:
-        if isinstance(self._options.threshold, int | float):
-            return Threshold(value=self._options.threshold, chosen_on="given", rule=None)
-        calibrations = {target: Calibration() for target in self._predictor.run.targets}
-
-        for _ in self._predicted(
-            CHOSEN_ON, functools.partial(calibrate, calibrations=calibrations), "choosing the threshold"
-        ):
-            pass
-        best = best_threshold(list(calibrations.values()))
-        return Threshold(value=best, chosen_on=CHOSEN_ON, rule=THRESHOLD_RULE)
-
-    def _postprocessing(self, threshold: float) -> tuple[PostProcessing | None, str | None]:
-        """The steps, and the rule by which they were chosen."""
-        if not isinstance(self._options.postprocessing, str):
-            return self._options.postprocessing, None
-        choice = PostProcessingChoice(self._predictor.run.targets)
-        masks = functools.partial(predicted_masks, threshold=threshold)
-        for case in self._predicted(CHOSEN_ON, masks, "choosing post-processing"):
-            choice.add(case.prediction, case.reference, spacing=case.spacing, contiguous=case.contiguous)
-        return choice.best(), POSTPROCESSING_RULE
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
@@ -232,15 +167,20 @@ def _check_comparable(first: Run, run: Run, grid: str) -> None:
             )
 
 
-def _check_choice(run: Run, options: EvaluateOptions, fingerprint: str) -> None:
-    """Refuses to choose anything on the data that a network was trained on."""
-    if run.config.data.validation or fingerprint != run.card["data"]["fingerprint"]:
-        return
-    for option in options.chosen_automatically:
-        raise UserError(
-            f"`{option}` auto: is chosen on the validation part, which {run.path} was trained on (`validation` off); "
-            "give what a run with a validation part chose"
-        )
+def _chosen_on(part: str, rule: str | None) -> str:
+    return "given" if rule is None else part
+
+
+def _doubts_about_choice(choice: Choice, options: EvaluateOptions, fingerprint: str) -> list[str]:
+    """Warnings about post-processing that nothing is gained by, and about choices made on the cases that are scored."""
+    warnings = []
+    if options.postprocessing in (AUTO, KEPT) and choice.postprocessing == PostProcessing():
+        warnings.append(f"post-processing: no step improves the {choice.part} part, so none is applied")
+    chosen = {"threshold": choice.threshold_rule, "post-processing": choice.postprocessing_rule}
+    if options.split in (choice.part, "all") and fingerprint == choice.fingerprint and any(chosen.values()):
+        what = " and ".join(name for name, rule in chosen.items() if rule)
+        warnings.append(f"{what}: chosen on the {choice.part} part, which is scored, so these scores are too high")
+    return warnings
 
 
 def _differences_from_training(predictor: Predictor, fingerprint: str) -> list[str]:

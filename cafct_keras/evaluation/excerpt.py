@@ -185,7 +185,7 @@ def gaps(document: dict) -> list[str]:
 def notes(document: dict) -> Iterator[str]:
     """Lines about post-processing, the LiTS sheet, and the paper's figures."""
     if steps := document["results"][-1]["postprocessing"]:
-        taken = PostProcessing(**{step: steps[step] for step in STEPS}).describe(steps["unit"])
+        taken = PostProcessing(**{name: steps[name] for name in (*STEPS, "unit")}).describe()
         chosen = f"chosen on {steps['chosen_on']} by {steps['rule']}" if steps["rule"] else "as asked for"
         yield f"post-processing: {taken}; {chosen}"
     if sheet := document["results"][0]["summary"]["lits"]:

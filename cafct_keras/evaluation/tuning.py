@@ -1,5 +1,6 @@
 """Choice of the threshold and of post-processing steps, on validation cases."""
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ from cafct_keras.evaluation.metrics.calibration import RULES, Calibration, Sweep
 from cafct_keras.evaluation.metrics.overlap import count, unit_scores
 from cafct_keras.measurement.components import bounding_box
 from cafct_keras.packed import Masks
-from cafct_keras.postprocessing import PostProcessing
+from cafct_keras.postprocessing import PostProcessing, unit_of_size
 
 THRESHOLD_RULE = "pooled_dice"  # counts false positives on every slice, which per_slice_positive does not
 POSTPROCESSING_RULE = "per_case_lits"  # Dice: a false positive in a case without the target costs all of it
@@ -54,6 +55,7 @@ class PostProcessingChoice:
             PostProcessing(largest_liver=largest, lesions_inside_liver=inside, smallest_lesion=smallest): []
             for largest, inside, smallest in combinations
         }
+        self._units: set[str] = set()
 
     def add(
         self,
@@ -64,6 +66,7 @@ class PostProcessingChoice:
         contiguous: bool,
     ) -> None:
         """Adds a case; arguments are those of `PostProcessing`."""
+        self._units.add(unit_of_size(spacing, contiguous=contiguous))
         # Post-processing and Dice depend on nothing around the foreground.
         planes = zip(*prediction.values(), *reference.values(), strict=True)
         box = bounding_box(np.stack([np.logical_or.reduce(plane) for plane in planes])) or (slice(0, 1),) * 3
@@ -76,7 +79,9 @@ class PostProcessingChoice:
 
     def best(self) -> PostProcessing:
         """The steps with the highest mean Dice over cases and targets; of equals the fewest steps."""
-        return max(self._dice, key=lambda steps: np.mean(self._dice[steps]))
+        best = max(self._dice, key=lambda steps: np.mean(self._dice[steps]))
+        known = best.smallest_lesion and len(self._units) == 1
+        return dataclasses.replace(best, unit=next(iter(self._units))) if known else best
 
 
 def _case_dice(prediction: np.ndarray, reference: np.ndarray) -> float:

@@ -12,7 +12,8 @@ from cafct_keras.runs.choice import Choice
 from pipelines.targets import LESION, LIVER
 
 THRESHOLD = 0.5  # where none was chosen
-CHANGED = {"largest_liver": LIVER, "lesions_inside_liver": LESION, "smallest_lesion": LESION}  # by each step
+# What each of the steps changes.
+CHANGED = {"largest_liver": LIVER, "lesions_inside_liver": LESION, "smallest_lesion": LESION, "unit": LESION}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ def find_choices(
         found = {step: choice for step, target in CHANGED.items() if (choice := agreed.get(target)) is not None}
         steps = PostProcessing(**{step: getattr(choice.postprocessing, step) for step, choice in found.items()})
         if found:
-            notes.append(f"post-processing: {steps.describe('mm3')}; chosen with the threshold")
+            notes.append(f"post-processing: {steps.describe()}; chosen with the threshold")
     steps.check(targets)
     thresholds = {target: THRESHOLD if choice is None else choice.threshold for target, choice in agreed.items()}
     if threshold is not None:

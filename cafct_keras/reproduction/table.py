@@ -12,7 +12,8 @@ import keras
 from rich.console import Console
 
 from cafct_keras.errors import UserError
-from cafct_keras.evaluation.evaluate import EvaluateOptions, evaluate
+from cafct_keras.evaluation.evaluate import evaluate
+from cafct_keras.evaluation.options import EvaluateOptions
 from cafct_keras.evaluation.writing import write_evaluation
 from cafct_keras.reproduction.budget import epochs_within
 from cafct_keras.reproduction.caveats import caveats

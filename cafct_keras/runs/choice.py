@@ -36,6 +36,14 @@ class Choice:
         if not 0 < self.threshold < 1:
             raise UserError(f"`threshold` {self.threshold:g}: give a number between 0 and 1")
 
+    def describe(self) -> str:
+        """In words: `"threshold 0.62 (pooled_dice), post-processing none (per_case_lits)"`."""
+        parts = (
+            (f"threshold {self.threshold:g}", self.threshold_rule),
+            (f"post-processing {self.postprocessing.describe()}", self.postprocessing_rule),
+        )
+        return ", ".join(f"{words} ({rule or 'given'})" for words, rule in parts)
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
         return plain(dataclasses.asdict(self))

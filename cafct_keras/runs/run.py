@@ -2,14 +2,16 @@
 
 import dataclasses
 import functools
+import json
 import pathlib
 from typing import Any
 
 from cafct_keras.errors import UserError
-from cafct_keras.runs.card import read_run
+from cafct_keras.runs.card import read_run, write_card
 from cafct_keras.runs.choice import Choice
 from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import RUN_FILE
+from cafct_keras.runs.lock import lock
 from cafct_keras.runs.preprocessing import preprocessing_of
 from pipelines import DataError, Source, open_source
 from pipelines.preprocessing import Preprocessing
@@ -65,6 +67,17 @@ class Run:
     def choice(self) -> Choice | None:
         """The threshold and post-processing that were chosen for it; None if none were."""
         return Choice.from_dict(self.card["choice"]) if "choice" in self.card else None
+
+    def keep(self, choice: Choice) -> None:
+        """Writes a choice into the run's card; training that is resumed removes it.
+
+        Raises:
+            UserError: the run is being trained.
+        """
+        with lock(self.path):
+            # What an older version wrote is read as it is now, and stays as it was.
+            card = json.loads((self.path / RUN_FILE).read_text())
+            write_card(self.path, {**card, "choice": choice.to_dict()})
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from scipy import ndimage
 
 from cafct_keras.evaluation import largest_component, mask_to_liver, remove_small_components
+from cafct_keras.postprocessing import PostProcessing
 from tests.evaluation.drawn import blobs
 
 CUBE = np.ones((3, 3, 3))
@@ -42,3 +43,17 @@ def test_components_below_the_size_go(pair):
 def test_inside_the_liver():
     lesion, liver = np.array([[[1, 1, 0, 0]]], bool), np.array([[[0, 1, 1, 0]]], bool)
     assert mask_to_liver(lesion, liver).tolist() == [[[False, True, False, False]]]
+
+
+def test_a_size_counts_in_the_unit_it_was_chosen_in():
+    mask = np.zeros((1, 4, 12), bool)
+    mask[0, 0, :2], mask[0, 2, :6] = True, True
+    spacing = (2.0, 0.5, 0.5)  # half a cubic millimeter
+
+    def kept(unit, spacing=spacing, *, contiguous=True):
+        steps = PostProcessing(smallest_lesion=4, unit=unit)
+        return int(steps({"lesion": mask}, spacing=spacing, contiguous=contiguous)["lesion"].sum())
+
+    assert kept(None) == kept("mm3") == 0
+    assert kept(None, spacing=None) == kept("pixels") == kept("pixels", spacing=None) == 6
+    assert kept("mm3", spacing=None) == kept("mm2") == kept("mm3", contiguous=False) == 8

@@ -53,7 +53,7 @@ def test_sizes_are_tried_for_lesions():
     choice = PostProcessingChoice(["lesion"])
     choice.add({"lesion": lesion(6)}, {"lesion": lesion(6)}, **KNOWN)
     choice.add({"lesion": lesion(4)}, {"lesion": lesion(0)}, **KNOWN)
-    assert choice.best() == PostProcessing(smallest_lesion=30.0)
+    assert choice.best() == PostProcessing(smallest_lesion=30.0, unit="mm3")
     assert 30.0 in SMALLEST_LESIONS
 
 

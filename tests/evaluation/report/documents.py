@@ -127,7 +127,7 @@ def everything(named=str):
         "comparison": compare(scored, cleaned, runs=(named("runs/a"), named("runs/b")), resamples=20),
     }
     steps = PostProcessing(smallest_lesion=10)
-    steps = AppliedPostProcessing(**vars(steps), unit="mm3", chosen_on="validation", rule=None)
+    steps = AppliedPostProcessing(**{**vars(steps), "unit": "mm3"}, chosen_on="validation", rule=None)
     results = [result(scored), result(cleaned, "post-processed", dataclasses.asdict(steps))]
     return document(results, **parts), [
         picture(kind, *each, image=None if kind == "median" else np.uint8(90 + 60 * each[2]), named=named)
