@@ -20,7 +20,6 @@ from pipelines.targets import LESION, LIVER
 FORMATS = {
     ".nii.gz": "nifti",
     ".seg.nrrd": "nrrd",
-    ".nrrd": "nrrd",
     ".mha": "metaimage",
     ".png": "png",
     ".dcm": "dicom-seg",

@@ -28,6 +28,7 @@ with optional("writing DICOM SEG", extra="dicom"):
     from pipelines.files.dicom_seg_writer import binary_seg
 
 _OFF = 0.1  # of a step, by which a slice may stand beside its place in the array
+_NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")
 _LONG = 64  # characters of DICOM's LO
 
 
@@ -96,13 +97,13 @@ def _in_order(scan: Scan, case: Case) -> list[Dataset]:
     to_index = np.linalg.inv(np.diag([-1.0, -1.0, 1.0, 1.0]) @ frame.affine)
     headers: dict[int, Any] = {}
     for file in scan.files:
-        header: Any = dcmread(file, stop_before_pixels=True)
+        header: Any = dcmread(file, stop_before_pixels=True, force=True)
         place = float((to_index @ [*header.ImagePositionPatient, 1.0])[2])
         if abs(place - round(place)) > _OFF or round(place) in headers or not 0 <= round(place) < frame.shape[2]:
             raise DataError(f"{file}: not a slice of this scan; choose another `format`, such as nifti")
         headers[round(place)] = header
-        if not header.get("StudyInstanceUID"):
-            raise DataError(f"{file}: has no StudyInstanceUID to refer to; choose another `format`, such as nifti")
+        if missing := [name for name in _NEEDED if not header.get(name)]:
+            raise DataError(f"{file}: has no {missing[0]} to refer to; choose another `format`, such as nifti")
     return [headers[k] for k in sorted(headers)]
 
 

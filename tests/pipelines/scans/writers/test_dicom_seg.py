@@ -4,8 +4,9 @@ import subprocess
 import highdicom
 import numpy as np
 import pytest
-from pydicom import dcmread
+from pydicom import dcmread, dcmwrite
 
+from pipelines.errors import DataError
 from pipelines.scans.writers import write_mask
 from tests.pipelines.layouts.dicom.folders import edit, tiny, write
 from tests.pipelines.scans.writers.conftest import ALGORITHM, LABELS_OF, labels_by_threshold, only_scan, segment
@@ -150,6 +151,25 @@ def test_a_mask_of_nothing_has_one_frame_per_segment(tmp_path, hu, caplog):
     assert not seg.pixel_array.any()
     assert len(seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence) == len(uids)
     assert not caplog.records
+
+
+def test_slices_without_preamble(tmp_path, hu):
+    folder, uids = write_series(tmp_path / "ct", hu, SERIES["feet first"])
+    for path in folder.iterdir():
+        dataset = dcmread(path)
+        del dataset.file_meta, dataset.preamble
+        dcmwrite(path, dataset, implicit_vr=True, little_endian=True)
+    path = segment(only_scan(folder), tmp_path / "out")
+    assert {uid for *_, uid in frames(path)} <= set(uids)
+
+
+@pytest.mark.parametrize("name", ["SOPInstanceUID", "StudyInstanceUID"])
+def test_slices_that_cannot_be_referred_to(tmp_path, hu, name):
+    folder, _ = write_series(tmp_path / "ct", hu, SERIES["feet first"], **{name: ""})
+    with pytest.raises(DataError, match=f"[.]dcm: has no {name} to refer to; choose another `format`, such as nifti"):
+        segment(only_scan(folder), tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+    assert segment(only_scan(folder), tmp_path / "out", "nifti").is_file()
 
 
 BARE = {
