@@ -10,7 +10,7 @@ ALGORITHM = Algorithm(name="cafct_net", version="1.2", parameters={"threshold": 
 LABELS_OF = {"liver": 1, "lesion": 2}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def hu():
     """`(9, 11, 13)` int16: what lies in a corner of the array, so that no flip or turn of it looks the same."""
     volume = np.full((9, 11, 13), -1000, np.int16)
