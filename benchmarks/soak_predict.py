@@ -98,8 +98,8 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        processes = Processes(folder, preload="cafct_keras.prediction.job")
-        soak = PredictSoak(processes, seed=options.seed)
+        processes = Processes(folder)
+        soak = PredictSoak(Processes(folder, preload="cafct_keras.prediction.job"), seed=options.seed)
         made = ("--layout", options.layout, "--cases", options.scans, "--slices", 8, "--size", 64)
         processes.run("data", "phantom", *made, "--out", folder / "scans")
         quick = ("--target", "both", "--preset", "tiny", "--size", 64, "--epochs", 1, "--batch-size", 8)

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from cafct_keras.cli.reporting import finish, report_all, report_folder, report_options, score_options, scoring
-from cafct_keras.cli.shared import LAYOUT_HELP, PATIENT_PATTERN_HELP
+from cafct_keras.cli.shared import LAYOUT_HELP, PATIENT_PATTERN_HELP, postprocessing_options
 
 
 def _threshold(ctx: click.Context, parameter: click.Parameter, value: str) -> float | str:
@@ -35,30 +35,14 @@ def _threshold(ctx: click.Context, parameter: click.Parameter, value: str) -> fl
     callback=_threshold,
     help="Probability above which a pixel is foreground; auto: the best one on the validation part; kept: see --keep.",
 )
-@click.option("--largest-liver", is_flag=True, help="Post-processing: keep the largest component of the liver.")
-@click.option("--lesions-inside-liver", is_flag=True, help="Post-processing: remove lesions outside the liver.")
-@click.option(
-    "--smallest-lesion",
-    type=click.FloatRange(0),
-    default=0.0,
-    metavar="MM3",
-    help="Post-processing: remove smaller lesions (mm2 for single slices, pixels where the spacing is unknown).",
-)
-@click.option(
-    "--postprocess",
-    type=click.Choice(["auto", "kept"]),
-    help="Post-processing chosen on the validation part, or kept with the run.",
-)
+@postprocessing_options(["auto", "kept"], "Post-processing chosen on the validation part, or kept with the run.")
 @click.option("--keep", is_flag=True, help="Keep what auto chooses in the run folder; predict uses it.")
 @score_options
 @report_options("evaluation.json; a list for several runs")
 def evaluate(
     runs: tuple[str, ...],
     threshold: float | str,
-    largest_liver: bool,
-    lesions_inside_liver: bool,
-    smallest_lesion: float,
-    postprocess: str | None,
+    postprocessing: Any,
     iou_thresholds: tuple[float, ...],
     tolerances: tuple[float, ...],
     connectivity: str,
@@ -76,21 +60,13 @@ def evaluate(
     """
     from cafct_keras.evaluation.evaluate import evaluate as score_runs
     from cafct_keras.evaluation.options import EvaluateOptions
-    from cafct_keras.postprocessing import PostProcessing
     from cafct_keras.reproduction.paper import with_printed_rows
     from cafct_keras.runs import Run
     from cafct_keras.runtime.console import make_console
 
-    steps = PostProcessing(
-        largest_liver=largest_liver, lesions_inside_liver=lesions_inside_liver, smallest_lesion=smallest_lesion
-    )
-    if postprocess and steps != PostProcessing():
-        raise click.UsageError(
-            f"--postprocess {postprocess}: chooses the steps; leave the other post-processing options out"
-        )
     chosen = EvaluateOptions(
         threshold=threshold,
-        postprocessing=postprocess or steps,
+        postprocessing=postprocessing,
         scoring=scoring(iou_thresholds, tolerances, connectivity, sheet),
         **options,
     )

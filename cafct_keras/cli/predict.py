@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cafct_keras.cli.errors import as_options
-from cafct_keras.cli.shared import echo_json, json_option, quiet_option
+from cafct_keras.cli.shared import echo_json, json_option, postprocessing_options, quiet_option
 
 
 @click.command()
@@ -42,20 +42,7 @@ from cafct_keras.cli.shared import echo_json, json_option, quiet_option
     metavar="NUMBER",
     help="Probability above which a pixel is foreground.  [default: what evaluate --keep chose, else 0.5]",
 )
-@click.option("--largest-liver", is_flag=True, help="Post-processing: keep the largest component of the liver.")
-@click.option("--lesions-inside-liver", is_flag=True, help="Post-processing: remove lesions outside the liver.")
-@click.option(
-    "--smallest-lesion",
-    type=click.FloatRange(0),
-    default=0.0,
-    metavar="MM3",
-    help="Post-processing: remove smaller lesions (mm2 for single slices, pixels where the spacing is unknown).",
-)
-@click.option(
-    "--postprocess",
-    type=click.Choice(["none"]),
-    help="Leave out the post-processing that evaluate --keep chose.",
-)
+@postprocessing_options(["none"], "Leave out the post-processing that evaluate --keep chose.")
 @click.option("--within", metavar="RUN", help="Keep lesions inside the liver that another run predicts.")
 @click.option("--tta", is_flag=True, help="Average over the flips that the run was augmented with.")
 @click.option(
@@ -81,10 +68,7 @@ from cafct_keras.cli.shared import echo_json, json_option, quiet_option
 @quiet_option()
 @json_option("predict.json")
 def predict(
-    largest_liver: bool,
-    lesions_inside_liver: bool,
-    smallest_lesion: float,
-    postprocess: str | None,
+    postprocessing: Any,
     part: str | None,
     beam_options: tuple[str, ...],
     quiet: bool,
@@ -101,14 +85,9 @@ def predict(
     from cafct_keras.prediction.job import predict as segment_scans
     from cafct_keras.runtime.console import make_console
 
-    steps = PostProcessing(
-        largest_liver=largest_liver, lesions_inside_liver=lesions_inside_liver, smallest_lesion=smallest_lesion
-    )
-    given = steps != PostProcessing()
-    if postprocess and given:
-        raise click.UsageError("--postprocess none: leave the other post-processing options out")
+    none = PostProcessing()
     chosen = PredictOptions(
-        postprocessing=steps if given or postprocess else None,
+        postprocessing={"none": none, none: None}.get(postprocessing, postprocessing),
         part=Part.parse(part) if part else None,
         beam_options=beam_options or None,
         **options,

@@ -1,5 +1,6 @@
 """Options and output that many commands share."""
 
+import functools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,6 +30,55 @@ def json_option(document: str) -> Decorator:
 def quiet_option() -> Decorator:
     """The option `--quiet`."""
     return click.option("--quiet", is_flag=True, help=QUIET_HELP)
+
+
+def postprocessing_options(choices: Sequence[str], help_text: str) -> Decorator:
+    """The steps of `PostProcessing`, or `--postprocess` instead; the command takes either as `postprocessing`.
+
+    Args:
+        choices: values of `--postprocess`.
+        help_text: what they mean.
+    """
+    options = (
+        click.option("--largest-liver", is_flag=True, help="Post-processing: keep the largest component of the liver."),
+        click.option("--lesions-inside-liver", is_flag=True, help="Post-processing: remove lesions outside the liver."),
+        click.option(
+            "--smallest-lesion",
+            type=click.FloatRange(0),
+            default=0.0,
+            metavar="MM3",
+            help="Post-processing: remove smaller lesions (mm2 in single slices, pixels without a known spacing).",
+        ),
+        click.option("--postprocess", type=click.Choice(choices), help=help_text),
+    )
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def with_steps(
+            *arguments: Any,
+            largest_liver: bool,
+            lesions_inside_liver: bool,
+            smallest_lesion: float,
+            postprocess: str | None,
+            **others: Any,
+        ) -> Any:
+            from cafct_keras.postprocessing import PostProcessing
+
+            steps = PostProcessing(
+                largest_liver=largest_liver, lesions_inside_liver=lesions_inside_liver, smallest_lesion=smallest_lesion
+            )
+            if postprocess and steps != PostProcessing():
+                raise click.UsageError(
+                    f"--postprocess {postprocess}: takes the place of the other post-processing options; leave them out"
+                )
+            return command(*arguments, postprocessing=postprocess or steps, **others)
+
+        decorated: Callable[..., Any] = with_steps
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return add
 
 
 def echo_json(document: Any) -> None:

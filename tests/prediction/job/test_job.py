@@ -192,3 +192,14 @@ def test_only_one_job_at_a_time(perfect, folder, tmp_path):
     finally:
         os.close(handle)
     assert "another process is segmenting scans into this folder" in line
+
+
+def test_post_processing_of_ones_own_or_none(perfect, folder, tmp_path):
+    arguments = (perfect, "--input", folder / "ct_0.nii.gz", "--out", tmp_path / "out")
+    line = fails("predict", *arguments, "--postprocess", "none", "--smallest-lesion", 9, code=2)
+    assert "leave them out" in line
+    document = predicted(*arguments, "--smallest-lesion", 1e6)
+    assert document["settings"]["postprocessing"]["smallest_lesion"] == 1e6
+    mask = np.asarray(nibabel.load(tmp_path / "out" / "ct_0.nii.gz").dataobj)
+    assert np.array_equal(mask.transpose(2, 1, 0) > 0, labels_of(0) > 0)
+    assert mask.max() == 1
