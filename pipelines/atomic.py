@@ -34,7 +34,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 def atomic_write_text(path: str | Path, text: str) -> None:
     """Writes `text` to `path` as UTF-8; see `atomic_write`."""
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def atomic_copy(source: str | Path, path: str | Path) -> None:

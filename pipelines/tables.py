@@ -7,7 +7,9 @@ from typing import Any
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, decimal: str = ".") -> None:
-    """Writes rows with a header; None becomes an empty field, and floats keep all their digits.
+    r"""Writes rows with a header; None becomes an empty field, and floats keep all their digits.
+
+    Bytes of a file's name that are not UTF-8 are written as `\udcXX`, as JSON has them, so that the table can be read.
 
     Args:
         path: the file, temporary or in a temporary folder, see `pipelines.atomic`.
@@ -15,7 +17,7 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, A
         rows: column to value.
         decimal: sign between units and tenths; fields are separated by semicolons if it is a comma.
     """
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         table = csv.DictWriter(file, columns, delimiter=";" if decimal == "," else ",", lineterminator="\n")
         table.writeheader()
         for row in rows:

@@ -1,5 +1,6 @@
 """Command line: one module per command, whose function has the module's name."""
 
+import io
 import os
 import sys
 import time
@@ -47,6 +48,9 @@ def cli(debug: bool) -> None:
 def main() -> None:
     """Runs the command line. A user's mistake is reported in one line, with exit code 1 or 2."""
     started = time.perf_counter()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files may hold what the console cannot show
+            stream.reconfigure(errors="backslashreplace")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if os.environ["KERAS_BACKEND"] != "tensorflow":
         # TensorFlow then only feeds data; its notice about oneDNN, which no log level hides, would be noise.

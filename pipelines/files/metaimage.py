@@ -1,6 +1,7 @@
 """MetaImage files (.mha, .mhd)."""
 
 import math
+import os
 import re
 from pathlib import Path
 
@@ -37,6 +38,10 @@ def open_metaimage(path: Path) -> sitk.ImageFileReader:
     Raises:
         MaskError: it cannot be read, or is not one volume of numbers.
     """
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:  # which ends the process in SimpleITK
+        raise MaskError("mask-unreadable", "its name, or that of a folder above it, is not UTF-8; rename it") from None
     reader = sitk.ImageFileReader()
     reader.SetImageIO("MetaImageIO")
     reader.SetFileName(str(path))

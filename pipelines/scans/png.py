@@ -79,7 +79,7 @@ def _scan(name: str, files: Sequence[Path], *, patient: str) -> Scan:
     exported = all(parse_name(path.name) for path in files)  # from LiTS, as Kaggle's lits-png
     return Scan(
         name=name,
-        path=files[0] if len(files) == 1 else files[0].parent,
+        path=files[0],
         files=tuple(files),
         format="png",
         intensity="minmax" if exported else "grey",

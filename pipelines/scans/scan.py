@@ -18,7 +18,7 @@ class Scan:
 
     Attributes:
         name: unique among the scans that were found together, and usable as the name of a file.
-        path: its file, or the folder of its files; for messages.
+        path: its file, the folder of a DICOM series, or the first of several PNG files; for messages.
         files: all of its files; of DICOM and PNG one per slice, in the order of the slices of `read`.
         format: one of `FORMATS`.
         intensity: `"hu"`, `"grey"` or `"minmax"`, see `pipelines.case.Source`.

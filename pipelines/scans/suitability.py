@@ -36,7 +36,7 @@ def check_suitable(scan: Scan, case: Case, preprocessing: Preprocessing) -> tupl
     """
     warnings = _Warnings(scan.path.parent)
     check_intensity(scan, preprocessing)
-    _check_intensity(scan, preprocessing, warnings)
+    _compare_intensity(scan, preprocessing, warnings)
     check_neighbours(case, preprocessing)
     _check_orientation(scan, preprocessing, warnings)
     if scan.intensity == "hu":
@@ -53,12 +53,13 @@ def check_suitable(scan: Scan, case: Case, preprocessing: Preprocessing) -> tupl
 
 
 def check_intensity(scan: Scan, preprocessing: Preprocessing) -> None:
-    """Refuses a scan of grey values for a network of Hounsfield units, before it is read.
+    """Refuses a scan of grey values for a network of Hounsfield units, which is known before it is read.
 
     Raises:
-        DataError: it is one.
+        DataError: it is one; or it is none at all, such as a mask.
     """
     if preprocessing.intensity == "hu" and scan.intensity != "hu":
+        scan.read()  # whose error is the better one
         raise DataError(
             f"{scan.path}: 8-bit grey values, and the network was trained on Hounsfield units; give the CT itself, "
             "or a network that was trained on grey slices"
@@ -78,7 +79,7 @@ def check_neighbours(case: Case, preprocessing: Preprocessing) -> None:
         )
 
 
-def _check_intensity(scan: Scan, preprocessing: Preprocessing, warnings: Findings) -> None:
+def _compare_intensity(scan: Scan, preprocessing: Preprocessing, warnings: Findings) -> None:
     trained, given = preprocessing.intensity, scan.intensity
     if trained == "grey" and given == "hu":
         low, high = preprocessing.window

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydicom import FileDataset, dcmread
@@ -64,12 +65,25 @@ class Slice:
         return np.cross(self.orientation[:3], self.orientation[3:])
 
 
+def read_dataset(path: Path, **options: Any) -> FileDataset:
+    """Reads a file, also one without the preamble and file meta information, which some tools leave out.
+
+    Args:
+        path: the file.
+        **options: of `pydicom.dcmread`.
+    """
+    dataset = dcmread(path, force=True, **options)
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit, _ = dataset.original_encoding
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+    return dataset
+
+
 def read_header(path: Path, findings: Findings) -> FileDataset | None:
     """Reads the tags that are needed here; None after an error."""
     findings.count("files")
     try:
-        # Forced, since some tools write neither a preamble nor file meta information.
-        header = dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS), force=True)
+        header = read_dataset(path, stop_before_pixels=True, specific_tags=list(_TAGS))
         header.get("Modality")  # values are parsed when they are asked for
     except Exception as error:  # besides errors of its own, pydicom lets those of broken bytes through
         findings.error("unreadable", path, _unreadable(error))
@@ -115,10 +129,7 @@ def read_pixels(one: Slice, findings: Findings) -> np.ndarray | None:
     """Reads a slice: `(rows, columns)` int16 HU; None after an error."""
     path = one.path
     try:
-        dataset = dcmread(path, force=True)
-        if "TransferSyntaxUID" not in dataset.file_meta:
-            implicit, _ = dataset.original_encoding
-            dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+        dataset = read_dataset(path)
         hu = dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
     except Exception as error:  # every decoder has errors of its own
         findings.error("truncated", path, _unreadable(error))

@@ -21,11 +21,12 @@ with optional("writing DICOM SEG", extra="dicom"):
     from highdicom import AlgorithmIdentificationSequence
     from highdicom.color import CIELabColor
     from highdicom.seg import SegmentAlgorithmTypeValues, SegmentDescription
-    from pydicom import Dataset, dcmread
+    from pydicom import Dataset
     from pydicom.sr.codedict import codes
     from pydicom.sr.coding import Code
 
     from pipelines.files.dicom_seg_writer import binary_seg
+    from pipelines.layouts.dicom.slices import read_dataset
 
 _OFF = 0.1  # of a step, by which a slice may stand beside its place in the array
 _NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")
@@ -97,7 +98,7 @@ def _in_order(scan: Scan, case: Case) -> list[Dataset]:
     to_index = np.linalg.inv(np.diag([-1.0, -1.0, 1.0, 1.0]) @ frame.affine)
     headers: dict[int, Any] = {}
     for file in scan.files:
-        header: Any = dcmread(file, stop_before_pixels=True, force=True)
+        header: Any = read_dataset(file, stop_before_pixels=True)
         place = float((to_index @ [*header.ImagePositionPatient, 1.0])[2])
         if abs(place - round(place)) > _OFF or round(place) in headers or not 0 <= round(place) < frame.shape[2]:
             raise DataError(f"{file}: not a slice of this scan; choose another `format`, such as nifti")

@@ -9,7 +9,7 @@ from pipelines.frame import Frame
 from pipelines.preprocessing import Preprocessing
 from pipelines.scans import Scan
 from pipelines.scans.suitability import check_suitable
-from tests.pipelines.scans.volumes import AFFINE, hu
+from tests.pipelines.scans.volumes import AFFINE, hu, nifti
 
 TRAINED = Preprocessing(size=32, window=(-200.0, 250.0), targets=("liver",), intensity="hu", orientation="SPL")
 
@@ -48,7 +48,11 @@ def test_a_scan_like_the_training_scans_is_suitable(tmp_path):
 
 @pytest.mark.parametrize("intensity", ["grey", "minmax"])
 def test_grey_values_are_refused_where_hounsfield_units_are_needed(intensity, tmp_path):
+    path = nifti(tmp_path / "ct.nii", grey())
     with pytest.raises(DataError, match=r"ct.nii: 8-bit grey values, and the network was trained on Hounsfield units"):
+        check_suitable(scan(tmp_path, intensity=intensity), case(grey()), TRAINED)
+    nifti(path, (hu() > 0).astype(np.uint8))
+    with pytest.raises(DataError, match=r"ct.nii: a mask, with labels 0, 1; give the image"):
         check_suitable(scan(tmp_path, intensity=intensity), case(grey()), TRAINED)
 
 
