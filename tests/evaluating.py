@@ -55,7 +55,10 @@ def write_scans(folder, *, parts=PARTS, spoil=lambda number, hu: None):
 
 
 def make_run(folder, data, *, cuts=(0.45, 0.78), target="both", intensity=None, context=0, size=SIZE, **options):
-    """A run folder whose network says what lies above a grey value: 0.45 and 0.78 tell liver and lesion apart."""
+    """A run folder whose network says what lies above a grey value, or below a negative one.
+
+    0.45 and 0.78 tell liver and lesion of `write_scans` apart.
+    """
     source = open_source(data, target=target, size=size)
     targets = {"both": ("liver", "lesion")}.get(target, (target,))
     channels = 2 * context + 1 if context else 3
@@ -63,7 +66,8 @@ def make_run(folder, data, *, cuts=(0.45, 0.78), target="both", intensity=None, 
     layer = keras.layers.Conv2D(len(targets), 1, activation="sigmoid", name="probability")
     model = keras.Model(inputs, layer(inputs))
     kernel = np.zeros((1, 1, channels, len(targets)), np.float32)
-    kernel[:, :, context] = steepness = 40.0
+    steepness = 40.0
+    kernel[:, :, context] = steepness * np.sign(cuts[: len(targets)])
     layer.set_weights([kernel, -steepness * np.array(cuts[: len(targets)], np.float32)])
     chosen = FitConfig.from_options(
         data=str(data), target=target, size=size, context=context, out=str(folder), **options

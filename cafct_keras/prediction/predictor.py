@@ -42,7 +42,7 @@ class Predictor:
     def __init__(self, run: Run, source: Source) -> None:
         self.run, self.source = run, source
         self.preprocessing = run.preprocessing
-        self._ensemble = Ensemble([Network.open(run.path, batch_size=run.config.optimizer.batch_size)])
+        self._ensemble = Ensemble([Network.open(run.path)])
 
     def names(self, split: str) -> list[str]:
         """The cases of one part of the split, or of `"all"`.
