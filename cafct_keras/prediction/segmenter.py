@@ -33,7 +33,8 @@ class Segmenter:
         runs: run folders, or `.keras` files.
         threshold: a pixel is foreground where its probability exceeds it; None for what was chosen for the runs.
         postprocessing: steps that are applied to the masks; None for what was chosen for the runs.
-        within: a run that predicts the liver: lesions are predicted in the slices of its liver only, and kept to it.
+        within: a run that predicts the liver: lesions are predicted in the slices of its liver only, and kept to it,
+            see `WithinLiver`.
         tta: average over the flips and quarter turns that each network was trained with.
         engine: what computes the networks.
         batch_size: slices per batch.

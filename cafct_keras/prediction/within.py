@@ -7,6 +7,7 @@ import numpy as np
 
 from cafct_keras.errors import UserError
 from cafct_keras.packed import PackedMask
+from cafct_keras.postprocessing import PostProcessing
 from cafct_keras.prediction.cases import CaseInput, CasePrediction
 from cafct_keras.prediction.choices import find_choices
 from cafct_keras.prediction.ensemble import Ensemble
@@ -20,9 +21,12 @@ class WithinLiver:
     Predictions name the liver as `CasePrediction.inside`, for lesions to be kept to. Where the networks for lesions
     predict no liver, its probability is part of the predictions too.
 
+    Slices are left out, but not cropped: a network of another size of input would have to be compiled first, and sees
+    less than it was trained on.
+
     Args:
         lesions: networks that predict lesions.
-        liver: predicts the liver, whose mask is made with the threshold and post-processing that were chosen for it.
+        liver: predicts the liver, of which the largest component counts, with the threshold that was chosen for it.
 
     Attributes:
         networks, targets: of both.
@@ -38,10 +42,12 @@ class WithinLiver:
         if LESION not in lesions.targets:
             raise UserError(f"`within` {liver.path}: keeps lesions to the liver, but no run predicts any; leave it out")
         self._lesions, self._liver = lesions, Ensemble([liver])
-        self._choices = find_choices([liver], liver.preprocessing.targets)
+        self._choices = find_choices(
+            [liver], liver.preprocessing.targets, postprocessing=PostProcessing(largest_liver=True)
+        )
         self.networks = (liver, *lesions.networks)
         self.targets: tuple[str, ...] = (LIVER, LESION)
-        self.notes = tuple(f"within {liver.name}: {note}" for note in self._choices.notes)
+        self.notes = (f"lesions: within the largest component of the liver of {liver.name}", *self._choices.notes[:1])
 
     def predict(self, cases: Sequence[CaseInput]) -> list[CasePrediction]:
         """Predicts cases, in batches that they share."""

@@ -11,6 +11,7 @@ import cafct_keras
 from cafct_keras.errors import UserError
 from cafct_keras.runs import read_run
 from cafct_keras.runs.loading import save_model
+from cafct_keras.runs.preprocessing import preprocessing_of
 from cafct_keras.runs.run import Run
 from pipelines.preprocessing import Preprocessing
 from tests.runs.test_older_run import OLDER
@@ -43,6 +44,13 @@ def test_a_trained_run_says_it_in_its_card_and_in_its_file(trained, tmp_path):
     assert Preprocessing.from_dict(read_run(folder)["preprocessing"]) == Run.open(folder).preprocessing == expected
     shutil.copy(folder / "model.keras", tmp_path / "alone.keras")
     assert cafct_keras.load_model(tmp_path / "alone.keras").preprocessing == expected
+
+
+def test_the_card_of_a_run_is_believed_rather_than_its_options(tmp_path):
+    card = read_run(OLDER)
+    assert preprocessing_of({**card, "preprocessing": SEEN.to_dict()}) == SEEN
+    with pytest.raises(UserError, match="does not say how slices are preprocessed"):
+        preprocessing_of({**card, "preprocessing": {"size": 32}})
 
 
 def test_runs_and_files_of_earlier_versions_load(tmp_path):
