@@ -24,6 +24,7 @@ def test_an_array_with_its_affine_is_as_good_as_its_file(path, perfect):
     np.testing.assert_array_equal(found.labels, labels_of(1))
     for array in (values, values.astype(np.float32) + 0.25, np.asfortranarray(values.astype(np.int32))):
         same = cafct_keras.segment(array, Segmenter([perfect]), affine=image.affine)
+        np.testing.assert_array_equal(same.case.images, found.case.images)
         np.testing.assert_array_equal(same.mask, found.mask)
         np.testing.assert_array_equal(same.affine, image.affine)
         assert same.measurements == found.measurements

@@ -154,7 +154,10 @@ def test_lesions_are_looked_for_in_the_slices_of_the_liver_only(folder, run_of, 
     found = segmented(folder, lesion, within=liver)
     assert sum(count for name, count in shown if name == "liver") == 3 * 7
     assert sum(count for name, count in shown if name == lesion.name) == 3 * 4
+    whole = segmented(folder, lesion)
     for number, each in enumerate(found):
+        same = np.asarray(each.probability["lesion"])[1:5] == np.asarray(whole[number].probability["lesion"])[1:5]
+        assert same.all()
         assert list(each.masks) == ["liver", "lesion"]
         np.testing.assert_array_equal(np.asarray(each.masks["lesion"]), labels(number) == 2)
         assert [plane.any() for plane in each.probability["lesion"]] == [False, True, True, True, True, False, False]
