@@ -94,6 +94,7 @@ def write_case(
                 measurements=segmentation.measurements,
                 window=window,
                 orientation=scan.orientation,
+                warnings=segmentation.warnings,
             )
             if options.preview:
                 page.write_preview(view, place("previews", ".png"))

@@ -1,6 +1,7 @@
 """A segmented scan as it is looked at: grey values, and the front of the patient at the top."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -28,6 +29,7 @@ class ScanView:
         measurements: of the masks.
         window: Hounsfield units shown as black and white; unused for grey images.
         orientation: of images and masks, see `pipelines.orientation`; None if unknown.
+        warnings: what is doubtful about the scan, a sentence each.
     """
 
     name: str
@@ -36,6 +38,7 @@ class ScanView:
     measurements: Measurements
     window: tuple[float, float]
     orientation: str | None
+    warnings: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.case.images)

@@ -64,10 +64,7 @@ class Tab:
     def open(self, path, fragment=""):
         """Opens a file, and waits until it is loaded."""
         for address in ("about:blank", path.as_uri() + fragment):  # another part of the same page is not loaded
-            self._events.clear()
-            self.send("Page.navigate", url=address)
-            while "Page.loadEventFired" not in self._events:
-                self._note(self._receive())
+            self._loaded(self.send, "Page.navigate", url=address)
 
     def get(self, expression):
         """The value of a JavaScript expression in the page, after whatever input came before has been handled."""
@@ -94,6 +91,10 @@ class Tab:
         for kind in ("mousePressed", "mouseReleased"):
             self.mouse(kind, x + width / 2, y + height / 2, button="left", clickCount=1)
 
+    def follow(self, selector):
+        """Clicks on a link to another page, and waits until that is loaded."""
+        self._loaded(self.click, selector)
+
     def swipe(self, x, y, to_x, to_y, steps=8):
         """Drags a finger."""
         self.send("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
@@ -106,8 +107,9 @@ class Tab:
     def box(self, selector):
         """Left, top, width and height of an element, scrolled into view."""
         return self.get(
-            f"((e) => {{ e.scrollIntoView({{block: 'nearest'}}); const b = e.getBoundingClientRect();"
-            f"return [b.x, b.y, b.width, b.height]; }})(document.querySelector({json.dumps(selector)}))"
+            f"((e) => {{ e.scrollIntoView({{block: 'nearest', behavior: 'instant'}});"
+            f"const b = e.getBoundingClientRect(); return [b.x, b.y, b.width, b.height]; }})"
+            f"(document.querySelector({json.dumps(selector)}))"
         )
 
     def picture(self, path):
@@ -120,6 +122,12 @@ class Tab:
         self.send("Browser.close")
         self._browser.wait()
         os.close(self._in), os.close(self._out)
+
+    def _loaded(self, act, *arguments, **named):
+        self._events.clear()
+        act(*arguments, **named)
+        while "Page.loadEventFired" not in self._events:
+            self._note(self._receive())
 
     def _receive(self):
         while b"\0" not in self._rest:

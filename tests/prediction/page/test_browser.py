@@ -261,6 +261,6 @@ def test_a_list_of_linked_pages(tab, pages, monkeypatch):
         tab.open(linked)
         assert tab.get("document.documentElement.scrollWidth") <= width
     tab.requests.clear()
-    tab.click("article:nth-of-type(2) a")
-    wait(tab, f"document.title === '{LONG}'")
+    tab.follow("article:nth-of-type(2) a")
+    assert tab.get("document.title") == LONG
     assert tab.get("shown.images.length") == 1

@@ -82,6 +82,11 @@ def test_a_page_without_a_scale_counts_pixels(tmp_path):
     assert content["ends"] == ["", ""]
 
 
+def test_a_page_warns(tmp_path):
+    write_case_page(boxes(warnings=["gantry < 5", "orientation unknown"]), tmp_path / "page.html")
+    assert "gantry < 5 orientation unknown" in Page(tmp_path / "page.html").text
+
+
 def test_large_slices_are_reduced_and_their_outlines_are_not(tmp_path):
     images, masks = np.zeros((2, 600, 900), np.int16), {"liver": np.zeros((2, 600, 900), bool)}
     masks["liver"][1, 301:303, 501:505] = True

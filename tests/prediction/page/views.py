@@ -14,7 +14,7 @@ from pipelines.orientation import reorient
 SHAPE, SPACING, WINDOW = (9, 40, 52), (5.0, 1.5, 1.5), (-160.0, 240.0)
 
 
-def view(images, masks, *, name="a scan", spacing=SPACING, orientation="SPL", contiguous=True):
+def view(images, masks, *, name="a scan", spacing=SPACING, orientation="SPL", contiguous=True, warnings=()):
     case = Case(
         name=name,
         patient=name,
@@ -34,6 +34,7 @@ def view(images, masks, *, name="a scan", spacing=SPACING, orientation="SPL", co
         measurements=measure(masks, **options),
         window=WINDOW,
         orientation=orientation,
+        warnings=warnings,
     )
 
 

@@ -118,7 +118,8 @@ function step(by) {
 }
 
 function go(which) {
-  if (which >= 0 && which < cases.length) location.hash = which + 1;
+  open(which);
+  location.hash = current + 1;
 }
 
 function flip(id) {
