@@ -8,10 +8,10 @@ from pathlib import Path
 from pipelines.errors import DataError
 from pipelines.files.png import JPEG_SUFFIXES
 from pipelines.findings import Strict
-from pipelines.layouts import prepared
-from pipelines.layouts.dicom.listing import dicom_files, is_dicom
+from pipelines.layouts.dicom.listing import dicom_among, is_dicom
 from pipelines.layouts.lits_png.listing import parse_name
 from pipelines.layouts.nifti.listing import is_mask
+from pipelines.layouts.prepared.listing import MARK as PREPARED
 from pipelines.natural import natural_sort_key
 from pipelines.scans import dicom, metaimage, nifti, nrrd, png
 from pipelines.scans.aside import Aside
@@ -22,6 +22,7 @@ from pipelines.scans.scan import Scan
 _FILES: dict[str, Callable[[Path, str], Scan]] = {
     suffix: module.find for module in (nifti, nrrd, metaimage, png) for suffix in module.SUFFIXES
 }
+_TEXT = (".csv", ".json", ".txt", ".md", ".html", ".xml", ".pdf")  # not worth a word
 _KINDS = "NIfTI, NRRD, MetaImage, DICOM or PNG"
 
 
@@ -119,10 +120,10 @@ class _Search:
 
     def _add_folder(self, folder: Path, files: Sequence[Path]) -> None:
         """The scans of the files of one folder."""
-        if prepared.detect(folder):
-            raise DataError(f"{folder}: a prepared dataset, which keeps no scans; give the data that it was made of")
-        slices = []
-        others = False
+        if folder / PREPARED in files:
+            self.aside.add("prepared datasets, which keep no scans", [folder])
+            return
+        slices, others = [], []
         for path in files:
             suffix = _suffix(path)
             if suffix and _is_mask_of_layout(path):
@@ -133,10 +134,14 @@ class _Search:
                 self.guard(path, _name(path, suffix), self._add_volume)
             elif path.suffix.lower() in JPEG_SUFFIXES:
                 self.aside.add("JPEG files, which are lossy", [path])
-            else:
-                others = True
+            elif path.suffix.lower() not in _TEXT:
+                others.append(path)
+        before = len(self.scans) + len(self.failures)
         if others:
-            self.guard(folder, folder.name, self._add_series)
+            self.guard(folder, folder.name, lambda folder: self._add_series(folder, others))
+        if len(self.scans) + len(self.failures) > before:
+            self.aside.add("pictures beside DICOM files", slices)
+            return
         self.scans += png.find_stacks(folder, [path for path in slices if not self._is_mask(png.find(path, path.stem))])
 
     def _add_volume(self, path: Path) -> None:
@@ -151,8 +156,9 @@ class _Search:
         if not self._is_mask(scan):
             self.scans.append(scan)
 
-    def _add_series(self, folder: Path) -> None:
-        paths = dicom_files(folder, Strict(folder))
+    def _add_series(self, folder: Path, files: Sequence[Path]) -> None:
+        paths = dicom_among(files, Strict(folder))
+        self.aside.add("other files", (path for path in files if path not in paths))
         if paths and (scan := dicom.find(folder, paths, self.aside)):
             self.scans.append(scan)
 

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from cafct_keras.prediction.job.cases import formats_of, segment_scans
-from cafct_keras.prediction.job.documents import write_documents
+from cafct_keras.prediction.job.documents import DOCUMENT, write_documents
 from cafct_keras.prediction.job.options import PredictOptions
 from cafct_keras.prediction.job.results import Results
 from cafct_keras.runtime.progress import track
@@ -15,6 +15,8 @@ from pipelines.findings import listed
 from pipelines.optional import optional
 from pipelines.scans import find_scans
 from pipelines.scans.writers import check_format
+
+_MOST = 8  # warnings that are printed
 
 
 def predict(options: PredictOptions, *, console: Console | None = None, quiet: bool = False) -> dict[str, Any]:
@@ -62,7 +64,10 @@ def predict(options: PredictOptions, *, console: Console | None = None, quiet: b
             for _ in track(done, total=len(pending), what="segmenting", console=console, quiet=quiet):
                 pass
         document = write_documents(results, found, segmenter, options)
-    for line in _warnings(document["cases"]):
+    warnings = list(_warnings(document["cases"]))
+    if len(warnings) > _MOST:
+        warnings[_MOST:] = [f"warning: {len(warnings) - _MOST} more, see {DOCUMENT}"]
+    for line in warnings:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     return document
 

@@ -1,5 +1,6 @@
 """The folders of DICOM cases and their files."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipelines.findings import Findings
@@ -35,8 +36,13 @@ def case_folders(directory: Path, findings: Findings) -> list[Path]:
 
 def dicom_files(folder: Path, findings: Findings) -> list[Path]:
     """The DICOM files of a folder, by name; a file that is not one for all its suffix is an error."""
+    return dicom_among(_files(folder), findings)
+
+
+def dicom_among(paths: Iterable[Path], findings: Findings) -> list[Path]:
+    """Those of the files that are DICOM; see `dicom_files`."""
     found = []
-    for path in _files(folder):
+    for path in paths:
         try:
             if is_dicom(path):
                 found.append(path)

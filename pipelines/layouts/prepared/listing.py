@@ -6,7 +6,7 @@ from pathlib import Path
 from pipelines.errors import DataError
 from pipelines.natural import natural_sort_key
 
-_MARK = "dataset_info.json"
+MARK = "dataset_info.json"  # the file that every prepared dataset has
 _VERSION = re.compile(r"\d+\.\d+\.\d+")  # a folder that TFDS names
 
 
@@ -31,5 +31,5 @@ def find_dataset(directory: Path) -> Path:
 
 
 def _candidates(directory: Path) -> list[Path]:
-    patterns = (_MARK, f"*/{_MARK}", f"*/*/{_MARK}", f"*/*/*/{_MARK}")
+    patterns = (MARK, f"*/{MARK}", f"*/*/{MARK}", f"*/*/*/{MARK}")
     return [path.parent for pattern in patterns for path in sorted(directory.glob(pattern))]

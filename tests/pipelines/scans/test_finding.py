@@ -129,7 +129,10 @@ def tree(tmp_path):
     for modality in ("SR", "RTSTRUCT"):
         copy(f"{modality}.dcm", Modality=modality, Rows=None, Columns=None, PixelData=None)
     copy("SEG.dcm", Modality="SEG")
+    Image.new("L", (4, 4)).save(study / "venous" / "preview.png")
     (study / "readme.txt").write_text("exported")
+    (study / "DICOMDIR").write_bytes(bytes(128) + b"DICM" + b"1.2.840.10008.1.3.10")
+    (study / "ct.mgz").write_bytes(b"something")
     return tmp_path
 
 
@@ -152,6 +155,8 @@ def test_the_axial_series_of_a_tree_are_scans(tree):
         "SR objects: 1",
         "RTSTRUCT objects: 1",
         "segmentations: 1",
+        "pictures beside DICOM files: 1",
+        "other files: 2",
     }
 
 
@@ -177,6 +182,20 @@ def test_two_series_in_one_folder_are_an_error_and_others_go_on(tree):
     scans = find_scans([tree], keep_going=True)
     assert [scan.name for scan in scans.scans] == ["late"]
     assert scans.failures == ({"case": "venous", "message": str(caught.value)},)
+
+
+def test_a_prepared_dataset_holds_no_scans(tmp_path):
+    (tmp_path / "prepared" / "1.0.0").mkdir(parents=True)
+    (tmp_path / "prepared" / "1.0.0" / "dataset_info.json").write_text("{}")
+    with pytest.raises(DataError, match=r"prepared: no axial .*; prepared datasets, which keep no scans: 1 left aside"):
+        find_scans([tmp_path / "prepared"])
+
+
+def test_a_file_that_only_is_called_dicom_is_named(tmp_path):
+    series = dicom(tmp_path / "data", hu())
+    (series / "cut.dcm").write_bytes(b"")
+    with pytest.raises(DataError, match=r"cut.dcm: is not a DICOM file; copy it again or delete it"):
+        find_scans([tmp_path])
 
 
 def test_files_are_taken_by_their_names(tmp_path):
