@@ -26,10 +26,23 @@ _REPEATED = {
 _NO_DATE, _NO_TIME = "19000101", "000000"
 
 
+class _Stack(np.ndarray):
+    """Masks as highdicom wants them, which adds them up to see if they overlap: in eight times the memory of bytes."""
+
+    def sum(self, axis: int) -> np.ndarray:  # type: ignore[override]
+        return np.asarray(self).sum(axis=axis, dtype=np.uint8)
+
+
+def slices_with_frames(labels: np.ndarray) -> np.ndarray:
+    """The slices that have frames in a segmentation: those with a label, or the first if there is none."""
+    found = np.flatnonzero([plane.any() for plane in labels])
+    return found if len(found) else np.array([0])
+
+
 def binary_seg(
     sources: Sequence[Dataset],
-    masks: Sequence[np.ndarray],
-    segments: Sequence[highdicom.seg.SegmentDescription],
+    labels: np.ndarray,
+    segments: Sequence[tuple[highdicom.seg.SegmentDescription, Sequence[int]]],
     *,
     identity: Sequence[str],
     maker: str,
@@ -38,31 +51,32 @@ def binary_seg(
 ) -> highdicom.seg.Segmentation:
     """Makes a binary segmentation of a CT series.
 
-    It has frames for the slices on which any segment is, or for the first one if there are none, and refers to all
-    slices. Patient and study are those of the slices; so are date and time, of the newest. UIDs derive from `identity`.
+    It has frames for `slices_with_frames`, and refers to all slices. Patient and study are those of the first slice
+    with a frame; date and time those of the newest slice. UIDs derive from `identity`.
 
     Args:
         sources: headers of the slices, from the first to the last, with StudyInstanceUID and SeriesInstanceUID; what
             else is needed and missing in them is filled in.
-        masks: bool `(slices, rows, columns)` of each segment.
-        segments: numbered from 1.
+        labels: uint8 `(slices, rows, columns)`.
+        segments: description of each segment, numbered from 1, and the labels that it consists of.
         identity: what distinguishes this segmentation from all others.
         maker: manufacturer, and model name.
         version: of the software.
         more: further arguments of `highdicom.seg.Segmentation`.
     """
     _complete(sources)
-    full = np.flatnonzero(np.any([mask.any(axis=(1, 2)) for mask in masks], axis=0))
-    shown = full if len(full) else np.array([0])
+    shown = slices_with_frames(labels)
     rest = sorted(set(range(len(sources))) - set(shown.tolist()))
     date, time = max(_when(source) for source in sources)
+    planes = labels[shown]
+    masks = np.stack([np.isin(np.arange(256), members)[planes] for _, members in segments])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the names of patients
         dataset: Any = highdicom.seg.Segmentation(
             source_images=[sources[k] for k in shown],
-            pixel_array=np.stack([mask[shown] for mask in masks], axis=-1),
+            pixel_array=np.moveaxis(masks, 0, -1).view(_Stack),
             segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
-            segment_descriptions=segments,
+            segment_descriptions=[description for description, _ in segments],
             series_instance_uid=_uid(identity, "series"),
             sop_instance_uid=_uid(identity, "instance"),
             instance_number=1,
@@ -73,7 +87,7 @@ def binary_seg(
             content_date=date,
             content_time=time,
             specific_character_set="ISO_IR 192",
-            omit_empty_frames=len(full) > 0,
+            omit_empty_frames=bool(planes.any()),
             further_source_images=[sources[k] for k in rest] or None,
             **more,
         )

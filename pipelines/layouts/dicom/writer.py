@@ -121,20 +121,23 @@ def _header(case: Case, k: int) -> FileDataset:
 
 def _segmentation(case: Case, slices: list[FileDataset]) -> Dataset:
     """The masks as one binary segmentation with a segment for each target."""
-    descriptions = [
-        highdicom.seg.SegmentDescription(
+    labels = np.zeros(case.images.shape, np.uint8)
+    segments = []
+    for number, (target, mask) in enumerate(case.masks.items(), start=1):
+        bit = 1 << (number - 1)
+        labels |= mask * np.uint8(bit)
+        description = highdicom.seg.SegmentDescription(
             segment_number=number,
             segment_label=target,
             segmented_property_category=_CODES[target][0],
             segmented_property_type=_CODES[target][1],
             algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.MANUAL,
         )
-        for number, target in enumerate(case.masks, start=1)
-    ]
+        segments.append((description, [label for label in range(1 << len(case.masks)) if label & bit]))
     return binary_seg(
         slices,
-        list(case.masks.values()),
-        descriptions,
+        labels,
+        segments,
         identity=[case.patient, case.name],
         maker=_MAKER,
         version="1",

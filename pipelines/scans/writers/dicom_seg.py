@@ -25,11 +25,18 @@ with optional("writing DICOM SEG", extra="dicom"):
     from pydicom.sr.codedict import codes
     from pydicom.sr.coding import Code
 
-    from pipelines.files.dicom_seg_writer import binary_seg
+    from pipelines.files.dicom_seg_writer import binary_seg, slices_with_frames
     from pipelines.layouts.dicom.slices import read_dataset
 
 _OFF = 0.1  # of a step, by which a slice may stand beside its place in the array
 _NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")
+_TAGS = (
+    *_NEEDED,
+    *("SeriesInstanceUID", "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"),
+    *("SliceThickness", "SpacingBetweenSlices", "Rows", "Columns"),
+    *(f"{kind}{part}" for kind in ("Content", "Acquisition", "Series", "Study") for part in ("Date", "Time")),
+)
+_HIGHEST = 10**6  # of a series' number that is kept
 _LONG = 64  # characters of DICOM's LO
 
 
@@ -39,17 +46,21 @@ def write_labels(
     """Writes one segment per target, of which the liver includes its lesions; see `write_mask`."""
     planes = frame_of(case).from_slices(labels).T  # slices, rows, columns as the files have them
     sources = _in_order(scan, case)
+    first = slices_with_frames(planes)[0]
+    sources[first] = read_dataset(Path(sources[first].filename), stop_before_pixels=True)  # with patient and study
     content = hashlib.sha256()
     for plane in planes:
         content.update(plane.tobytes())
-    series = sources[0]
     parameters = [f"{key}={value}" for key, value in algorithm.parameters.items()]
     dataset = binary_seg(
         sources,
-        [(planes > 0) if target == LIVER else planes == label for target, label in labels_of.items()],
-        [_segment(number, target, algorithm) for number, target in enumerate(labels_of, start=1)],
+        planes,
+        [
+            (_segment(number, target, algorithm), list(labels_of.values()) if target == LIVER else [label])
+            for number, (target, label) in enumerate(labels_of.items(), start=1)
+        ],
         identity=[
-            series.SeriesInstanceUID,
+            sources[first].SeriesInstanceUID,
             *labels_of,
             content.hexdigest(),
             algorithm.name,
@@ -58,7 +69,7 @@ def write_labels(
         ],
         maker="cafct-keras",
         version=algorithm.version,
-        series_number=_number(series) * 100 + 1,
+        series_number=_series_number(sources[first]),
         series_description=f"{' and '.join(labels_of)} by {algorithm.name}"[:_LONG],
         content_label="SEGMENTATION",
         content_description=f"{' and '.join(labels_of)}"[:_LONG],
@@ -98,7 +109,7 @@ def _in_order(scan: Scan, case: Case) -> list[Dataset]:
     to_index = np.linalg.inv(np.diag([-1.0, -1.0, 1.0, 1.0]) @ frame.affine)
     headers: dict[int, Any] = {}
     for file in scan.files:
-        header: Any = read_dataset(file, stop_before_pixels=True)
+        header: Any = read_dataset(file, stop_before_pixels=True, specific_tags=list(_TAGS))
         place = float((to_index @ [*header.ImagePositionPatient, 1.0])[2])
         if abs(place - round(place)) > _OFF or round(place) in headers or not 0 <= round(place) < frame.shape[2]:
             raise DataError(f"{file}: not a slice of this scan; choose another `format`, such as nifti")
@@ -108,8 +119,9 @@ def _in_order(scan: Scan, case: Case) -> list[Dataset]:
     return [headers[k] for k in sorted(headers)]
 
 
-def _number(header: Any) -> int:
+def _series_number(source: Any) -> int:
+    """After the series, as scanners number what they derive from one."""
     try:
-        return max(1, int(header.SeriesNumber))
+        return int(source.SeriesNumber) * 100 + 1 if 0 < int(source.SeriesNumber) < _HIGHEST else 1
     except (AttributeError, TypeError, ValueError):
         return 1
