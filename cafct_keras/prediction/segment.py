@@ -14,6 +14,8 @@ from pipelines.errors import DataError
 from pipelines.frame import Frame
 from pipelines.orientation import RADIOLOGICAL
 from pipelines.scans import Scan, find_scans
+from pipelines.scans.checks import check_image
+from pipelines.scans.volume import to_intensity, volume_case
 
 Path = str | pathlib.Path
 
@@ -63,7 +65,7 @@ class _ArrayScan(Scan):
     """An array as a scan.
 
     Attributes:
-        array: int16 in Hounsfield units or uint8 grey.
+        array: Hounsfield units, or uint8 grey.
         affine: see `segment`.
     """
 
@@ -76,11 +78,6 @@ class _ArrayScan(Scan):
             raise DataError(f"`scan`: an array of shape {array.shape}; give (slices, H, W), or (i, j, k) with `affine`")
         if affine is not None and np.shape(affine) != (4, 4):
             raise DataError(f"`affine`: of shape {np.shape(affine)}; give (4, 4)")
-        if array.dtype != np.uint8:
-            if not np.isfinite(array).all():
-                raise DataError("`scan`: has values that are not finite; replace them by air, -1024")
-            limits = np.iinfo(np.int16)
-            array = np.clip(np.rint(array), limits.min, limits.max).astype(np.int16)
         return cls(
             name="array",
             path=pathlib.Path("array"),
@@ -93,12 +90,13 @@ class _ArrayScan(Scan):
         )
 
     def read(self) -> Case:
-        frame = None
-        images = self.array[None] if self.array.ndim == 2 else self.array
+        """See `Scan.read`."""
         if self.affine is not None:
             i, j, k = self.array.shape
-            frame = Frame(shape=(i, j, k), affine=self.affine)
-            images = np.ascontiguousarray(frame.to_slices(self.array))
+            return volume_case(self, self.array, Frame(shape=(i, j, k), affine=self.affine))
+        stack = np.atleast_3d(self.array.T).T  # one slice is a stack of one
+        images = np.ascontiguousarray(to_intensity(self, stack.T).T)
+        check_image(self.path, images)
         return Case(
             name=self.name,
             patient=self.name,
@@ -106,6 +104,4 @@ class _ArrayScan(Scan):
             images=images,
             masks={},
             slice_names=tuple(f"{self.name}_{number:03d}" for number in range(len(images))),
-            spacing=None if frame is None else frame.spacing,
-            frame=frame,
         )

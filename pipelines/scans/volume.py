@@ -28,18 +28,7 @@ def volume_case(scan: Scan, values: np.ndarray, frame: Frame) -> Case:
         DataError: the values are no CT's, or the volume does not lie in axial slices.
     """
     check_axial(scan.path, frame)
-    if scan.intensity == "grey":
-        images = values.astype(np.uint8, copy=False)
-    elif values.dtype == np.int16:
-        images = values
-    elif values.dtype.kind in "iuf":
-        planes = (values[:, :, k] for k in range(values.shape[2]))
-        hu = to_hu(planes, frame.shape, scan.path, Strict(scan.path.parent))
-        assert hu is not None  # or an error was raised
-        images = hu
-    else:
-        raise DataError(f"{scan.path}: not one number per voxel but {values.dtype}; export it as plain numbers")
-    images = np.ascontiguousarray(frame.to_slices(images))
+    images = np.ascontiguousarray(frame.to_slices(to_intensity(scan, values)))
     check_image(scan.path, images)
     return Case(
         name=scan.name,
@@ -51,6 +40,32 @@ def volume_case(scan: Scan, values: np.ndarray, frame: Frame) -> Case:
         spacing=frame.spacing,
         frame=frame,
     )
+
+
+def to_intensity(scan: Scan, values: np.ndarray) -> np.ndarray:
+    """The values of a volume as its scan's intensity has them.
+
+    Args:
+        scan: where it was read from.
+        values: `(i, j, k)` of any number type.
+
+    Returns:
+        `(i, j, k)`, int16 in Hounsfield units or uint8 grey; `values` itself where it has that type.
+
+    Raises:
+        DataError: the values are no CT's.
+    """
+    if scan.intensity == "grey":
+        return values.astype(np.uint8, copy=False)
+    if values.dtype == np.int16:
+        return values
+    if values.dtype.kind not in "iuf":
+        raise DataError(f"{scan.path}: not one number per voxel but {values.dtype}; export it as plain numbers")
+    i, j, k = values.shape
+    planes = (values[:, :, plane] for plane in range(k))
+    hu = to_hu(planes, (i, j, k), scan.path, Strict(scan.path.parent))
+    assert hu is not None  # or an error was raised
+    return hu
 
 
 @contextlib.contextmanager

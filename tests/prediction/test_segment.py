@@ -1,5 +1,7 @@
 """`cafct_keras.segment`: one scan in one call, from a file or an array."""
 
+import tracemalloc
+
 import nibabel
 import numpy as np
 import pytest
@@ -51,6 +53,7 @@ def test_slices_of_no_file(perfect, scans, tmp_path):
     assert stack.affine is None
     assert stack.measurements.lesions[0].volume_ml is None
     grey = np.rint((hu + 200.0) * 255 / 450).clip(0, 255).astype(np.uint8)
+    grey += np.random.default_rng(0).integers(0, 9, grey.shape, np.uint8)  # three values would be a mask
     run = make_run(tmp_path / "run", scans, intensity="grey")
     np.testing.assert_array_equal(cafct_keras.segment(grey, run).mask, labels_of(2))
     with pytest.raises(DataError, match="array: "):
@@ -76,7 +79,10 @@ def test_an_array_with_an_affine_is_saved_where_it_lies(path, perfect, tmp_path)
         (np.zeros((0, 3, 4)), None, r"shape \(0, 3, 4\)"),
         (np.zeros((3, 4)), np.eye(4), r"shape \(3, 4\)"),
         (np.zeros((3, 4, 5)), np.eye(3), "`affine`: of shape"),
-        (np.full((3, 4, 5), np.nan), None, "not finite"),
+        (np.full((3, 4, 5), np.nan), None, "60 voxels are NaN or infinite"),
+        (np.full((3, 4, 5), 1e6), np.eye(4), "values from 1e[+]06"),
+        (np.full((3, 4, 5), 40), None, "every voxel is 40"),
+        (np.full((3, 4, 5), "air"), None, "not one number per voxel"),
     ],
 )
 def test_arrays_that_are_no_scan(perfect, array, affine, words):
@@ -95,3 +101,16 @@ def test_several_scans_are_no_one_scan(perfect, tmp_path):
 def test_a_run_of_another_size_brings_its_mask_back(path, scans, tmp_path):
     run = make_run(tmp_path / "run", scans, size=64)
     np.testing.assert_array_equal(cafct_keras.segment(path, run).labels > 0, labels_of(1) > 0)
+
+
+def test_a_scan_is_in_memory_once_more(perfect):
+    """In the order of slices; beside that there are labels, of half its size, and masks of a bit per voxel."""
+    hu = np.random.default_rng(0).integers(-1000, 1000, (64, 256, 256), np.int16)
+    segmenter = Segmenter([perfect], engine="keras")
+    cafct_keras.segment(hu[:8], segmenter)  # compiled
+    tracemalloc.start()
+    labels = cafct_keras.segment(hu, segmenter, affine=np.diag([-5.0, -1, 1, 1])[[2, 1, 0, 3]]).labels
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert labels.shape == hu.shape
+    assert 1.5 * hu.nbytes < peak < 1.9 * hu.nbytes
