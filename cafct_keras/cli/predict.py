@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cafct_keras.cli.errors import as_options
-from cafct_keras.cli.shared import echo_json, json_option, postprocessing_options, quiet_option
+from cafct_keras.cli.shared import beam_option, echo_json, json_option, postprocessing_options, quiet_option
 
 
 @click.command()
@@ -57,13 +57,7 @@ from cafct_keras.cli.shared import echo_json, json_option, postprocessing_option
 @click.option(
     "--part", metavar="N/ALL", help="Segment this part of the scans only, such as 2/8, in one of several jobs."
 )
-@click.option(
-    "--beam-option",
-    "beam_options",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Run on Apache Beam with this pipeline option, such as runner=FlinkRunner; may be repeated.",
-)
+@beam_option()
 @click.option("--overwrite", is_flag=True, help="Replace results of other settings in OUT.")
 @quiet_option()
 @json_option("predict.json")

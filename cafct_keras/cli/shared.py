@@ -32,6 +32,17 @@ def quiet_option() -> Decorator:
     return click.option("--quiet", is_flag=True, help=QUIET_HELP)
 
 
+def beam_option() -> Decorator:
+    """The option `--beam-option`, which the command takes as `beam_options`."""
+    return click.option(
+        "--beam-option",
+        "beam_options",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Run on Apache Beam with this pipeline option, such as runner=FlinkRunner; may be repeated.",
+    )
+
+
 def postprocessing_options(choices: Sequence[str], help_text: str) -> Decorator:
     """The steps of `PostProcessing`, or `--postprocess` instead; the command takes either as `postprocessing`.
 

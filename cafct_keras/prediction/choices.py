@@ -79,8 +79,8 @@ def find_choices(
     if steps is None:
         found = {step: choice for step, target in CHANGED.items() if (choice := agreed.get(target)) is not None}
         steps = PostProcessing(**{step: getattr(choice.postprocessing, step) for step, choice in found.items()})
-        if found:
-            notes.append(f"post-processing: {steps.describe()}; chosen with the threshold")
+        if steps != PostProcessing():
+            notes.append(f"post-processing: {steps.describe()}; kept with the run")
     steps.check(targets)
     thresholds = {target: THRESHOLD if choice is None else choice.threshold for target, choice in agreed.items()}
     if threshold is not None:

@@ -47,7 +47,7 @@ def symmetries(network: Network) -> tuple[Symmetry, ...]:
     augmentation = network.run.config.data.augmentation
     if not (augmentation.flip or augmentation.quarter_turns):
         raise UserError(
-            f"`tta`: {network.path} was trained without `flip` and `quarter_turns`, so it knows no other way round; "
+            f"`tta`: {network.path} was trained without `flip` and `quarter_turns`, so flips would harm it; "
             "leave it out"
         )
     return tuple(

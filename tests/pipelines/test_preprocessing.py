@@ -1,4 +1,4 @@
-"""What a network sees of slices, and where its output belongs."""
+"""From slices to a network's input, and from its output back."""
 
 import itertools
 import json

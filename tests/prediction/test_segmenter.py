@@ -223,7 +223,7 @@ def test_what_was_chosen_for_a_run_is_used_and_said(folder, run_of, liver, lesio
     assert segmenter.notes == (
         "threshold: 0.25 for liver, chosen on the validation part by pooled_dice for both",
         "threshold: 0.25 for lesion, chosen on the validation part by pooled_dice for both",
-        "post-processing: largest component of the liver, lesions inside the liver; chosen with the threshold",
+        "post-processing: largest component of the liver, lesions inside the liver; kept with the run",
     )
     assert segmenter.settings["thresholds"] == {"liver": 0.25, "lesion": 0.25}
     (found, *_) = segmenter.segment(find_scans([folder]).scans)

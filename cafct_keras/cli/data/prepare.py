@@ -2,7 +2,7 @@
 
 import click
 
-from cafct_keras.cli.shared import LAYOUT_HELP, SIDE_HELP
+from cafct_keras.cli.shared import LAYOUT_HELP, SIDE_HELP, beam_option
 
 
 @click.command()
@@ -24,13 +24,7 @@ from cafct_keras.cli.shared import LAYOUT_HELP, SIDE_HELP
     show_default=True,
     help="Target of the masks (paired_folder only).",
 )
-@click.option(
-    "--beam-option",
-    "beam_options",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Run on Apache Beam with this pipeline option, such as runner=FlinkRunner; may be repeated.",
-)
+@beam_option()
 @click.option("--out", required=True, metavar="DIR", help="Data folder of TensorFlow Datasets.")
 def prepare(
     folder: str,

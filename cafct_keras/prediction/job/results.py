@@ -193,7 +193,7 @@ class Results:
         return False
 
     def _difference(self, record: Record) -> str:
-        """What a result was made with, in words."""
+        """How the settings of a result differ, in words."""
         both = {**record.settings, **self.settings}
         name = next(name for name in both if record.settings.get(name) != self.settings.get(name))
         texts = [json.dumps(settings.get(name)) for settings in (record.settings, self.settings)]

@@ -76,7 +76,7 @@ def _article(page: Path, link: str | None) -> Iterator[str]:
 
 
 def _slices(view: ScanView) -> dict[str, Any]:
-    """What the page's script shows."""
+    """The data of the page's script."""
     (height, width), indices = view.size, range(len(view))
     return {
         "height": height,

@@ -1,4 +1,4 @@
-"""A segmented scan as it is looked at: grey values, and the front of the patient at the top."""
+"""The radiologist's view of a segmented scan: windowed grey values, the front of the patient at the top."""
 
 import dataclasses
 from collections.abc import Sequence
