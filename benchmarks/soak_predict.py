@@ -44,8 +44,9 @@ class PredictSoak:
         """A job that is killed so many times, and then left alone; returns how often it was."""
         times = 0
         for left in range(kills, 0, -1):
-            more = self._dice.randint(0, max(0, 2 * (scans - _finished(out)) // left - 1))
-            times += self._kill(out, *arguments, after=_finished(out) + more)
+            done = _finished(out)
+            after = done + self._dice.randint(0, max(0, 2 * (scans - done) // left - 1))
+            times += self._kill(out, *arguments, after=min(after, scans - 2 * left))  # before it ends by itself
         if self._processes.run("predict", *arguments, "--out", out):
             raise RuntimeError(f"the resumed job failed; see {self._processes.log}")
         return times

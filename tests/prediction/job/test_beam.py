@@ -27,6 +27,25 @@ def test_workers_together_write_the_same(whole, perfect, folder, tmp_path, mode)
 
 
 @pytest.mark.beam
+def test_a_dask_cluster_writes_the_same(whole, perfect, folder, tmp_path):
+    pytest.importorskip("apache_beam", reason="Apache Beam is not installed; pip install -e '.[beam]'")
+    distributed = pytest.importorskip("distributed", reason="Dask is not installed; pip install 'dask[distributed]'")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        options = (
+            "runner=apache_beam.runners.dask.dask_runner.DaskRunner",
+            f"dask_client_address={cluster.scheduler_address}",
+            "dask_partition_size=1",
+        )
+        chosen = [text for option in options for text in ("--beam-option", option)]
+        done = run("predict", perfect, "--input", folder, "--out", tmp_path / "out", *EVERYTHING, *chosen)
+        assert done.code == 0, done
+        with distributed.Client(cluster) as client:
+            at_work = client.run(lambda: "cafct_keras.prediction.job.on_beam" in sys.modules)
+        assert list(at_work.values()) == [True, True]
+    assert not differences(tmp_path / "out", whole)
+
+
+@pytest.mark.beam
 def test_a_damaged_scan_on_a_worker(perfect, own_folder, tmp_path):
     pytest.importorskip("apache_beam", reason="Apache Beam is not installed; pip install -e '.[beam]'")
     damaged = own_folder / "ct_2.nii.gz"
