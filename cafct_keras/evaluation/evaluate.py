@@ -187,8 +187,7 @@ def _differences_from_training(predictor: Predictor, fingerprint: str) -> list[s
     """Warnings about differences between the run's training data and the data that are scored."""
     run, source = predictor.run, predictor.source
     trained_on, warnings = run.card["data"], []
-    if run.card.get("status") != "finished":
-        warnings.append(f"run: its training is not finished (status: {run.card.get('status')})")
+    warnings += [f"run: {warning}" for warning in run.warnings]
     if fingerprint != trained_on["fingerprint"]:
         warnings.append("data: not those that the run was trained on (the fingerprints differ)")
     if predictor.preprocessing.rescales(source.intensity):

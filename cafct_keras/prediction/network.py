@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -95,6 +96,11 @@ class Network:
             for (case, row), probability in zip(batch, predicted, strict=False):
                 results[case][:, row] = np.moveaxis(probability, -1, 0)
         return [np.moveaxis(result, 0, -1) for result in results]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What its predictions depend on, as JSON holds it."""
+        return {"name": self.name, "sha256": self.digest, "preprocessing": self.preprocessing.to_dict()}
 
     def padding(self, slices: int) -> int:
         """Slices by which the last batch of so many is filled up."""

@@ -75,15 +75,16 @@ class Segmenter:
         chosen = find_choices(networks, self.targets, threshold=threshold, postprocessing=postprocessing)
         self._choices = chosen
         self._engine = networks[0].engine_name
-        self.notes = (*notes, *chosen.notes)
+        doubts = [f"{each.name}: {line}" for each in self._predictor.networks if each.run for line in each.run.warnings]
+        self.notes = (*doubts, *notes, *chosen.notes)
         self.window = networks[0].preprocessing.window
         everything = self._predictor.networks
         self.settings: dict[str, Any] = {
             "cafct-keras": versions()["cafct-keras"],
-            "networks": [{"name": network.name, "sha256": network.digest} for network in everything],
+            "networks": [network.settings for network in everything],
             "thresholds": chosen.thresholds,
             "postprocessing": vars(chosen.postprocessing),
-            "within": within is not None,  # the first of the networks
+            "within": None if within is None else {"liver": everything[0].name, **around.thresholds},
             "tta": tta,
             "engine": self._engine,
             "batch_size": batch_size,

@@ -29,8 +29,9 @@ class WithinLiver:
         liver: predicts the liver, of which the largest component counts, with the threshold that was chosen for it.
 
     Attributes:
-        networks, targets: of both.
-        notes: see `Choices`.
+        networks: the liver's, and those for lesions.
+        targets: liver and lesion.
+        thresholds: of the liver, see `Choices`, likewise `notes`.
 
     Raises:
         UserError: the networks do not predict what they should.
@@ -45,6 +46,7 @@ class WithinLiver:
         self._choices = find_choices(
             [liver], liver.preprocessing.targets, postprocessing=PostProcessing(largest_liver=True)
         )
+        self.thresholds = self._choices.thresholds
         self.networks = (liver, *lesions.networks)
         self.targets: tuple[str, ...] = (LIVER, LESION)
         self.notes = (f"lesions: within the largest component of the liver of {liver.name}", *self._choices.notes[:1])

@@ -80,6 +80,12 @@ class Run:
             write_card(self.path, {**card, "choice": choice.to_dict()})
 
     @property
+    def warnings(self) -> list[str]:
+        """What is doubtful about it, a line each."""
+        status = self.card.get("status")
+        return [] if status == "finished" else [f"its training is not finished (status: {status})"]
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """Targets of the output channels, in order."""
         return tuple(self.card["data"]["targets"])

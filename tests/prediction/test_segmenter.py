@@ -220,7 +220,7 @@ def test_what_was_chosen_for_a_run_is_used_and_said(folder, run_of, liver, lesio
     chosen = {"threshold": 0.25, "threshold_rule": "pooled_dice", "postprocessing": steps}
     run = with_choice(run_of("both"), tmp_path, **chosen)
     segmenter = Segmenter([run], engine="keras")
-    assert segmenter.notes == (
+    assert segmenter.notes[-3:] == (
         "threshold: 0.25 for liver, chosen on the validation part by pooled_dice for both",
         "threshold: 0.25 for lesion, chosen on the validation part by pooled_dice for both",
         "post-processing: largest component of the liver, lesions inside the liver; kept with the run",
@@ -229,12 +229,42 @@ def test_what_was_chosen_for_a_run_is_used_and_said(folder, run_of, liver, lesio
     (found, *_) = segmenter.segment(find_scans([folder]).scans)
     np.testing.assert_array_equal(found.labels, labels(0))  # without the speck
     asked = Segmenter([run], threshold=0.4, postprocessing=PostProcessing())
-    assert (asked.notes, asked.settings["thresholds"]) == ((), {"liver": 0.4, "lesion": 0.4})
+    assert asked.settings["thresholds"] == {"liver": 0.4, "lesion": 0.4}
+    assert not any("chosen" in note for note in asked.notes)
     # Each target by the runs that predict it: of two livers for which another threshold was chosen, neither's.
     other = with_choice(liver, tmp_path, threshold=0.3)
     assert Segmenter([run, other]).settings["thresholds"] == {"liver": 0.5, "lesion": 0.25}
     assert Segmenter([other, lesion]).settings["thresholds"] == {"liver": 0.3, "lesion": 0.5}
     assert any("none was chosen for lesion" in note for note in Segmenter([other, lesion]).notes)
+
+
+def test_a_run_that_is_not_finished_says_so(liver, tmp_path):
+    run = with_choice(liver, tmp_path, threshold=0.5)
+    (run / "run.json").write_text((run / "run.json").read_text().replace('"finished"', '"interrupted"'))
+    assert "liver: its training is not finished (status: interrupted)" in Segmenter([run], engine="keras").notes
+
+
+def test_the_settings_are_all_that_a_result_depends_on(run_of, liver, lesion, tmp_path):
+    """What a job compares with its results before it adds others to them."""
+    other = with_choice(liver, tmp_path, threshold=0.3)
+    made = [
+        Segmenter([lesion], engine="keras", **options).settings
+        for options in (
+            {},
+            {"threshold": 0.4},
+            {"postprocessing": PostProcessing(smallest_lesion=5)},
+            {"within": liver},
+            {"within": other},
+            {"batch_size": 4},
+        )
+    ]
+    seen = with_choice(lesion, tmp_path, threshold=0.5)
+    card = json.loads((seen / "run.json").read_text())
+    card["config"]["data"]["window"] = [-100, 200]
+    (seen / "run.json").write_text(json.dumps(card))
+    made.append(Segmenter([seen], engine="keras").settings)
+    assert len({json.dumps(settings) for settings in made}) == len(made)
+    assert Segmenter([lesion], engine="keras").settings == made[0]
 
 
 def test_what_cannot_be_done_is_said_at_once(liver, tmp_path):
