@@ -27,10 +27,11 @@ _NO_DATE, _NO_TIME = "19000101", "000000"
 
 
 class _Stack(np.ndarray):
-    """Masks as highdicom wants them, which adds them up to see if they overlap: in eight times the memory of bytes."""
+    """Masks `(..., segments)` for highdicom, which counts the segments of each voxel, as bytes rather than as int64."""
 
-    def sum(self, axis: int) -> np.ndarray:  # type: ignore[override]
-        return np.asarray(self).sum(axis=axis, dtype=np.uint8)
+    def sum(self, axis: Any = None, **options: Any) -> Any:  # type: ignore[override]
+        counts = {"dtype": np.uint8} if axis == -1 else {}
+        return np.asarray(self).sum(axis=axis, **options | counts)
 
 
 def slices_with_frames(labels: np.ndarray) -> np.ndarray:
