@@ -8,7 +8,10 @@ from typing import Any
 import highdicom
 import numpy as np
 from pydicom import Dataset
+from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
+
+from pipelines.terms import TERMS
 
 _DATE, _TIME = re.compile(r"\d{8}"), re.compile(r"(\d\d){1,3}(\.\d{1,6})?")
 # What a segmentation repeats of its sources, in which form; it may be empty.
@@ -32,6 +35,26 @@ class _Stack(np.ndarray):
     def sum(self, axis: Any = None, **options: Any) -> Any:  # type: ignore[override]
         counts = {"dtype": np.uint8} if axis == -1 else {}
         return np.asarray(self).sum(axis=axis, **options | counts)
+
+
+def describe_segment(number: int, target: str, **more: Any) -> highdicom.seg.SegmentDescription:
+    """The description of a segment of one target.
+
+    Args:
+        number: of the segment.
+        target: `"liver"` or `"lesion"`.
+        more: further arguments of `highdicom.seg.SegmentDescription`, such as `algorithm_type`.
+    """
+    term = TERMS[target]
+    return highdicom.seg.SegmentDescription(
+        segment_number=number,
+        segment_label=target,
+        segmented_property_category=_code(term.category),
+        segmented_property_type=_code(term.kind),
+        anatomic_regions=[_code(term.site)] if term.site else None,
+        display_color=highdicom.color.CIELabColor.from_rgb(*term.color),
+        **more,
+    )
 
 
 def slices_with_frames(labels: np.ndarray) -> np.ndarray:
@@ -100,6 +123,10 @@ def binary_seg(
         item.ContributionDateTime = date + time
     dataset.InstanceCreationDate, dataset.InstanceCreationTime = date, time
     return dataset
+
+
+def _code(value: tuple[str, str]) -> Code:
+    return Code(value[0], "SCT", value[1])
 
 
 def _complete(sources: Sequence[Any]) -> None:

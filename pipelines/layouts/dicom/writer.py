@@ -6,27 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import highdicom
 import numpy as np
 from pydicom import Dataset, FileDataset, FileMetaDataset
-from pydicom.sr.codedict import codes
 from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from pydicom.valuerep import format_number_as_ds
 
 from pipelines.atomic import atomic_directory
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
-from pipelines.files.dicom_seg_writer import binary_seg
+from pipelines.files.dicom_seg_writer import binary_seg, describe_segment
 from pipelines.frame import frame_of_stack
 from pipelines.index import write_index
 
 _INTERCEPT = -1024  # HU of a stored 0, as most scanners have it
 _MAKER = "cafct-keras"
 _DATE, _TIME = "20000101", "000000"  # of every file, so that the same source gives the same bytes
-_CODES = {
-    "liver": (codes.SCT.Organ, codes.SCT.Liver),
-    "lesion": (codes.SCT.MorphologicallyAbnormalStructure, codes.SCT.Lesion),
-}
 
 
 def write_dicom(source: Source, directory: str | Path) -> None:
@@ -126,13 +120,7 @@ def _segmentation(case: Case, slices: list[FileDataset]) -> Dataset:
     for number, (target, mask) in enumerate(case.masks.items(), start=1):
         bit = 1 << (number - 1)
         labels |= mask * np.uint8(bit)
-        description = highdicom.seg.SegmentDescription(
-            segment_number=number,
-            segment_label=target,
-            segmented_property_category=_CODES[target][0],
-            segmented_property_type=_CODES[target][1],
-            algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.MANUAL,
-        )
+        description = describe_segment(number, target, algorithm_type="MANUAL")
         segments.append((description, [label for label in range(1 << len(case.masks)) if label & bit]))
     return binary_seg(
         slices,

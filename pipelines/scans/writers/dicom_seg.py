@@ -10,22 +10,20 @@ import numpy as np
 from pipelines.atomic import atomic_write
 from pipelines.case import Case
 from pipelines.errors import DataError
+from pipelines.frame import LPS_TO_RAS
 from pipelines.optional import optional
 from pipelines.scans.scan import Scan
 from pipelines.scans.writers.algorithm import Algorithm
 from pipelines.scans.writers.planes import frame_of
-from pipelines.scans.writers.terms import TERMS
 from pipelines.targets import LIVER
 
 with optional("writing DICOM SEG", extra="dicom"):
     from highdicom import AlgorithmIdentificationSequence
-    from highdicom.color import CIELabColor
     from highdicom.seg import SegmentAlgorithmTypeValues, SegmentDescription
     from pydicom import Dataset
     from pydicom.sr.codedict import codes
-    from pydicom.sr.coding import Code
 
-    from pipelines.files.dicom_seg_writer import binary_seg, slices_with_frames
+    from pipelines.files.dicom_seg_writer import binary_seg, describe_segment, slices_with_frames
     from pipelines.layouts.dicom.slices import read_dataset
 
 _OFF = 0.1  # of a step, by which a slice may stand beside its place in the array
@@ -81,12 +79,9 @@ def write_labels(
 
 
 def _segment(number: int, target: str, algorithm: Algorithm) -> SegmentDescription:
-    term = TERMS[target]
-    return SegmentDescription(
-        segment_number=number,
-        segment_label=target,
-        segmented_property_category=_code(term.category),
-        segmented_property_type=_code(term.kind),
+    return describe_segment(
+        number,
+        target,
         algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
         algorithm_identification=AlgorithmIdentificationSequence(
             name=algorithm.name[:_LONG],
@@ -94,19 +89,13 @@ def _segment(number: int, target: str, algorithm: Algorithm) -> SegmentDescripti
             version=algorithm.version,
             parameters=dict(algorithm.parameters) or None,
         ),
-        anatomic_regions=[_code(term.site)] if term.site else None,
-        display_color=CIELabColor.from_rgb(*term.color),
     )
-
-
-def _code(value: tuple[str, str]) -> Code:
-    return Code(value[0], "SCT", value[1])
 
 
 def _in_order(scan: Scan, case: Case) -> list[Dataset]:
     """The headers of the slices, each where its position puts it in the array."""
     frame = frame_of(case)
-    to_index = np.linalg.inv(np.diag([-1.0, -1.0, 1.0, 1.0]) @ frame.affine)
+    to_index = np.linalg.inv(LPS_TO_RAS @ frame.affine)
     headers: dict[int, Any] = {}
     for file in scan.files:
         header: Any = read_dataset(file, stop_before_pixels=True, specific_tags=list(_TAGS))

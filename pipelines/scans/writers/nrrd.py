@@ -12,7 +12,7 @@ from pipelines.optional import optional
 from pipelines.scans.scan import Scan
 from pipelines.scans.writers.algorithm import Algorithm
 from pipelines.scans.writers.planes import GZIP, compressed, frame_of
-from pipelines.scans.writers.terms import TERMS
+from pipelines.terms import TERMS
 
 with optional("writing NRRD files", extra="dicom"):
     import nrrd
