@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +19,10 @@ from pipelines.preprocessing import Preprocessing
 Engine = Callable[[np.ndarray], np.ndarray]  # float32 (B, H, W, channels) to float32 (B, H, W, targets)
 
 
+class PredictionStoppedError(Exception):
+    """Nobody waits for the prediction any longer."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Network:
     """A trained network that predicts the slices of cases.
@@ -31,6 +36,7 @@ class Network:
         engine_name: of `engine`.
         digest: SHA-256 of the network's file, in hex.
         batch_size: slices per batch.
+        stopped: set to end `predict` before its next batch, from another thread.
     """
 
     path: pathlib.Path
@@ -41,6 +47,7 @@ class Network:
     engine_name: str
     digest: str
     batch_size: int
+    stopped: threading.Event = dataclasses.field(default_factory=threading.Event, compare=False, repr=False)
 
     @classmethod
     def open(cls, path: str | pathlib.Path, *, engine: str = "keras", batch_size: int = 8) -> "Network":
@@ -83,12 +90,17 @@ class Network:
 
         Returns:
             float32 `(slices, size, size, targets)` in [0, 1] each; 0 for the other slices.
+
+        Raises:
+            PredictionStoppedError: it was stopped.
         """
         size, targets = self.preprocessing.size, len(self.preprocessing.targets)
         # One target after the other in memory, as they are used.
         results = [np.zeros((targets, len(stack), size, size), np.float32) for stack in stacks]
         places = [(case, row) for case, chosen in enumerate(rows) for row in chosen.tolist()]
         for start in range(0, len(places), self.batch_size):
+            if self.stopped.is_set():
+                raise PredictionStoppedError
             batch = places[start : start + self.batch_size]
             images = np.concatenate([self.preprocessing.inputs(stacks[case], np.array([row])) for case, row in batch])
             padding = np.repeat(images[:1], self.batch_size - len(batch), axis=0)

@@ -1,5 +1,6 @@
 """Prediction of cases that stream by."""
 
+import contextlib
 import itertools
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
@@ -29,7 +30,8 @@ def predict_cases(
     """Predicts cases in their order.
 
     Cases of a few slices are predicted together until their batches are nearly full; larger ones one by one. A thread
-    predicts the next ones while the caller works on the one before: a handful of cases is in memory.
+    predicts the next ones while the caller works on the one before: a handful of cases is in memory. Where the caller
+    wants no more, or is interrupted, that thread ends with its batch.
 
     Args:
         predictor: the networks.
@@ -39,11 +41,23 @@ def predict_cases(
     Yields:
         What `work` returned.
     """
+    stopped = [network.stopped for network in predictor.networks]
+
+    def stop() -> None:
+        for each in stopped:
+            each.set()
+
     results = map(work, _predictions(predictor, cases))
-    for taken in map_ahead(lambda _: list(itertools.islice(results, 1)), itertools.count(), workers=1):
-        if not taken:
-            return
-        yield taken.pop()
+    ahead = map_ahead(lambda _: list(itertools.islice(results, 1)), itertools.count(), workers=1, stop=stop)
+    try:
+        with contextlib.closing(ahead):
+            for taken in ahead:
+                if not taken:
+                    return
+                yield taken.pop()
+    finally:
+        for each in stopped:
+            each.clear()
 
 
 def _predictions(predictor: CasePredictor, cases: Iterable[CaseInput]) -> Iterator[CasePrediction]:

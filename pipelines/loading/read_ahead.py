@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -12,7 +12,13 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def map_ahead(work: Callable[[Item], Result], items: Iterable[Item], *, workers: int | None = None) -> Iterator[Result]:
+def map_ahead(
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int | None = None,
+    stop: Callable[[], None] = lambda: None,
+) -> Generator[Result, None, None]:
     """Yields `work(item)` for every item, in order, while threads work on the next ones.
 
     Threads suffice for decoding, which releases the interpreter's lock.
@@ -21,6 +27,7 @@ def map_ahead(work: Callable[[Item], Result], items: Iterable[Item], *, workers:
         work: function to call, from several threads at a time if there are several workers.
         items: taken as needed; at most `workers + 1` are in progress.
         workers: number of threads; None for one per core.
+        stop: called at the end, or where the caller wants no more, before what is in progress is waited for.
 
     Raises:
         Exception: whatever `work` raises, at the item's turn.
@@ -36,6 +43,7 @@ def map_ahead(work: Callable[[Item], Result], items: Iterable[Item], *, workers:
         while pending:
             yield pending.popleft().result()
     finally:
+        stop()
         pool.shutdown(cancel_futures=True)
 
 

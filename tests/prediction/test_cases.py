@@ -1,6 +1,9 @@
 """Whole cases through networks, in batches that run over their borders."""
 
+import dataclasses
 import pathlib
+import threading
+import time
 
 import keras
 import numpy as np
@@ -91,3 +94,27 @@ def test_cases_come_as_soon_as_they_are_done(network):
 
     next(predicted(network, watched(), batch_size=4))
     assert len(read) < 8  # the thread is a few cases ahead
+
+
+def test_a_prediction_that_nobody_wants_any_more_ends_with_its_batch(network):
+    computed = threading.Event()
+    batches = []
+
+    def slow(images):
+        batches.append(len(images))
+        computed.set()
+        time.sleep(0.05)
+        return np.zeros((*images.shape[:3], 2), np.float32)
+
+    one = dataclasses.replace(opened(network, batch_size=2), engine=slow)
+    inputs = (CaseInput(case=case, intensity="hu", orientation="SPL") for case in cases((4, 200)))
+    found = predict_cases(Ensemble([one]), inputs, lambda prediction: prediction.case.name)
+    assert next(found) == "case-0"
+    while len(batches) < 3:  # the thread goes on with the next case
+        computed.clear()
+        computed.wait(5)
+    found.close()
+    assert len(batches) < 10
+    # And the same network predicts again.
+    (again,) = Ensemble([one]).predict([CaseInput(case=next(cases((3,))), intensity="hu", orientation="SPL")])
+    assert again.case.name == "case-0"
