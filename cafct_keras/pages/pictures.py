@@ -2,16 +2,18 @@
 
 import base64
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SMALLEST_SIDE = 64  # pixels around a small structure, enough to see where it lies
 MIME = {"PNG": "image/png", "JPEG": "image/jpeg"}
 
 
-def data_uri(image: Image.Image, file_format: str = "PNG", **options: Any) -> str:
+def data_uri(image: "Image.Image", file_format: str = "PNG", **options: Any) -> str:
     """A picture as text that pages embed.
 
     Args:

@@ -86,7 +86,7 @@ def test_scores_are_those_of_training(trained):
 
 def test_options_that_do_not_fit(perfect, trained, tmp_path):
     both = fails("evaluate", perfect, "--postprocess", "auto", "--largest-liver", code=2)
-    assert "--postprocess auto: chooses the steps" in both
+    assert "--postprocess auto: takes the place of the other post-processing options" in both
     assert "--smallest-lesion: needs lesion" in fails("evaluate", trained[0], "--smallest-lesion", 10)
     assert "--lesions-inside-liver: needs liver and lesion" in fails("evaluate", trained[0], "--lesions-inside-liver")
     assert "--split best: unknown" in fails("evaluate", perfect, "--split", "best")

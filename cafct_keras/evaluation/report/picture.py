@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-from PIL import Image
 
 from cafct_keras.errors import UserError
 from cafct_keras.pages.pictures import data_uri, path_data, surroundings
@@ -60,7 +59,11 @@ class Picture:
     @property
     def png(self) -> str | None:
         """The part of the image that is shown, as a data URI."""
-        return None if self.image is None else data_uri(Image.fromarray(self._shown(self.image)))
+        if self.image is None:
+            return None
+        from PIL import Image  # scores without a report do without it
+
+        return data_uri(Image.fromarray(self._shown(self.image)))
 
     @property
     def outlines(self) -> dict[str, str]:
