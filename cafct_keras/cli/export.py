@@ -7,7 +7,14 @@ from cafct_keras.cli.shared import echo_json, json_option
 
 @click.command()
 @click.argument("run")
-@click.option("--format", "file_format", default="savedmodel", show_default=True, help="savedmodel.")
+@click.option(
+    "--format",
+    "file_format",
+    default="savedmodel",
+    show_default=True,
+    metavar="FORMAT",
+    help="savedmodel, onnx, openvino or litert.",
+)
 @click.option("--out", required=True, metavar="DIR", help="Folder of numbered versions; the next one is added.")
 @click.option(
     "--context",
@@ -18,14 +25,19 @@ from cafct_keras.cli.shared import echo_json, json_option
 def export(run: str, file_format: str, out: str, context: int | None, as_json: bool) -> None:
     """Export a trained network for serving. RUN is a run folder or a .keras file.
 
-    The exported network is loaded by TensorFlow alone in a new process, and its predictions are compared with Keras's.
+    The exported network is loaded by its runtime alone in a new process, and its predictions are compared with Keras's.
     """
     from cafct_keras.export import export as write
 
     manifest = write(run, out=out, file_format=file_format, context=context)
     click.echo(
-        f"{out}/{manifest['version']}: loaded by TensorFlow {manifest['tensorflow']} alone; "
+        f"{out}/{manifest['version']}: loaded by {manifest['runtime']} alone; "
         f"its predictions differ by at most {manifest['largest_difference']:.1e}"
     )
+    for check in manifest["checks"]:
+        click.echo(
+            f"  {check['endpoint']}  {' x '.join(map(str, check['shape']))}: {check['largest_difference']:.1e}, "
+            f"{check['ms_per_image']:g} ms per image"
+        )
     if as_json:
         echo_json(manifest)

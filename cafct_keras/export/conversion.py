@@ -1,19 +1,15 @@
-"""Conversion of networks to ONNX and OpenVINO, by way of TensorFlow graphs of standard operators.
-
-Conversion runs in a process of its own, under Keras's TensorFlow backend, whatever backend this one uses.
-"""
+"""Conversion of networks to the files of other runtimes, each in a process of its own under another Keras backend."""
 
 import importlib.util
+import os
 import pathlib
-import sys
-from typing import Any
+import tempfile
 
+from cafct_keras.export.formats import FORMATS
+from cafct_keras.export.inputs import NetworkInput
 from cafct_keras.export.process import run_python
-from pipelines.atomic import atomic_write, atomic_write_text
+from pipelines.atomic import fsync
 from pipelines.optional import optional
-
-# The newest that tf2onnx writes.
-OPSET = 18
 
 
 def to_onnx(model_file: str | pathlib.Path, file: str | pathlib.Path) -> None:
@@ -30,9 +26,7 @@ def to_onnx(model_file: str | pathlib.Path, file: str | pathlib.Path) -> None:
         UserError: there is no such model, or it has an operator that cannot be converted.
         MissingPackageError: a package of the extra `onnx` is missing.
     """
-    _require("onnx", "tf2onnx")
-    with atomic_write(file) as temporary:
-        run_python("-m", __name__, "onnx", str(model_file), str(temporary), backend="tensorflow")
+    _convert_to("onnx", model_file, pathlib.Path(file))
 
 
 def to_openvino(model_file: str | pathlib.Path, file: str | pathlib.Path) -> None:
@@ -46,55 +40,49 @@ def to_openvino(model_file: str | pathlib.Path, file: str | pathlib.Path) -> Non
         UserError: there is no such model, or it has an operator that cannot be converted.
         MissingPackageError: a package of the extra `openvino` is missing.
     """
-    _require("openvino", "openvino")
-    file = pathlib.Path(file)
-    with atomic_write(file.with_suffix(".bin")) as weights:
-        description = weights.with_suffix(".xml")
-        try:
-            run_python("-m", __name__, "openvino", str(model_file), str(description), backend="tensorflow")
-            text = description.read_text()
-        finally:
-            description.unlink(missing_ok=True)
-    atomic_write_text(file, text)
+    _convert_to("openvino", model_file, pathlib.Path(file))
 
 
-def _require(extra: str, package: str) -> None:
-    with optional(f"export to {extra}", extra=extra):
-        if importlib.util.find_spec(package) is None:
-            raise ModuleNotFoundError(package, name=package)
+def convert(
+    file_format: str, model_file: pathlib.Path, directory: pathlib.Path, network_input: NetworkInput | None = None
+) -> None:
+    """Converts a network to all files of a format.
+
+    Args:
+        file_format: one of `FORMATS`.
+        model_file: `.keras` file, or run folder.
+        directory: an empty folder.
+        network_input: how slices become its channels; None for the network alone, without endpoints that take slices.
+
+    Raises:
+        UserError: the conversion failed.
+        MissingPackageError: a package of the format's extra is missing.
+    """
+    require(file_format)
+    stated = "" if network_input is None else network_input.to_json()
+    run_python(
+        "-m", "cafct_keras.export.graphs", file_format, str(model_file), str(directory), stated, backend="tensorflow"
+    )
 
 
-def _traced(model_file: str) -> Any:
-    """A network's `tf.function`, from `image` to a dictionary of `probability`."""
-    import tensorflow as tf
+def require(file_format: str) -> None:
+    """Checks that the packages of a format are installed, without importing them.
 
-    from cafct_keras.layers.standard import standard_operators
-    from cafct_keras.runs import load_model
-
-    model = load_model(model_file)
-    image = tf.TensorSpec((None, None, None, model.input_shape[-1]), tf.float32, name="image")
-
-    @tf.function(input_signature=[image])
-    def serve(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        with standard_operators():
-            return {"probability": model(image, training=False)}
-
-    return serve
+    Raises:
+        MissingPackageError: one is missing.
+    """
+    chosen = FORMATS[file_format]
+    with optional(f"export to {file_format}", extra=chosen.extra):
+        for package in chosen.packages:
+            if importlib.util.find_spec(package) is None:
+                raise ModuleNotFoundError(package, name=package)
 
 
-def _write_onnx(model_file: str, file: str) -> None:
-    import tf2onnx
-
-    serve = _traced(model_file)
-    tf2onnx.convert.from_function(serve, input_signature=serve.input_signature, opset=OPSET, output_path=file)
-
-
-def _write_openvino(model_file: str, file: str) -> None:
-    import openvino
-
-    model = openvino.convert_model(_traced(model_file).get_concrete_function())
-    openvino.save_model(model, file, compress_to_fp16=False)
-
-
-if __name__ == "__main__":
-    {"onnx": _write_onnx, "openvino": _write_openvino}[sys.argv[1]](*sys.argv[2:])
+def _convert_to(file_format: str, model_file: str | pathlib.Path, file: pathlib.Path) -> None:
+    """Converts a network to one file, and those that go with it, named as the caller wishes."""
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.stem}-") as temporary:
+        convert(file_format, pathlib.Path(model_file), pathlib.Path(temporary))
+        for part in sorted(pathlib.Path(temporary).iterdir(), key=lambda each: each.suffix == file.suffix):
+            fsync(part)
+            os.replace(part, file.with_suffix(part.suffix))
+    fsync(file.parent)

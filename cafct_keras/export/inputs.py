@@ -1,14 +1,15 @@
 """Input of an exported network: how slices become its channels."""
 
 import dataclasses
+import json
 import pathlib
 
 import keras
 import numpy as np
 
 from cafct_keras.errors import UserError
-from cafct_keras.runs import read_run
 from cafct_keras.runs.files import RUN_FILE
+from cafct_keras.runs.run import Run
 from pipelines.preprocessing import Preprocessing
 
 
@@ -19,10 +20,12 @@ class NetworkInput:
     Attributes:
         channels: of the network's image.
         context: neighbouring slices on either side, one channel each; 0 for one slice, repeated over the channels.
+        preprocessing: from slices in Hounsfield units to images and back; None if unknown.
     """
 
     channels: int
     context: int
+    preprocessing: Preprocessing | None = None
 
     def slices_shape(self, shape: tuple[int, int, int]) -> tuple[int, ...]:
         """Shape of the slices of images `(batch, H, W)`."""
@@ -33,22 +36,34 @@ class NetworkInput:
         seen = Preprocessing(size=1, window=(0, 1), context=self.context, targets=())
         return seen.as_input(slices if self.context else slices[..., None])[..., : self.channels]
 
+    def to_json(self) -> str:
+        """As text, for another process."""
+        preprocessing = self.preprocessing and self.preprocessing.to_dict()
+        return json.dumps({"channels": self.channels, "context": self.context, "preprocessing": preprocessing})
+
+    @classmethod
+    def from_json(cls, text: str) -> "NetworkInput":
+        """Reads what `to_json` wrote."""
+        values = json.loads(text)
+        stated = values.pop("preprocessing")
+        return cls(**values, preprocessing=stated and Preprocessing.from_dict(stated))
+
 
 def find_input(path: str | pathlib.Path, model: keras.Model, context: int | None) -> NetworkInput:
     """Finds how a network's channels are made of slices.
 
     Args:
         path: run folder, or `.keras` file, in a run folder or by itself.
-        model: the network.
+        model: the network, see `load_model`.
         context: what the user says, or None.
 
     Raises:
         UserError: the context is unknown, or `context` contradicts the run or the number of channels.
     """
     channels = model.input_shape[-1]
-    card = _find_card(pathlib.Path(path))
-    if card is not None:
-        recorded = card["config"]["data"]["context"]
+    preprocessing = model.preprocessing or _of_its_run(pathlib.Path(path))
+    if preprocessing is not None:
+        recorded = preprocessing.context
         if context not in (None, recorded):
             raise UserError(f"`context` {context}: {path} was trained with {recorded}; leave it out")
         context = recorded
@@ -61,11 +76,12 @@ def find_input(path: str | pathlib.Path, model: keras.Model, context: int | None
         context = channels // 2
     if channels not in ((2 * context + 1,) if context else (1, 3)):
         raise UserError(f"{path}: takes {channels} channels, which is no input with `context` {context}")
-    return NetworkInput(channels=channels, context=context)
+    return NetworkInput(channels=channels, context=context, preprocessing=preprocessing)
 
 
-def _find_card(path: pathlib.Path) -> dict | None:
-    """The card of the run folder that a model lies in, at most two folders down: None for a model by itself."""
-    folders = [path] if path.is_dir() else path.resolve().parents[:3]
-    folder = next((each for each in folders if (each / RUN_FILE).is_file()), None)
-    return None if folder is None else read_run(folder)
+def _of_its_run(path: pathlib.Path) -> Preprocessing | None:
+    """The preprocessing of the run that a `.keras` file lies in, at most two folders down; None for one by itself."""
+    for folder in path.resolve().parents[:2]:
+        if (folder / RUN_FILE).is_file():
+            return Run.open(folder).preprocessing
+    return None

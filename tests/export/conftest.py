@@ -1,0 +1,37 @@
+import keras
+import pytest
+from keras import layers
+
+from cafct_keras.layers import BilinearUpsampling, ConvBNReLU, SpatialReductionAttention
+from cafct_keras.layers.depthwise import DepthwiseConv3x3
+from cafct_keras.layers.pooling import MaxPooling
+from cafct_keras.runs.loading import save_model
+from pipelines.preprocessing import Preprocessing
+
+SIZE = 64
+
+
+def make_network(channels=3, classes=2):
+    """A small network of the operators that other runtimes compute in their own way, with statistics and edges."""
+    keras.utils.set_random_seed(7)
+    image = keras.Input((None, None, channels), name="image")
+    x = ConvBNReLU(filters=8, strides=2, name="stem")(image)
+    x = MaxPooling(size=3, name="pool")(x)
+    x = ConvBNReLU(filters=8, dilation_rate=6, name="atrous")(x)
+    x = layers.Add(name="add")([x, SpatialReductionAttention(num_heads=2, sr_ratio=2, name="attention")(x)])
+    x = DepthwiseConv3x3(name="depthwise")(x)
+    x = BilinearUpsampling(factor=4, name="enlarge")(x)
+    logits = layers.Conv2D(classes, 1, kernel_initializer="random_normal", name="logits")(x)
+    model = keras.Model(image, layers.Activation("sigmoid", name="probability")(logits))
+    model.set_weights([weight * 3 + 0.1 for weight in model.get_weights()])
+    return model
+
+
+@pytest.fixture(scope="session")
+def network_file(tmp_path_factory):
+    """Such a network with its preprocessing."""
+    path = tmp_path_factory.mktemp("network") / "network.keras"
+    model = make_network()
+    model.preprocessing = Preprocessing(size=SIZE, window=(-160.0, 240.0), targets=("liver", "lesion"))
+    save_model(model, path)
+    return path
