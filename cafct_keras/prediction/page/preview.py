@@ -163,7 +163,7 @@ def _header(draw: ImageDraw.ImageDraw, view: ScanView, width: int) -> None:
         color = {"Liver": COLORS["liver"], "Lesions": COLORS["lesion"]}.get(what, INK)
         draw.text((x, HEADER / 2), text, color, _font(), anchor="rm")
         x -= _font().getlength(text) + 24
-    name = view.name.encode(errors="replace").decode()
+    name = view.name
     shortened = (name[:end] + "\N{HORIZONTAL ELLIPSIS}" for end in range(len(name) - 1, 0, -1))
     name = next((each for each in (name, *shortened) if _font().getlength(each) < x - GAP), "")
     draw.text((GAP, HEADER / 2), name, INK, _font(), anchor="lm")

@@ -102,6 +102,7 @@ def test_every_case_fits_the_screen(tab, page, width, dark):
         assert tab.get("document.documentElement.scrollWidth") <= width
         rights = tab.get("[...document.querySelectorAll('main *')].map((e) => e.getBoundingClientRect().right)")
         assert max(rights) <= width + 1
+        assert tab.get("((list) => list.scrollWidth <= list.clientWidth)(document.querySelector('#list ol'))")
         _, _, wide, high = tab.box("#stage")
         assert wide > 0.85 * width if width == PHONE else wide > 400
         assert np.isclose(wide / high, tab.get("shown.width / shown.height"), atol=0.02)

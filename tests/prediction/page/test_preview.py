@@ -27,8 +27,9 @@ def drawn(part, target):
     return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]) / len(part)
 
 
-def test_the_slice_with_the_most_lesion_its_section_and_the_lesions(tmp_path):
-    picture = preview(boxes("IAR"), tmp_path)
+@pytest.mark.parametrize(("orientation", "shown"), [("SPL", 5), ("IAR", 7)])  # the first of slices of equal area
+def test_the_slice_with_the_most_lesion_its_section_and_the_lesions(orientation, shown, tmp_path):
+    picture = preview(boxes(orientation), tmp_path)
     assert picture.shape == (HEADER + SIDE + GAP, GAP + 2 * (SIDE + GAP) + SMALL + GAP, 3)
     axial, coronal = panel(picture, GAP), panel(picture, GAP + SIDE + GAP)
     # Slices of 40 x 52 pixels, in the middle of a square; within the line's width.
@@ -42,6 +43,9 @@ def test_the_slice_with_the_most_lesion_its_section_and_the_lesions(tmp_path):
     for target, (left, right, low, high) in {"lesion": (8, 18, 5, 8), "liver": (4, 34, 2, 8)}.items():
         box = (left * across, margin + (9 - high) * down, right * across, margin + (9 - low) * down)
         assert np.abs(drawn(coronal, target) - box).max() < 0.01
+    for part, place in ((axial, (40 / 52 - 1) / -2 + 12.5 * across), (coronal, margin + (9 - shown - 0.5) * down)):
+        bright = np.flatnonzero((part[:, -12:] > 200).all(axis=(1, 2)))  # a mark where the other section is
+        assert np.abs(bright / SIDE - place).max() < 0.01
     # Both lesions from near: as much of the slices as `surroundings` leaves, 40 x 52 pixels, the larger one first.
     left = GAP + 2 * (SIDE + GAP)
     for top, (first, last) in zip((HEADER, HEADER + SMALL + GAP), ((8, 18), (25, 29)), strict=True):
