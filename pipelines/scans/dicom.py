@@ -11,9 +11,9 @@ import numpy as np
 from pipelines.case import Case
 from pipelines.findings import Strict
 from pipelines.optional import optional
-from pipelines.scans.aside import Aside
 from pipelines.scans.checks import MASK_NAME, OFF_AXIAL, mask_labels
 from pipelines.scans.scan import Scan
+from pipelines.scans.skipped import Skipped
 from pipelines.scans.volume import volume_case
 from pipelines.targets import targets_in
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from pipelines.layouts.dicom.slices import Slice
 
 
-def find(folder: Path, paths: Sequence[Path], aside: Aside) -> Scan | None:
+def find(folder: Path, paths: Sequence[Path], skipped: Skipped) -> Scan | None:
     """The axial CT series among the DICOM files of a folder, by their headers; None if there is none.
 
     Args:
         folder: after which the scan is named.
         paths: the files, one or more.
-        aside: takes what is no slice of such a series: localizers, dose reports, segmentations, structure sets, series
-            in other planes and of other modalities, and slices at one place beside a stack (bolus tracking).
+        skipped: takes what is not a slice of such a series: localizers, dose reports, segmentations, structure sets,
+            series in other planes and of other modalities, and slices at one place beside a stack (bolus tracking).
 
     Raises:
         DataError: there are several such series, or one with missing or different slices; or a file is damaged.
@@ -44,23 +44,23 @@ def find(folder: Path, paths: Sequence[Path], aside: Aside) -> Scan | None:
         assert header is not None  # or an error was raised
         modality = str(header.get("Modality") or "CT")
         if other := other_content(header):
-            aside.add(other, [path])
+            skipped.add(other, [path])
         elif modality != "CT":
-            aside.add("segmentations" if modality == "SEG" else f"{modality} images", [path])
+            skipped.add("segmentations" if modality == "SEG" else f"{modality} images", [path])
         elif int(header.get("NumberOfFrames") or 1) > 1:
-            aside.add("multi-frame images, which must be converted to one file per slice", [path])
+            skipped.add("multi-frame images, which must be converted to one file per slice", [path])
         else:
             one = parse_slice(path, header, findings)
             assert one is not None
             if one.localizer:
-                aside.add("localizers", [path])
+                skipped.add("localizers", [path])
             else:
                 series.setdefault(one.series, []).append(one)
-    stacks = list(_axial_stacks(list(series.values()), aside))
+    stacks = list(_axial_stacks(list(series.values()), skipped))
     if not stacks:
         return None
     if _is_of_masks(folder, stacks[0]):
-        aside.add("masks", [one.path for one in stacks[0]])
+        skipped.add("masks", [one.path for one in stacks[0]])
         return None
     found = choose_series(folder, [one for stack in stacks for one in stack], findings)
     assert found is not None
@@ -83,12 +83,12 @@ def read(scan: Scan) -> Case:
     return volume_case(scan, *read_series(scan.files))
 
 
-def _axial_stacks(series: Sequence[list[Slice]], aside: Aside) -> list[list[Slice]]:
+def _axial_stacks(series: Sequence[list[Slice]], skipped: Skipped) -> list[list[Slice]]:
     axial = []
     for group in series:
         normal = group[0].normal
         if abs(normal[2]) < np.cos(np.radians(OFF_AXIAL)) * np.linalg.norm(normal):
-            aside.add("slices that are not axial", [one.path for one in group])
+            skipped.add("slices that are not axial", [one.path for one in group])
         else:
             axial.append(group)
     stacks = [group for group in axial if _extent(group)]
@@ -100,7 +100,7 @@ def _axial_stacks(series: Sequence[list[Slice]], aside: Aside) -> list[list[Slic
             if len(group) == 1 and any(_in_line(group[0], stack[0]) for stack in stacks):
                 stacks.append(group)
             else:
-                aside.add("slices at one place, as of bolus tracking", [one.path for one in group])
+                skipped.add("slices at one place, as of bolus tracking", [one.path for one in group])
     return stacks
 
 

@@ -14,10 +14,10 @@ from pipelines.layouts.nifti.listing import is_mask
 from pipelines.layouts.prepared.listing import MARK as PREPARED
 from pipelines.natural import natural_sort_key
 from pipelines.scans import dicom, metaimage, nifti, nrrd, png
-from pipelines.scans.aside import Aside
 from pipelines.scans.checks import MASK_NAME, NotAnImageError
 from pipelines.scans.names import with_unique_names
 from pipelines.scans.scan import Scan
+from pipelines.scans.skipped import Skipped
 
 _FILES: dict[str, Callable[[Path, str], Scan]] = {
     suffix: module.find for module in (nifti, nrrd, metaimage, png) for suffix in module.SUFFIXES
@@ -32,7 +32,7 @@ class FoundScans:
 
     Attributes:
         scans: in natural order of their names.
-        notes: lines about what was left aside.
+        notes: lines about what was skipped.
         failures: `{"case": name, "message": line}` of each scan that cannot be read, where it was not raised.
     """
 
@@ -45,7 +45,7 @@ def find_scans(inputs: Sequence[str | Path], *, keep_going: bool = False) -> Fou
     """Finds scans by their headers and names: files, and whatever is in folders at any depth.
 
     A NIfTI, NRRD or MetaImage file is a scan. So is the axial CT series of every folder of DICOM files, and the PNG
-    slices of one patient in a folder, see `pipelines.scans.png.find_stacks`. Masks in folders are left aside: those of
+    slices of one patient in a folder, see `pipelines.scans.png.find_stacks`. Masks in folders are skipped: those of
     the layouts that `pipelines.layouts` knows by their names, others by their content, which is looked at where voxels
     of 8 bits or the name suggest it.
 
@@ -70,7 +70,7 @@ def find_scans(inputs: Sequence[str | Path], *, keep_going: bool = False) -> Fou
         raise DataError(message)
     return FoundScans(
         scans=tuple(sorted(with_unique_names(list(scans.values())), key=lambda scan: natural_sort_key(scan.name))),
-        notes=tuple(search.aside.lines()),
+        notes=tuple(search.skipped.lines()),
         failures=tuple(search.failures),
     )
 
@@ -81,7 +81,7 @@ class _Search:
     def __init__(self, keep_going: bool) -> None:
         self._keep_going = keep_going
         self.scans: list[Scan] = []
-        self.aside = Aside()
+        self.skipped = Skipped()
         self.failures: list[dict[str, str]] = []
 
     def guard(self, path: Path, name: str, work: Callable[[Path], None]) -> None:
@@ -104,8 +104,8 @@ class _Search:
         else:
             raise DataError(f"{given}: no such file or folder; give a scan, or a folder of scans")
         if len(self.scans) + len(self.failures) == before:
-            aside = "".join(f"; {line}" for line in self.aside.lines(given))
-            raise DataError(f"{given}: no axial CT scan in it{aside}; give {_KINDS} files of one")
+            skipped = "".join(f"; {line}" for line in self.skipped.lines(given))
+            raise DataError(f"{given}: no axial CT scan in it{skipped}; give {_KINDS} files of one")
 
     def _add_file(self, path: Path) -> None:
         """The scan of a file that was given by name, whatever it is called."""
@@ -115,32 +115,32 @@ class _Search:
             raise DataError(f"{path}: JPEG, which is lossy; export the slice as PNG from the original")
         elif not is_dicom(path):
             raise DataError(f"{path}: not a scan; give {_KINDS}")
-        elif scan := dicom.find(path.parent, [path], self.aside):
+        elif scan := dicom.find(path.parent, [path], self.skipped):
             self.scans.append(dataclasses.replace(scan, name=path.stem, path=path))
 
     def _add_folder(self, folder: Path, files: Sequence[Path]) -> None:
         """The scans of the files of one folder."""
         if folder / PREPARED in files:
-            self.aside.add("prepared datasets, which keep no scans", [folder])
+            self.skipped.add("prepared datasets, which keep no scans", [folder])
             return
         slices, others = [], []
         for path in files:
             suffix = _suffix(path)
             if suffix and _is_mask_of_layout(path):
-                self.aside.add("masks", [path])
+                self.skipped.add("masks", [path])
             elif suffix in png.SUFFIXES:
                 slices.append(path)
             elif suffix:
                 self.guard(path, _name(path, suffix), self._add_volume)
             elif path.suffix.lower() in JPEG_SUFFIXES:
-                self.aside.add("JPEG files, which are lossy", [path])
+                self.skipped.add("JPEG files, which are lossy", [path])
             elif path.suffix.lower() not in _TEXT:
                 others.append(path)
         before = len(self.scans) + len(self.failures)
         if others:
             self.guard(folder, folder.name, lambda folder: self._add_series(folder, others))
         if len(self.scans) + len(self.failures) > before:
-            self.aside.add("pictures beside DICOM files", slices)
+            self.skipped.add("pictures beside DICOM files", slices)
             return
         self.scans += png.find_stacks(folder, [path for path in slices if not self._is_mask(png.find(path, path.stem))])
 
@@ -151,19 +151,19 @@ class _Search:
         try:
             scan = _FILES[suffix](path, path.resolve().parent.name if name == "ct" else name)
         except NotAnImageError:
-            self.aside.add("masks", [path])
+            self.skipped.add("masks", [path])
             return
         if not self._is_mask(scan):
             self.scans.append(scan)
 
     def _add_series(self, folder: Path, files: Sequence[Path]) -> None:
         paths = dicom_among(files, Strict(folder))
-        self.aside.add("other files", (path for path in files if path not in paths))
-        if paths and (scan := dicom.find(folder, paths, self.aside)):
+        self.skipped.add("other files", (path for path in files if path not in paths))
+        if paths and (scan := dicom.find(folder, paths, self.skipped)):
             self.scans.append(scan)
 
     def _is_mask(self, scan: Scan) -> bool:
-        """Whether a file that may be a mask is one by its values; leaves it aside then."""
+        """Whether a file that may be a mask is one by its values; skips it then."""
         doubtful = any(MASK_NAME.search(name) for name in scan.path.absolute().parts[-2:])
         if not doubtful and (scan.format == "png" or scan.intensity == "hu"):
             return False
@@ -175,7 +175,7 @@ class _Search:
         except DataError:  # which is reported when the scan is read
             mask = False
         if mask:
-            self.aside.add("masks", [scan.path])
+            self.skipped.add("masks", [scan.path])
         return mask
 
 

@@ -9,7 +9,7 @@ import pytest
 from pipelines import DataError
 from pipelines.scans import find_scans
 
-# Folder to the scans in it, and what was left aside.
+# Folder to the scans in it, and what was skipped.
 FOUND = {
     "04-4d-single": (["volume-0", "volume-1", "volume-2", "volume-3"], ["masks: 4"]),
     "08-affine-rounding": (["volume-0", "volume-1", "volume-2", "volume-3"], ["masks: 4"]),
@@ -57,10 +57,10 @@ def cases(shared, tmp_path_factory):
 
 @pytest.mark.parametrize("name", FOUND)
 def test_scans_are_found_and_read_and_the_rest_is_accounted_for(cases, name):
-    names, aside = FOUND[name]
+    names, skipped = FOUND[name]
     found = find_scans([cases / name])
     assert [scan.name for scan in found.scans] == names
-    assert sorted(note.partition(" left aside")[0] for note in found.notes) == aside
+    assert sorted(note.partition(" skipped")[0] for note in found.notes) == skipped
     unread = []
     for scan in found.scans:
         try:

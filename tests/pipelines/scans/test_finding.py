@@ -69,7 +69,7 @@ def test_masks_are_left_aside_by_what_they_hold(tmp_path):
     scans = find_scans([tmp_path])
     assert [(scan.name, scan.intensity) for scan in scans.scans] == [("a", "hu"), ("c", "grey"), ("e", "grey")]
     (note,) = scans.notes
-    assert note == "masks: 5 left aside (a_seg.nii.gz, b.nii.gz, c_Rad01.mha, d.seg.nrrd, e_mask.png)"
+    assert note == "masks: 5 skipped (a_seg.nii.gz, b.nii.gz, c_Rad01.mha, d.seg.nrrd, e_mask.png)"
 
 
 def test_slices_are_stacked_by_patient(tmp_path):
@@ -89,7 +89,7 @@ def test_slices_are_stacked_by_patient(tmp_path):
     assert scans["p1"].images.shape == (3, 6, 8)
     assert (scans["p1"].contiguous, scans["slices"].contiguous) == (False, True)
     assert scans["p1"].slice_names == ("p1_1", "p1_2", "p1_10")
-    assert "JPEG files, which are lossy: 1 left aside (p3.jpg)" in find_scans([tmp_path]).notes
+    assert "JPEG files, which are lossy: 1 skipped (p3.jpg)" in find_scans([tmp_path]).notes
 
 
 def test_slices_of_the_same_names_are_told_apart(tmp_path):
@@ -150,7 +150,7 @@ def test_the_axial_series_of_a_tree_are_scans(tree):
         assert np.array_equal(case.images, hu(seed).transpose(2, 1, 0))
         heights = [dcmread(path).ImagePositionPatient[2] for path in scan.files]
         assert np.allclose(heights, -40 + 2.5 * np.arange(SHAPE[2]))
-    assert {note.partition(" left")[0] for note in scans.notes} == {
+    assert {note.partition(" skipped")[0] for note in scans.notes} == {
         "slices that are not axial: 3",
         "MR images: 3",
         "slices at one place, as of bolus tracking: 3",
@@ -165,7 +165,7 @@ def test_the_axial_series_of_a_tree_are_scans(tree):
 
 
 def test_an_input_without_a_scan_is_told_with_what_it_holds(tree):
-    with pytest.raises(DataError, match=r"coronal: no axial CT scan in it; slices that are not axial: 3 left aside"):
+    with pytest.raises(DataError, match=r"coronal: no axial CT scan in it; slices that are not axial: 3 skipped"):
         find_scans([tree / "patient" / "study" / "coronal"])
     (tree / "empty").mkdir()
     with pytest.raises(DataError, match=r"empty: no axial CT scan in it; give NIfTI, NRRD, MetaImage, DICOM or PNG"):
@@ -191,7 +191,7 @@ def test_two_series_in_one_folder_are_an_error_and_others_go_on(tree):
 def test_a_prepared_dataset_holds_no_scans(tmp_path):
     (tmp_path / "prepared" / "1.0.0").mkdir(parents=True)
     (tmp_path / "prepared" / "1.0.0" / "dataset_info.json").write_text("{}")
-    with pytest.raises(DataError, match=r"prepared: no axial .*; prepared datasets, which keep no scans: 1 left aside"):
+    with pytest.raises(DataError, match=r"prepared: no axial .*; prepared datasets, which keep no scans: 1 skipped"):
         find_scans([tmp_path / "prepared"])
 
 

@@ -1,4 +1,4 @@
-"""Files that are not scans, by the reason for which they were left aside."""
+"""Files that are skipped because they are not scans, by reason."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 from pipelines.findings import listed
 
 
-class Aside:
-    """Collects what was left aside while scans were searched for."""
+class Skipped:
+    """Collects what is skipped in a search for scans."""
 
     def __init__(self) -> None:
         self._files: dict[str, list[Path]] = {}
 
     def add(self, reason: str, paths: Iterable[Path]) -> None:
-        """Leaves files aside.
+        """Adds files that are skipped.
 
         Args:
             reason: what they are, in the plural, such as `"masks"`.
@@ -26,4 +26,4 @@ class Aside:
         for reason, paths in self._files.items():
             inside = [path for path in paths if below is None or path.is_relative_to(below)]
             if inside:
-                yield f"{reason}: {len(inside)} left aside ({listed(path.name for path in inside)})"
+                yield f"{reason}: {len(inside)} skipped ({listed(path.name for path in inside)})"
