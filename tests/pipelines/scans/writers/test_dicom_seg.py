@@ -144,6 +144,7 @@ def test_a_segmentation_says_what_it_is_and_of_whom(tmp_path, hu):
     assert series.SeriesInstanceUID == source.SeriesInstanceUID
     assert {one.ReferencedSOPInstanceUID for one in series.ReferencedInstanceSequence} == set(uids)
     assert seg.NumberOfFrames == 8 + 3  # slices with liver, and with lesions
+    assert seg.SegmentsOverlap == "YES"
 
 
 def test_the_same_scan_gives_the_same_file(tmp_path, hu):
