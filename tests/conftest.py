@@ -20,3 +20,11 @@ def shared():
     if not SHARED.is_dir():
         pytest.skip(f"no reference data: {SHARED} is absent")
     return SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_keras():
+    """Lets `auto` choose Keras, since converting a network takes longer than most tests; tests/engines undoes it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cafct_keras.engines.choice.RUNTIMES", ())
+        yield

@@ -52,6 +52,13 @@ from cafct_keras.cli.shared import beam_option, echo_json, json_option, postproc
     metavar="auto|keras|onnx|openvino",
     help="What computes the network; auto: on a CPU the fastest one installed that agrees with Keras.",
 )
+@click.option(
+    "--precision",
+    default="auto",
+    show_default=True,
+    metavar="auto|float32|bfloat16",
+    help="auto: bfloat16 where the CPU has it and it keeps the Dice of the run's validation slices.",
+)
 @click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True, help="Slices per batch.")
 @click.option("--keep-going", is_flag=True, help="Leave out scans that cannot be segmented; the exit code is then 1.")
 @click.option(

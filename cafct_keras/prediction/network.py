@@ -3,20 +3,17 @@
 import dataclasses
 import pathlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
+from cafct_keras.engines import Engine, load_engine
+from cafct_keras.engines.choice import model_digest
 from cafct_keras.errors import UserError
-from cafct_keras.runs import load_model
-from cafct_keras.runs.files import MODEL_FILE
+from cafct_keras.runs.preprocessing import preprocessing_in
 from cafct_keras.runs.run import Run
-from cafct_keras.weights.readers import sha256
 from pipelines.preprocessing import Preprocessing
-
-Engine = Callable[[np.ndarray], np.ndarray]  # float32 (B, H, W, channels) to float32 (B, H, W, targets)
 
 
 class PredictionStoppedError(Exception):
@@ -33,7 +30,6 @@ class Network:
         run: None for a file by itself.
         preprocessing: how it sees slices.
         engine: what computes it.
-        engine_name: of `engine`.
         digest: SHA-256 of the network's file, in hex.
         batch_size: slices per batch.
         stopped: set to end `predict` before its next batch, from another thread.
@@ -44,21 +40,29 @@ class Network:
     run: Run | None
     preprocessing: Preprocessing
     engine: Engine
-    engine_name: str
     digest: str
     batch_size: int
     stopped: threading.Event = dataclasses.field(default_factory=threading.Event, compare=False, repr=False)
 
     @classmethod
-    def open(cls, path: str | pathlib.Path, *, engine: str = "keras", batch_size: int = 8) -> "Network":
+    def open(
+        cls, path: str | pathlib.Path, *, engine: str = "keras", precision: str = "auto", batch_size: int = 8
+    ) -> "Network":
         """Opens a run folder, or a `.keras` file that states its preprocessing or lies in a run folder.
 
+        Args:
+            path: the folder or file.
+            engine: see `load_engine`.
+            precision: likewise.
+            batch_size: slices per batch.
+
         Raises:
-            UserError: see `load_model`; or the preprocessing is unknown.
+            UserError: see `load_engine`; or the preprocessing is unknown.
+            MissingPackageError: see `load_engine`.
         """
         path = pathlib.Path(path)
-        model = load_model(path)
-        preprocessing: Preprocessing | None = model.preprocessing
+        digest = model_digest(path)
+        preprocessing = preprocessing_in(path)
         run = None
         try:
             run = Run.open(path)
@@ -71,18 +75,20 @@ class Network:
             name=path.stem if run is None else run.name,
             run=run,
             preprocessing=preprocessing,
-            engine=_keras_engine(model),
-            engine_name="keras",
-            digest=sha256(path / MODEL_FILE if path.is_dir() else path),
+            engine=load_engine(path, name=engine, precision=precision, batch_size=batch_size),
+            digest=digest,
             batch_size=batch_size,
         )
+
+    @property
+    def engine_name(self) -> str:
+        """Name and precision of the engine."""
+        return " ".join([self.engine.name, *([self.engine.precision] if self.engine.precision != "float32" else [])])
 
     def predict(self, stacks: Sequence[np.ndarray], rows: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Predicts slices of several cases.
 
-        Batches span cases, and the last one is filled up with copies of its first slice, so that the network is
-        compiled once and always works on full batches. What is predicted for a slice does not depend on its place in
-        the batch nor on the others.
+        Batches span cases. What is predicted for a slice does not depend on its place in the batch nor on the others.
 
         Args:
             stacks: uint8 `(slices, size, size)` each, see `Preprocessing.pixels`.
@@ -103,9 +109,7 @@ class Network:
                 raise PredictionStoppedError
             batch = places[start : start + self.batch_size]
             images = np.concatenate([self.preprocessing.inputs(stacks[case], np.array([row])) for case, row in batch])
-            padding = np.repeat(images[:1], self.batch_size - len(batch), axis=0)
-            predicted = self.engine(np.concatenate([images, padding]))
-            for (case, row), probability in zip(batch, predicted, strict=False):
+            for (case, row), probability in zip(batch, self.engine(images), strict=True):
                 results[case][:, row] = np.moveaxis(probability, -1, 0)
         return [np.moveaxis(result, 0, -1) for result in results]
 
@@ -117,7 +121,3 @@ class Network:
     def padding(self, slices: int) -> int:
         """Slices by which the last batch of so many is filled up."""
         return -slices % self.batch_size
-
-
-def _keras_engine(model: keras.Model) -> Engine:
-    return lambda images: np.asarray(model.predict_on_batch(images))

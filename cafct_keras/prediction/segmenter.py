@@ -12,7 +12,6 @@ from cafct_keras.prediction.network import Network
 from cafct_keras.prediction.segmentation import Segmentation, labels_of
 from cafct_keras.prediction.stream import CasePredictor, predict_cases
 from cafct_keras.prediction.within import WithinLiver
-from cafct_keras.runtime.compilation import cache_compilations
 from cafct_keras.runtime.versions import versions
 from pipelines.loading.read_ahead import read_ahead
 from pipelines.scans import Scan
@@ -36,7 +35,7 @@ class Segmenter:
         within: a run that predicts the liver: lesions are predicted in the slices of its liver only, and kept to it,
             see `WithinLiver`.
         tta: average over the flips and quarter turns that each network was trained with.
-        engine: what computes the networks.
+        engine, precision: what computes the networks, see `load_engine`.
         batch_size: slices per batch.
 
     Attributes:
@@ -59,26 +58,28 @@ class Segmenter:
         within: Path | None = None,
         tta: bool = False,
         engine: str = "auto",
+        precision: str = "auto",
         batch_size: int = 8,
     ) -> None:
-        cache_compilations()
-        networks = [Network.open(run, engine=engine, batch_size=batch_size) for run in runs]
+        computed: dict[str, Any] = {"engine": engine, "precision": precision, "batch_size": batch_size}
+        networks = [Network.open(run, **computed) for run in runs]
         ensemble = Ensemble(networks, tta=tta)
         self._predictor: CasePredictor = ensemble
         notes: tuple[str, ...] = ()
         if within is not None:
-            liver = Network.open(within, engine=engine, batch_size=batch_size)
+            liver = Network.open(within, **computed)
             self._predictor = around = WithinLiver(ensemble, liver)
             notes = around.notes
         self.targets = self._predictor.targets
         self.labels_of = labels_of(self.targets)
         chosen = find_choices(networks, self.targets, threshold=threshold, postprocessing=postprocessing)
         self._choices = chosen
-        self._engine = networks[0].engine_name
-        doubts = [f"{each.name}: {line}" for each in self._predictor.networks if each.run for line in each.run.warnings]
-        self.notes = (*doubts, *notes, *chosen.notes)
-        self.window = networks[0].preprocessing.window
         everything = self._predictor.networks
+        self._engine = ", ".join(dict.fromkeys(network.engine_name for network in everything))
+        doubts = [f"{each.name}: {line}" for each in everything if each.run for line in each.run.warnings]
+        engines = dict.fromkeys(network.engine.note for network in everything)
+        self.notes = (*doubts, *engines, *notes, *chosen.notes)
+        self.window = networks[0].preprocessing.window
         self.settings: dict[str, Any] = {
             "cafct-keras": versions()["cafct-keras"],
             "networks": [network.settings for network in everything],

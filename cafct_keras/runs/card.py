@@ -5,22 +5,23 @@ import datetime as dt
 import hashlib
 import json
 import pathlib
+import typing
 from typing import Any
 
-import keras
 import numpy as np
 
 from cafct_keras.errors import UserError
-from cafct_keras.optimizers import OPTAX_PREFIX, optimizer_arguments
 from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import MODEL_FILE, RUN_FILE
 from cafct_keras.runtime.command_line import command_line
-from cafct_keras.runtime.devices import environment
 from pipelines import Source
 from pipelines.atomic import atomic_write, atomic_write_text
 from pipelines.loading.augmentation import Augmentation
 from pipelines.loading.slices import Slices, foreground_counts
 from pipelines.loading.stream import sampled_counts
+
+if typing.TYPE_CHECKING:
+    import keras
 
 # Incremented whenever an older version of this package would misread a new run folder.
 RUN_FORMAT = 2
@@ -59,6 +60,8 @@ def read_run(folder: str | pathlib.Path) -> dict[str, Any]:
 
 def _from_format_1(card: dict[str, Any], file: pathlib.Path) -> dict[str, Any]:
     """Converts a card whose options were in no groups, and held what the optimizer did not use."""
+    from cafct_keras.optimizers import OPTAX_PREFIX, optimizer_arguments  # imports Keras, which reading needs not
+
     options = {**card.pop("options", {})}
     try:
         # Optimizers of optax were given their learning rate alone.
@@ -75,7 +78,7 @@ def _from_format_1(card: dict[str, Any], file: pathlib.Path) -> dict[str, Any]:
     return {**card, "format": RUN_FORMAT}
 
 
-def new_card(config: FitConfig, source: Source, parts: dict[str, Slices], model: keras.Model) -> dict[str, Any]:
+def new_card(config: FitConfig, source: Source, parts: dict[str, Slices], model: "keras.Model") -> dict[str, Any]:
     """The card of a new run.
 
     Args:
@@ -87,6 +90,8 @@ def new_card(config: FitConfig, source: Source, parts: dict[str, Slices], model:
     Returns:
         A dictionary for JSON.
     """
+    from cafct_keras.runtime.devices import environment
+
     return {
         "format": RUN_FORMAT,
         "status": "running",

@@ -9,7 +9,7 @@ from cafct_keras.errors import UserError
 from cafct_keras.layers.initializers import skip_initialization
 from cafct_keras.runs.card import read_run
 from cafct_keras.runs.files import MODEL_FILE, RUN_FILE
-from cafct_keras.runs.preprocessing import add_preprocessing, preprocessing_of
+from cafct_keras.runs.preprocessing import add_preprocessing, preprocessing_of, unreadable
 from cafct_keras.runs.validation import check_model_file
 from pipelines.atomic import atomic_write
 
@@ -41,8 +41,7 @@ def load_model(path: str | pathlib.Path) -> keras.Model:
         with skip_initialization():
             model = keras.saving.load_model(file, compile=False)
     except Exception as error:  # a file that was made to fail fails in any way
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"{file}: not a model that this version reads ({reason})") from error
+        raise unreadable(file, error) from error
     model.preprocessing = preprocessing or (None if card is None else preprocessing_of(card))
     return model
 

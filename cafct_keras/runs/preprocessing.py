@@ -7,11 +7,13 @@ from typing import Any
 
 from cafct_keras.errors import UserError
 from cafct_keras.runs.config import FitConfig
+from cafct_keras.runs.files import MODEL_FILE
 from pipelines.errors import DataError
 from pipelines.orientation import orientation_of_layout
 from pipelines.preprocessing import Preprocessing
 
 PREPROCESSING_FILE = "preprocessing.json"  # in a `.keras` file
+LARGEST = 1 << 16  # bytes of it
 
 
 def preprocessing_of(card: dict[str, Any]) -> Preprocessing:
@@ -47,10 +49,32 @@ def read_preprocessing(archive: zipfile.ZipFile) -> Preprocessing | None:
     """
     if PREPROCESSING_FILE not in archive.namelist():
         return None
+    if archive.getinfo(PREPROCESSING_FILE).file_size > LARGEST:
+        raise ValueError(f"its {PREPROCESSING_FILE} is too large")
     return Preprocessing.from_dict(json.loads(archive.read(PREPROCESSING_FILE)))
+
+
+def preprocessing_in(path: pathlib.Path) -> Preprocessing | None:
+    """The preprocessing that the model of a run folder, or a `.keras` file, states; None without.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    file = path / MODEL_FILE if path.is_dir() else path
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return read_preprocessing(archive)
+    except Exception as error:  # a file that was made to fail fails in any way
+        raise unreadable(file, error) from error
 
 
 def add_preprocessing(path: pathlib.Path, preprocessing: Preprocessing) -> None:
     """Adds the preprocessing to a `.keras` file."""
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(zipfile.ZipInfo(PREPROCESSING_FILE), json.dumps(preprocessing.to_dict(), indent=1))
+
+
+def unreadable(file: pathlib.Path, error: Exception) -> UserError:
+    """The error for a `.keras` file that cannot be read."""
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return UserError(f"{file}: not a model that this version reads ({reason})")

@@ -3,7 +3,10 @@
 import platform
 from importlib import metadata
 
-PACKAGES = ("cafct-keras", "keras", "jax", "jaxlib", "tensorflow-cpu", "tensorflow", "torch", "optax", "numpy", "scipy")
+PACKAGES = (
+    *("cafct-keras", "keras", "jax", "jaxlib", "tensorflow-cpu", "tensorflow", "torch", "optax", "numpy", "scipy"),
+    *("onnxruntime", "openvino"),
+)
 
 
 def versions() -> dict[str, str]:

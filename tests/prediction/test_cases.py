@@ -46,7 +46,6 @@ def opened(model, *, batch_size=8, size=32, **seen):
         run=None,
         preprocessing=preprocessing,
         engine=lambda images: np.asarray(model.predict_on_batch(images)),
-        engine_name="keras",
         digest="",
         batch_size=batch_size,
     )

@@ -8,7 +8,7 @@ from cafct_keras.prediction.job.cases import PAGES
 from cafct_keras.prediction.job.options import PredictOptions
 from cafct_keras.prediction.job.results import Results
 from cafct_keras.prediction.segmenter import Segmenter
-from cafct_keras.runtime.devices import environment
+from cafct_keras.runtime.versions import versions
 from pipelines.atomic import atomic_write_text
 from pipelines.scans import FoundScans
 
@@ -45,7 +45,7 @@ def write_documents(
             "targets": list(segmenter.targets),
             "labels": segmenter.labels_of,
             "notes": [*found.notes, *segmenter.notes],
-            **environment(),
+            "versions": versions(),
             "cases": [
                 {
                     "name": record.name,

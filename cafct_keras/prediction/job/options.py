@@ -59,7 +59,7 @@ class PredictOptions:
         postprocessing: steps applied to the masks; None for the run's choice, or none.
         within: run whose liver confines the lesions; None for none.
         tta: average over the flips that the runs were trained to be invariant to.
-        engine: see `Segmenter`.
+        engine, precision: see `Segmenter`.
         batch_size: slices per batch.
         keep_going: leave out scans that cannot be segmented, and report them.
         part: which of the scans are this job's; None for all.
@@ -84,6 +84,7 @@ class PredictOptions:
     within: str | None = None
     tta: bool = False
     engine: str = "auto"
+    precision: str = "auto"
     batch_size: int = 8
     keep_going: bool = False
     part: Part | None = None
@@ -98,7 +99,7 @@ class PredictOptions:
 
     def segmenter(self) -> Segmenter:
         """What segments the scans."""
-        names = ("threshold", "postprocessing", "within", "tta", "engine", "batch_size")
+        names = ("threshold", "postprocessing", "within", "tta", "engine", "precision", "batch_size")
         return Segmenter(self.runs, **{name: getattr(self, name) for name in names})
 
     @property

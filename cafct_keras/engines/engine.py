@@ -1,0 +1,38 @@
+"""Interface of the engines."""
+
+import os
+from typing import Protocol
+
+import numpy as np
+
+ENGINES = ("keras", "onnx", "openvino")
+PRECISIONS = ("float32", "bfloat16")
+
+
+class Engine(Protocol):
+    """Computes a network. What it predicts for an image does not depend on the others of the batch.
+
+    Attributes:
+        name: one of `ENGINES`.
+        precision: one of `PRECISIONS`; that of the model under `keras`.
+        note: one line on what computes the network, and why.
+    """
+
+    name: str
+    precision: str
+    note: str
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Predicts images.
+
+        Args:
+            images: float32 `(B, H, W, channels)` in [0, 1], B at most the batch size.
+
+        Returns:
+            float32 `(B, H, W, targets)` in [0, 1].
+        """
+
+
+def cpu_count() -> int:
+    """Number of CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
