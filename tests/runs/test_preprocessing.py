@@ -74,7 +74,8 @@ def repacked(saved, path, content, **kwargs):
     ("content", "words"),
     [
         ("no JSON", "Expecting value"),
-        ("[" * 100_000, "recursion"),
+        ("[" * 60_000, "recursion"),
+        (" " * 100_000, "too large"),
         (json.dumps({**SEEN.to_dict(), "size": 10**12}), "size 1000000000000 is not one"),
         (json.dumps({**SEEN.to_dict(), "code": "import os"}), "must state"),
     ],
