@@ -21,15 +21,19 @@ from cafct_keras.cli.shared import echo_json, json_option
     type=click.IntRange(0),
     help="Neighbouring slices on either side that the network sees.  [default: from the run card]",
 )
+@click.option("--int8", is_flag=True, help="Add a network of 8-bit integers (openvino), calibrated on training slices.")
+@click.option("--data", metavar="DIR", help="Data to calibrate --int8 on.  [default: what the run was trained on]")
 @json_option("The manifest")
-def export(run: str, file_format: str, out: str, context: int | None, as_json: bool) -> None:
+def export(
+    run: str, file_format: str, out: str, context: int | None, int8: bool, data: str | None, as_json: bool
+) -> None:
     """Export a trained network for serving. RUN is a run folder or a .keras file.
 
     The exported network is loaded by its runtime alone in a new process, and its predictions are compared with Keras's.
     """
     from cafct_keras.export import export as write
 
-    manifest = write(run, out=out, file_format=file_format, context=context)
+    manifest = write(run, out=out, file_format=file_format, context=context, int8=int8, data=data)
     click.echo(
         f"{out}/{manifest['version']}: loaded by {manifest['runtime']} alone; "
         f"its predictions differ by at most {manifest['largest_difference']:.1e}"
@@ -39,5 +43,7 @@ def export(run: str, file_format: str, out: str, context: int | None, as_json: b
             f"  {check['endpoint']}  {' x '.join(map(str, check['shape']))}: {check['largest_difference']:.1e}, "
             f"{check['ms_per_image']:g} ms per image"
         )
+    for precision, dice in manifest.get("int8", {}).get("dice", {}).items():
+        click.echo(f"  {precision}: Dice " + ", ".join(f"{target} {value:.4f}" for target, value in dice.items()))
     if as_json:
         echo_json(manifest)

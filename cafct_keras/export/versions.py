@@ -11,15 +11,23 @@ from cafct_keras.export import selfcheck
 from cafct_keras.export.conversion import convert, require
 from cafct_keras.export.formats import FORMATS
 from cafct_keras.export.inputs import find_input
+from cafct_keras.export.int8 import require_int8, write_int8
 from cafct_keras.export.precision import in_float32
 from cafct_keras.runs import load_model
 from cafct_keras.runs.files import MODEL_FILE
+from cafct_keras.runs.run import Run
 from cafct_keras.runtime.devices import environment
 from pipelines.atomic import atomic_directory, atomic_write_text
 
 
 def export(
-    run: str | pathlib.Path, *, out: str | pathlib.Path, file_format: str = "savedmodel", context: int | None = None
+    run: str | pathlib.Path,
+    *,
+    out: str | pathlib.Path,
+    file_format: str = "savedmodel",
+    context: int | None = None,
+    int8: bool = False,
+    data: str | pathlib.Path | None = None,
 ) -> dict[str, Any]:
     """Writes a trained network as the next numbered version under `out`, after checking its predictions.
 
@@ -43,6 +51,9 @@ def export(
         context: neighbouring slices on either side that the network sees; None to find it in the run's card, or where a
             `.keras` file has none, in its number of channels.
 
+        int8: add `network_int8.xml`, of 8-bit integers, to the format `openvino`; the manifest has its Dice.
+        data: folder of the run's data, on whose training slices `int8` is calibrated; None for the one in its card.
+
     Returns:
         The manifest, as written beside the version: endpoints with their inputs and outputs, and for each endpoint and
         size that was checked the largest difference from this backend's predictions and milliseconds per image.
@@ -55,6 +66,9 @@ def export(
     if file_format not in FORMATS:
         raise UserError(f"`file_format` {file_format}: unknown; give {', '.join(FORMATS)}")
     require(file_format)
+    if int8:
+        require_int8(file_format)
+    trained = Run.open(run) if int8 else None
     model = load_model(run)
     network_input = find_input(run, model, context)
     chosen = FORMATS[file_format]
@@ -73,6 +87,8 @@ def export(
             model.save(model_file)
             convert(file_format, model_file, directory, network_input)
             report = selfcheck.check(file_format, directory, model, network_input)
+            if trained is not None:
+                report["int8"] = write_int8(directory, trained, data)
     except BaseException:
         if created:
             with contextlib.suppress(OSError):
