@@ -8,6 +8,7 @@ import os
 import pathlib
 import platform
 import shutil
+import sys
 import tempfile
 import time
 from importlib import metadata
@@ -18,6 +19,7 @@ import numpy as np
 from cafct_keras.engines.engine import Engine
 from cafct_keras.engines.runtimes import Runtime
 from cafct_keras.runs.lock import lock
+from cafct_keras.runtime.console import make_console
 from pipelines.atomic import atomic_directory, atomic_write_text
 
 CHECKS_FILE = "checks.json"
@@ -74,6 +76,9 @@ def find_converted(path: pathlib.Path, digest: str, runtime: Runtime) -> Convert
         with lock(root, wait=True):  # of a process that converts the same one
             if not (folder / CHECKS_FILE).is_file():
                 _remove_unused(root)
+                make_console(sys.stderr).print(
+                    f"{path.name}: converting it for {runtime.title}, once; this takes a minute"
+                )
                 with atomic_directory(folder, replace=True) as temporary:
                     checks = _convert(path, temporary / runtime.file, runtime)
                     atomic_write_text(temporary / CHECKS_FILE, json.dumps(checks, indent=1) + "\n")

@@ -14,11 +14,13 @@ class Engine(Protocol):
 
     Attributes:
         name: one of `ENGINES`.
+        version: of what computes it, such as `"jax 0.10.2"`: another one may differ in rounding.
         precision: one of `PRECISIONS`; that of the model under `keras`.
         note: one line on what computes the network, and why.
     """
 
     name: str
+    version: str
     precision: str
     note: str
 

@@ -2,11 +2,13 @@
 
 import pathlib
 
+import keras
 import numpy as np
 
 from cafct_keras.runs import load_model
 from cafct_keras.runtime.compilation import cache_compilations
 from cafct_keras.runtime.devices import devices
+from cafct_keras.runtime.versions import versions
 
 
 class KerasEngine:
@@ -24,6 +26,8 @@ class KerasEngine:
     def __init__(self, path: pathlib.Path, *, batch_size: int) -> None:
         cache_compilations()
         self._model = load_model(path)
+        backend, installed = keras.backend.backend(), versions()
+        self.version = f"{backend} {installed.get(backend) or installed.get(f'{backend}-cpu', '')}".rstrip()
         self._batch_size = batch_size
         self.precision = str(self._model.dtype_policy.name)
         self.note = f"engine: Keras on {devices()[0]}"

@@ -45,6 +45,8 @@ def _images(size: int, channels: int) -> np.ndarray:
 
 def _validation(run: Run) -> dict[str, np.ndarray]:
     source, seen = run.open_data(), run.preprocessing
+    if source.fingerprint() != run.card["data"]["fingerprint"]:
+        return {}
     names = [name for name, part in source.parts.items() if part == "validation"]
     images, masks = [], []
     for name in _spread(np.array(names)).tolist():

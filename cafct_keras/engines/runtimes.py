@@ -3,6 +3,7 @@
 import concurrent.futures
 import pathlib
 import warnings
+from importlib import metadata
 from typing import Protocol
 
 import numpy as np
@@ -81,6 +82,7 @@ class OpenVINOEngine:
         import openvino
 
         self.precision = precision
+        self.version = f"openvino {metadata.version('openvino')}"
         self.note = ""
         self._core = openvino.Core()
         self._file = file
@@ -147,6 +149,7 @@ class ONNXEngine:
     def __init__(self, file: pathlib.Path, *, batch_size: int) -> None:
         import onnxruntime
 
+        self.version = f"onnxruntime {metadata.version('onnxruntime')}"
         self.note = ""
         images = min(batch_size, cpu_count())
         options = onnxruntime.SessionOptions()

@@ -87,7 +87,7 @@ class Segmenter:
             "postprocessing": vars(chosen.postprocessing),
             "within": None if within is None else {"liver": everything[0].name, **around.thresholds},
             "tta": tta,
-            "engine": self._engine,
+            "engine": [f"{engine.version} {engine.precision}" for engine in (each.engine for each in everything)],
             "batch_size": batch_size,
         }
         self._algorithm = Algorithm(

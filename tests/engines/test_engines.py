@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import time
 from unittest import mock
 
@@ -10,12 +12,13 @@ import pytest
 
 from cafct_keras.engines import choice, load_engine
 from cafct_keras.engines.converted import Converted
+from cafct_keras.engines.reference import write_reference
 from cafct_keras.engines.runtimes import RUNTIMES, ONNXRuntime
 from cafct_keras.errors import UserError
 from cafct_keras.export import conversion, process
 from cafct_keras.runs import load_model
 from pipelines.optional import MissingPackageError
-from tests.evaluating import SIZE, make_run
+from tests.evaluating import SIZE, make_run, specks, write_scans
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +76,7 @@ def test_every_engine_predicts_what_keras_does(engine, run, images):
     np.testing.assert_allclose(together, expected[:4], atol=1e-6)
     np.testing.assert_allclose(engine(images[4:]), expected[4:], atol=1e-6)
     assert engine.precision == "float32"
+    assert re.fullmatch(r"(jax|openvino|onnxruntime) \d+\..+", engine.version)
     for number in (3, 0, 2):  # a slice does not depend on the others
         np.testing.assert_array_equal(engine(images[number : number + 1])[0], together[number])
     assert engine(np.repeat(images[:2], 2, axis=2)).shape == (2, SIZE, 2 * SIZE, 2)
@@ -108,6 +112,20 @@ def test_bfloat16_is_chosen_where_validation_slices_allow_it(cache, run):
     engine = load_engine(run, name="openvino", precision="bfloat16")
     assert engine.precision == "bfloat16"
     assert "validation slices: float32 " in engine.note
+
+
+def test_precisions_are_compared_on_the_data_of_the_training_only(scans, tmp_path):
+    data, file = tmp_path / "data", tmp_path / "reference.npz"
+    shutil.copytree(scans, data)
+    path = make_run(tmp_path / "run", data)
+    write_reference(str(path), str(file))
+    with np.load(file) as arrays:
+        assert len(arrays["validation"]) == len(arrays["masks"])
+    shutil.rmtree(data)
+    write_scans(data, spoil=specks)
+    write_reference(str(path), str(file))
+    with np.load(file) as arrays:
+        assert "validation" not in arrays
 
 
 @pytest.mark.parametrize(
