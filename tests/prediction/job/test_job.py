@@ -125,11 +125,20 @@ def test_one_damaged_scan(perfect, own_folder, tmp_path):
     assert document["failures"] == []
 
 
-def test_nothing_is_left_of_a_job_that_finished_nothing(perfect, tmp_path):
-    (tmp_path / "ct.nii.gz").write_bytes(b"\x1f\x8b cut off")
-    fails("predict", perfect, "--input", tmp_path / "ct.nii.gz", "--out", tmp_path / "masks" / "out")
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["ct.nii.gz"]
-    assert not (tmp_path / "masks" / "out").exists()
+def test_nothing_is_left_of_a_job_that_finished_nothing(perfect, own_folder, tmp_path):
+    scan, out = own_folder / "ct_0.nii.gz", tmp_path / "masks" / "out"
+    scan.write_bytes(scan.read_bytes()[:200])  # which is noticed when it is read
+    assert "ct_0.nii.gz" in fails("predict", perfect, "--input", scan, "--out", out)
+    assert not out.exists()
+
+
+def test_what_killed_jobs_leave_is_removed(whole, perfect, folder, tmp_path):
+    arguments = (perfect, "--input", folder, "--out", tmp_path / "out", *EVERYTHING)
+    for name in (".ct_1-0123abcd", ".ct_2-0123abcd-replaced"):
+        (tmp_path / "out" / ".predict" / name / "files").mkdir(parents=True)
+        (tmp_path / "out" / ".predict" / name / "files" / "ct_1.nii.gz").write_bytes(b"half")
+    predicted(*arguments)
+    assert not differences(tmp_path / "out", whole)
 
 
 def test_files_of_others_are_not_replaced(perfect, folder, tmp_path):
