@@ -34,7 +34,7 @@ def call(*arguments, without=OPTIONAL):
     )
 
 
-@pytest.mark.parametrize(("layout", "package"), [("nifti", "nibabel"), ("dicom", "highdicom")])
+@pytest.mark.parametrize(("layout", "package"), [("nifti", "nibabel"), ("dicom", "pydicom")])
 def test_a_layout_names_its_extra(layout, package, tmp_path):
     done = call("data", "phantom", "--layout", layout, *SMALL, "--out", tmp_path / "x")
     assert done.returncode == 1
