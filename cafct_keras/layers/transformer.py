@@ -7,6 +7,7 @@ from typing import Any
 from keras import layers, ops
 
 from cafct_keras.layers.initializers import Normal
+from cafct_keras.layers.standard import uses_standard_operators
 from cafct_keras.typing import Tensor
 
 
@@ -21,14 +22,19 @@ def make_layer_norm(parent: layers.Layer, epsilon: float, name: str) -> layers.L
     return layers.LayerNormalization(epsilon=epsilon, dtype=parent.dtype_policy, name=name)
 
 
-@ops.custom_gradient
-def gelu(x: Tensor) -> tuple[Tensor, Callable[..., Tensor]]:
+def gelu(x: Tensor) -> Tensor:
     """GELU in its exact form: x times the cumulative normal distribution at x.
 
     Hendrycks and Gimpel, "Gaussian error linear units", 2016. Measured on CPUs, `keras.ops.gelu` takes XLA three times
     as long, since it is computed by erfc, and keeps three maps for its gradient; this one keeps x.
     """
+    if uses_standard_operators():
+        return (x * 0.5) * (ops.erf(x * 0.5**0.5) + 1.0)  # the order of terms that converters know as GELU
+    return _gelu(x)
 
+
+@ops.custom_gradient
+def _gelu(x: Tensor) -> tuple[Tensor, Callable[..., Tensor]]:
     def gradient(*args: Tensor, upstream: Tensor = None) -> Tensor:
         upstream = args[0] if upstream is None else upstream
         density = ops.exp(-0.5 * x * x) * (2 * math.pi) ** -0.5

@@ -2,9 +2,9 @@ import keras
 import pytest
 from keras import layers
 
-from cafct_keras.layers import BilinearUpsampling, ConvBNReLU, SpatialReductionAttention
-from cafct_keras.layers.depthwise import DepthwiseConv3x3
+from cafct_keras.layers import BilinearUpsampling, ConvBNReLU
 from cafct_keras.layers.pooling import MaxPooling
+from cafct_keras.models.pvt_v2.layers import TransformerBlock
 from cafct_keras.runs.loading import save_model
 from pipelines.preprocessing import Preprocessing
 
@@ -18,8 +18,7 @@ def make_network(channels=3, classes=2):
     x = ConvBNReLU(filters=8, strides=2, name="stem")(image)
     x = MaxPooling(size=3, name="pool")(x)
     x = ConvBNReLU(filters=8, dilation_rate=6, name="atrous")(x)
-    x = layers.Add(name="add")([x, SpatialReductionAttention(num_heads=2, sr_ratio=2, name="attention")(x)])
-    x = DepthwiseConv3x3(name="depthwise")(x)
+    x = TransformerBlock(num_heads=2, sr_ratio=2, name="block")(x)  # attention, depthwise convolution, GELU
     x = BilinearUpsampling(factor=4, name="enlarge")(x)
     logits = layers.Conv2D(classes, 1, kernel_initializer="random_normal", name="logits")(x)
     model = keras.Model(image, layers.Activation("sigmoid", name="probability")(logits))
