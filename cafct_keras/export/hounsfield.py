@@ -62,10 +62,10 @@ def native_probability(predicted: tf.Tensor, hounsfield_shape: tf.Tensor, prepro
     def weights(length: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
         return tf.cast(_interpolation(length, size, step=step, start=tf.cast(start, tf.float64) * step), tf.float32)
 
-    planes = tf.transpose(predicted, (0, 3, 1, 2))
-    planes = tf.matmul(planes, weights(square.width, square.left), transpose_b=True)
-    planes = tf.matmul(weights(square.height, square.top), planes)
-    return tf.transpose(planes, (0, 2, 3, 1))
+    # As products of two matrices each: TensorFlow's product of a batch by one matrix has crashed where sizes change.
+    columns = tf.tensordot(predicted, weights(square.width, square.left), [[2], [1]])  # (batch, size, classes, W)
+    native = tf.tensordot(columns, weights(square.height, square.top), [[1], [1]])  # (batch, classes, W, H)
+    return tf.transpose(native, (0, 3, 2, 1))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -37,3 +37,19 @@ def test_any_slices_become_the_images_that_the_network_was_trained_on(height, wi
     planes = np.moveaxis(predicted, -1, 1).reshape(-1, size, size)
     restored = preprocessing.grid(stacks[0]).restore(planes).reshape(2, 2, height, width)
     np.testing.assert_allclose(native, np.moveaxis(restored, 1, -1), rtol=0, atol=5e-6)
+
+
+def test_one_graph_takes_slices_of_changing_sizes():
+    tf = pytest.importorskip("tensorflow")
+    from cafct_keras.export.hounsfield import native_probability
+
+    preprocessing = Preprocessing(size=256, window=(-200.0, 250.0), targets=("liver",))
+    signature = [tf.TensorSpec((None, 256, 256, 1), tf.float32), tf.TensorSpec(3, tf.int32)]
+    traced = tf.function(
+        lambda predicted, shape: native_probability(predicted, shape, preprocessing), input_signature=signature
+    )
+    for batch, height, width in ((1, 256, 256), (2, 61, 50), (1, 520, 410)):
+        predicted = np.random.default_rng(0).random((batch, 256, 256, 1), dtype=np.float32)
+        native = traced(predicted, np.array([batch, height, width], np.int32)).numpy()
+        restored = preprocessing.grid(np.empty((1, height, width))).restore(predicted[..., 0])
+        np.testing.assert_allclose(native[..., 0], restored, rtol=0, atol=5e-6)
