@@ -25,6 +25,8 @@ def run_python(*arguments: str, backend: str | None = None) -> str:
         environ["KERAS_BACKEND"] = backend
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environ, check=False)
     if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"no message, exit code {done.returncode}"]
-        raise UserError(f"export failed in a process of its own: {lines[-1]}")
+        lines = done.stderr.strip().splitlines() or ["no message"]
+        # A crash leaves no message of its own.
+        reason = f"ended by signal {-done.returncode}" if done.returncode < 0 else lines[-1]
+        raise UserError(f"export failed in a process of its own: {reason}")
     return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""
