@@ -1,6 +1,7 @@
 from tests.cli import run
 
-EVERYTHING = ("--probability", "--measurements", "--preview", "--page")
+# Of Keras, which the other tests of a process choose too: workers would choose for themselves.
+EVERYTHING = ("--probability", "--measurements", "--preview", "--page", "--engine", "keras")
 
 
 def predicted(*arguments, code=0):
