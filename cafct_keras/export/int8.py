@@ -26,7 +26,7 @@ def require_int8(file_format: str) -> None:
     if file_format != "openvino":
         raise UserError(f"`int8` and `file_format` {file_format}: only openvino has networks of integers; give that")
     with optional("export in int8", extra="int8"):
-        import nncf  # noqa: F401
+        import nncf  # noqa: F401  (before any work, to name the extra if it is missing)
 
 
 def write_int8(directory: pathlib.Path, run: Run, data: str | pathlib.Path | None) -> dict[str, Any]:

@@ -32,7 +32,7 @@ _NO_DATE, _NO_TIME = "19000101", "000000"
 class _Stack(np.ndarray):
     """Masks `(..., segments)` for highdicom, which counts the segments of each voxel, as bytes rather than as int64."""
 
-    def sum(self, axis: Any = None, **options: Any) -> Any:  # type: ignore[override]
+    def sum(self, axis: Any = None, **options: Any) -> Any:  # type: ignore[override]  # of many overloads
         counts = {"dtype": np.uint8} if axis == -1 else {}
         return np.asarray(self).sum(axis=axis, **options | counts)
 

@@ -14,7 +14,7 @@ SUFFIXES = (".mha", ".mhd")
 def find(path: Path, name: str) -> Scan:
     """The scan of a file, by its header; see `pipelines.scans.nifti.find`."""
     with optional("reading MetaImage files", extra="mha"):
-        import SimpleITK as sitk  # noqa: N813
+        import SimpleITK as sitk  # noqa: N813  (its own convention)
 
         from pipelines.files.metaimage import metaimage_files, open_metaimage
 

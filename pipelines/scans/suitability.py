@@ -29,7 +29,7 @@ def check_suitable(scan: Scan, case: Case, preprocessing: Preprocessing) -> tupl
         preprocessing: of the network.
 
     Returns:
-        Warnings, each a line without the scan's name, so that those of several scans can be told together.
+        Warnings, each a line without the scan's name, so that equal ones of several scans are shown once.
 
     Raises:
         DataError: the network would be shown something else than it was trained on.

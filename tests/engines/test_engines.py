@@ -45,14 +45,14 @@ def images():
 def engine(request, cache, run, tmp_path):
     if request.param == "onnx":
         return ONNXRuntime().engine(write_onnx(run, tmp_path / "network.onnx"), precision="float32", batch_size=4)
-    pytest.importorskip(request.param)
+    pytest.importorskip(request.param, reason=f"the extra {request.param} is not installed")
     return load_engine(run, name=request.param, precision="float32", batch_size=4)
 
 
 def write_onnx(run, file):
     """The run's network, a 1x1 convolution, written down, since converting it takes seconds."""
-    onnx = pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
+    pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
     kernel, bias = load_model(run).get_weights()
     node, value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
     graph = onnx.helper.make_graph(
@@ -83,7 +83,7 @@ def test_every_engine_predicts_what_keras_does(engine, run, images):
 
 
 def test_a_network_is_converted_once(cache, run, monkeypatch):
-    pytest.importorskip("openvino")
+    pytest.importorskip("openvino", reason="the extra openvino is not installed")
     first = load_engine(run, name="openvino")
     (folder,) = cache.glob("openvino-*")
     checks = json.loads((folder / "checks.json").read_text())
@@ -105,7 +105,7 @@ def test_a_network_is_converted_once(cache, run, monkeypatch):
 
 
 def test_bfloat16_is_chosen_where_validation_slices_allow_it(cache, run):
-    pytest.importorskip("openvino")
+    pytest.importorskip("openvino", reason="the extra openvino is not installed")
     runtime = choice.RUNTIMES[0]
     if "bfloat16" not in runtime.precisions():
         pytest.skip("this CPU has no bfloat16")
@@ -144,7 +144,7 @@ def test_what_a_comparison_allows(dice, difference, expected, tmp_path):
 
 
 def test_an_engine_that_disagrees_is_left_aside(cache, run, monkeypatch, tmp_path):
-    pytest.importorskip("openvino")
+    pytest.importorskip("openvino", reason="the extra openvino is not installed")
     wrong = Converted(file=tmp_path, largest_difference=0.2, slices=0, dice={})
     monkeypatch.setattr(choice, "find_converted", lambda *_: wrong)
     with pytest.raises(UserError, match=r"`engine` openvino: its probabilities are up to 2\.0e-01 off"):

@@ -73,17 +73,17 @@ BAD_VOLUMES = {
 
 @pytest.mark.parametrize("name", BAD_VOLUMES)
 def test_bad_volumes(name, volumes):
-    spoil, told = BAD_VOLUMES[name]
+    spoil, expected = BAD_VOLUMES[name]
     spoil(volumes)
     message = fails("score", *folders(volumes), *LABELS, "--out", volumes / "out")
-    assert told in message
+    assert expected in message
     assert not (volumes / "out").exists()
     assert not list(volumes.glob(".out-*"))
     result = run("score", *folders(volumes), *LABELS, "--out", volumes / "out", "--keep-going")
     assert result.code == 1
     document = json.loads((volumes / "out" / "evaluation.json").read_text())
     assert [failure["case"] for failure in document["failures"]] == ["liver_2"]
-    assert told in document["failures"][0]["message"]
+    assert expected in document["failures"][0]["message"]
     assert {row["case"] for row in document["results"][0]["cases"]} == {"liver_1", "liver_10"}
     assert f"not scored: {as_options(document['failures'][0]['message'], cli)}" in result.error
 
@@ -106,10 +106,10 @@ BAD_SLICES = {
 @pytest.mark.parametrize("name", BAD_SLICES)
 @pytest.mark.parametrize("pattern", ["(.+)", "^(.)_", None])
 def test_bad_slices(name, pattern, slices):
-    spoil, told = BAD_SLICES[name]
+    spoil, expected = BAD_SLICES[name]
     spoil(slices)
     options = () if pattern is None else ("--patient-pattern", pattern)
-    assert told in fails("score", *folders(slices), *options)
+    assert expected in fails("score", *folders(slices), *options)
     document = scored(*folders(slices), *options, "--keep-going", code=1)
     assert [failure["case"] for failure in document["failures"]] == ["a_10" if pattern == "(.+)" else "a"]
     assert document["results"][0]["summary"]["cases"] == (5 if pattern == "(.+)" else 1)

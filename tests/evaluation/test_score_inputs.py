@@ -34,7 +34,7 @@ def dice(result):
     return {name: target["overlap"]["pooled"]["dice"]["value"] for name, target in summary["targets"].items()}
 
 
-def told(result, start):
+def line_of(result, start):
     """The only warning that starts so."""
     (line,) = (line for line in result.json["data"]["warnings"] if line.startswith(start))
     assert f"warning: {line}" in result.error
@@ -124,7 +124,7 @@ def test_two_segmentations_need_no_scan(root):
     result = scored(root, "--label", "liver=1", "--label", "tumour=2")
     assert dice(result) == {"liver": 1.0, "lesion": 1.0}
     assert "5 passed over, not masks" not in result.error
-    assert told(result, "files: ").startswith("files: 10 passed over, not masks")  # the slices of the scans
+    assert line_of(result, "files: ").startswith("files: 10 passed over, not masks")  # the slices of the scans
     seg = dcmread(root / "prediction" / "case" / "masks.dcm")
     seg.save_as(root / "prediction" / "case.dcm")
     assert "has the same name; keep one" in fails(
@@ -153,7 +153,7 @@ def test_labels_that_nobody_named_are_background(root):
         save_nifti(root / side / "case.nii.gz", many)
     result = scored(root, "--label", "liver=5")
     assert dice(result) == {"liver": 1.0}
-    assert told(result, "labels ") == (
+    assert line_of(result, "labels ") == (
         "labels that belong to no target count as background: 1, 2, 3, 4, 6, 7, ... (in 1 case)"
     )
     result = scored(root, "--label", "lesion=30")
@@ -195,7 +195,7 @@ def test_names_by_pattern_or_table(root):
     save_nifti(root / "prediction" / "readme.nii.gz", labels_of(0))
     result = scored(root, *LABELS, "--match", r"(?:gt_|scan-)(\d)")
     assert [row["case"] for row in result.json["results"][0]["cases"]][::2] == ["1", "2"]
-    assert told(result, "files: ") == "files: 1 passed over, not masks (readme.nii.gz)"
+    assert line_of(result, "files: ") == "files: 1 passed over, not masks (readme.nii.gz)"
     table = root / "pairs.csv"
     table.write_text("prediction,reference\nscan-2_pred.nii.gz, gt_2.nii.gz\nscan-1_pred, gt_1\n")
     result = scored(root, *LABELS, "--pairs", table)
@@ -219,7 +219,7 @@ def test_a_missing_prediction_may_count_as_empty(root):
     result = scored(root, *LABELS, "--missing", "miss")
     overlap = result.json["results"][0]["summary"]["targets"]["lesion"]["overlap"]
     assert (overlap["per_case_lits"]["dice"]["value"], overlap["per_case_lits"]["dice"]["units"]) == (0.5, 2)
-    assert told(result, "missing ") == "missing predictions that count as empty: 1 (case_2)"
+    assert line_of(result, "missing ") == "missing predictions that count as empty: 1 (case_2)"
 
 
 def test_a_missing_slice_may_count_as_empty(root):
@@ -235,7 +235,7 @@ def test_scans_beside_masks_are_passed_over(root):
         save_nifti(root / side / "segmentation-0.nii.gz", labels_of(0))
     save_nifti(root / "reference" / "volume-0.nii.gz", hounsfield(labels_of(0)))
     result = scored(root, *LABELS)
-    assert told(result, "files: ") == "files: 1 passed over, not masks (volume-0.nii.gz)"
+    assert line_of(result, "files: ") == "files: 1 passed over, not masks (volume-0.nii.gz)"
     assert result.json["results"][0]["summary"]["cases"] == 1
 
 
@@ -246,7 +246,7 @@ def test_names_of_targets(root):
     assert set(result.json["data"]["labels"]) == {"liver", "lesion"}
     assert result.json["results"][0]["summary"]["burden"] is not None
     result = scored(root, "--label", "liver=1", "--label", "cyst=2")
-    assert "cyst: neither liver nor lesion by name; no tumour burden" in told(result, "targets: ")
+    assert "cyst: neither liver nor lesion by name; no tumour burden" in line_of(result, "targets: ")
     arguments = ("--prediction", root / "prediction", "--reference", root / "reference")
     assert "lesion is named twice" in fails("score", *arguments, "--label", "tumour=1", "--label", "lesions=2")
 
@@ -272,7 +272,7 @@ def test_real_masks_in_other_formats(root):
     result = scored(root)
     (row,) = result.json["results"][0]["cases"]
     assert (row["tp"] + row["fn"], row["tp"] + row["fp"]) == (1286, 1373)
-    assert told(result, "files: ").endswith("(Patient01Homo.mha)")
+    assert line_of(result, "files: ").endswith("(Patient01Homo.mha)")
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ SIDES = st.integers(1, 90)
 @example(64, 64, 32, "hu", 1)
 @example(37, 90, 32, "minmax", 0)
 def test_any_slices_become_the_images_that_the_network_was_trained_on(height, width, size, intensity, context):
-    tf = pytest.importorskip("tensorflow")
+    tf = pytest.importorskip("tensorflow", reason="TensorFlow, which exports, is not installed")
     from cafct_keras.export.hounsfield import native_probability, network_image
 
     preprocessing = Preprocessing(
@@ -40,7 +40,7 @@ def test_any_slices_become_the_images_that_the_network_was_trained_on(height, wi
 
 
 def test_one_graph_takes_slices_of_changing_sizes():
-    tf = pytest.importorskip("tensorflow")
+    tf = pytest.importorskip("tensorflow", reason="TensorFlow, which exports, is not installed")
     from cafct_keras.export.hounsfield import native_probability
 
     preprocessing = Preprocessing(size=256, window=(-200.0, 250.0), targets=("liver",))

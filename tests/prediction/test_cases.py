@@ -109,7 +109,7 @@ def test_a_prediction_that_nobody_wants_any_more_ends_with_its_batch(network):
     inputs = (CaseInput(case=case, intensity="hu", orientation="SPL") for case in cases((4, 200)))
     found = predict_cases(Ensemble([one]), inputs, lambda prediction: prediction.case.name)
     assert next(found) == "case-0"
-    while len(batches) < 3:  # the thread goes on with the next case
+    while len(batches) < 3:  # the thread predicts the next case meanwhile
         computed.clear()
         computed.wait(5)
     found.close()

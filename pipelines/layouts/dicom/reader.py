@@ -67,7 +67,7 @@ class Dicom(Source):
         orientation: `"SPL"`, the radiological view from the feet up.
         targets: `("liver", "lesion")` if any mask's name or content is of lesions, else `("liver",)`; `()` if not
             `labelled`.
-        notes: how patients were identified, where the split comes from, what was ignored.
+        notes: how patients were identified, where the split comes from, what was skipped.
         scans: name of each case to its headers.
     """
 
@@ -131,7 +131,7 @@ def _scan(folder: Path, labelled: bool, findings: Findings) -> Scan:
         if header.get("Modality") == "SEG":
             segs.append(path)
         elif other := other_content(header):
-            findings.note("left-aside", path, f"{other}, which were ignored")
+            findings.note("left-aside", path, f"{other}, which were skipped")
         elif one := parse_slice(path, header, findings):
             slices.append(one)
     if not slices:

@@ -6,7 +6,7 @@ import struct
 import nibabel
 import numpy as np
 import pytest
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk  # noqa: N813  (its own convention)
 from PIL import Image
 
 from pipelines import DataError

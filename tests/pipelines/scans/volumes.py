@@ -3,7 +3,7 @@
 import nibabel
 import nrrd
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk  # noqa: N813  (its own convention)
 
 from pipelines.case import Case
 from pipelines.frame import Frame
