@@ -17,8 +17,8 @@ from cafct_keras.runtime.command_line import command_line
 from pipelines import Source
 from pipelines.atomic import atomic_write, atomic_write_text
 from pipelines.loading.augmentation import Augmentation
+from pipelines.loading.sampling import sampled_counts
 from pipelines.loading.slices import Slices, foreground_counts
-from pipelines.loading.stream import sampled_counts
 
 if typing.TYPE_CHECKING:
     import keras
@@ -113,7 +113,7 @@ def new_card(config: FitConfig, source: Source, parts: dict[str, Slices], model:
                 parts["train"],
                 batch_size=config.optimizer.batch_size,
                 seed=config.seed,
-                foreground_fraction=config.data.foreground_fraction,
+                sampling=config.data.sampling,
             ),
             "split": {
                 name: {

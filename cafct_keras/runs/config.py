@@ -13,6 +13,7 @@ from typing import Any
 from cafct_keras.errors import UserError
 from cafct_keras.runs.fields import Group, Option, group_from_dict, option, plain, shown
 from pipelines.loading.augmentation import Augmentation
+from pipelines.loading.sampling import Sampling
 
 TARGETS = ("lesion", "liver", "both")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -43,10 +44,31 @@ class DataConfig(Group):
     foreground_fraction: float | None = option(
         "Fraction of each batch that contains the target.  [default: as in the data]", above=0, below=1
     )
+    liver_fraction: float | None = option(
+        "Fraction of each batch with liver but no lesion, of both.  [default: as in the data]", above=0, below=1
+    )
+    patient_exponent: float = option(
+        "Draw patients by their number of slices to this power: 1 as in the data, 0 equally often.",
+        1.0,
+        minimum=0,
+        maximum=1,
+    )
+    size_exponent: float = option(
+        "Likewise lesion sizes of a patient: 1 as in the data, 0 equally often.", 1.0, minimum=0, maximum=1
+    )
     validation: bool = option(
         "Choose the best epoch on validation slices, or train on them too and keep the last epoch.", True
     )
     augmentation: Augmentation = option("Random changes to training slices.")
+
+    @property
+    def sampling(self) -> Sampling:
+        """How often training slices are drawn.
+
+        Raises:
+            DataError: fractions do not go together.
+        """
+        return Sampling(**{field.name: getattr(self, field.name) for field in dataclasses.fields(Sampling)})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -114,6 +114,8 @@ def _check_together(config: FitConfig) -> None:
         raise UserError(f"`size` {data.size}: must be a multiple of {STRIDE}")
     if data.window[0] >= data.window[1]:
         raise UserError(f"`window` {shown(data.window)}: must be a lower and a higher number of HU")
+    if data.sampling.liver_fraction is not None and data.target != "both":
+        raise UserError(f"`liver_fraction` {shown(data.liver_fraction)}: needs `target` both")
     if optimizer.warmup_epochs >= optimizer.epochs:
         raise UserError(f"`warmup_epochs` {shown(optimizer.warmup_epochs)}: must be fewer than `epochs`")
     if optimizer.warmup_epochs and optimizer.schedule != "cosine":

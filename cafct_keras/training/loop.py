@@ -209,7 +209,7 @@ class TrainingLoop:
             start_step=epoch * steps + from_batch,
             seed=config.seed,
             augmentation=config.data.augmentation,
-            foreground_fraction=config.data.foreground_fraction,
+            sampling=config.data.sampling,
             shard=self._group.shard,
         )
         self.trained.fit(

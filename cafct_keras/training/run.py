@@ -32,8 +32,8 @@ from cafct_keras.training.resume import change_of_targets, check_unchanged, find
 from pipelines import Source, open_source
 from pipelines.errors import DataError
 from pipelines.grid import FULL
+from pipelines.loading.sampling import Sampler
 from pipelines.loading.slices import Slices, load_slices
-from pipelines.loading.stream import batch_names
 
 SAMPLES = 6
 
@@ -228,13 +228,8 @@ def _plot_samples(model: keras.Model, slices: Slices, path: pathlib.Path) -> Non
 
 def _non_finite(step: int, config: FitConfig, train: Slices, best_epoch: int | None) -> UserError:
     rate = config.optimizer.learning_rate
-    drawn = batch_names(
-        train,
-        step,
-        batch_size=config.optimizer.batch_size,
-        seed=config.seed,
-        foreground_fraction=config.data.foreground_fraction,
-    )
+    sampler = Sampler(train, config.data.sampling, batch_size=config.optimizer.batch_size, seed=config.seed)
+    drawn = [train.names[index] for index in sampler.batch(step)[1]]
     overflow = " or an overflow of float16" if config.model.precision == "mixed_float16" else ""
     kept = "no model was saved yet"
     if best_epoch is not None:

@@ -5,10 +5,11 @@ NumPy release.
 """
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
-_ORDER, _KEYS, _FOREGROUND, _BACKGROUND = range(1, 5)  # streams of hashes
+_ORDER, _KEYS, _WEIGHTED, _PLACES = range(1, 5)  # streams of hashes
 _WORD = (1 << 64) - 1
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
@@ -24,7 +25,7 @@ def epoch_order(count: int, *, seed: int, epoch: int) -> np.ndarray:
     Returns:
         `(count,)` int64, a permutation of 0..count - 1, read-only.
     """
-    return _epoch_order(int(count), int(seed), int(epoch), _ORDER)
+    return _epoch_order(int(count), int(seed), int(epoch))
 
 
 def batch_indices(step: int, *, count: int, batch_size: int, seed: int) -> tuple[int, np.ndarray]:
@@ -50,57 +51,55 @@ def batch_indices(step: int, *, count: int, batch_size: int, seed: int) -> tuple
     return epoch, epoch_order(count, seed=seed, epoch=epoch)[batch * batch_size : (batch + 1) * batch_size]
 
 
-def sampled_batch(
-    step: int, *, foreground: np.ndarray, fraction: float, batch_size: int, seed: int
-) -> tuple[int, np.ndarray, np.ndarray]:
-    """Indices of the slices of a global step when a given fraction of them contains the target.
-
-    Over an epoch the fraction is met to within one slice. Slices with the target are cycled through in a new order
-    each time, and so are those without. An epoch has `len(foreground) // batch_size` steps, as without oversampling.
+def interleave(fractions: Sequence[float], count: int) -> np.ndarray:
+    """Spreads kinds evenly over a sequence, so that every part of it has nearly the same mix.
 
     Args:
-        step: global step, 0 or more.
-        foreground: `(count,)` bool, whether a slice contains the target; some do and some do not.
-        fraction: of slices with the target, above 0 and below 1.
-        batch_size: slices per batch, 1..count.
-        seed: 0..2^64 - 1.
+        fractions: of each kind; they add up to 1.
+        count: length of the sequence.
 
     Returns:
-        The epoch, `(batch_size,)` int64 slice indices, and `(batch_size,)` int64 counts of how often each
-        was drawn before in this epoch.
-
-    Raises:
-        ValueError: `batch_size` is not in 1..count, or all slices contain the target, or none.
+        `(count,)` int64, the kind of each place: that which is furthest behind its fraction.
     """
-    count = len(foreground)
-    if not 1 <= batch_size <= count:
-        raise ValueError(f"batch_size={batch_size} must be in 1..{count}")
-    shown, others = np.flatnonzero(foreground), np.flatnonzero(~foreground)
-    if not len(shown) or not len(others):
-        raise ValueError("`fraction` needs slices that contain the target and slices that do not")
-    epoch, batch = divmod(int(step), count // batch_size)
-    # From a running total, so that the next batch makes up for the rounding of this one.
-    first, last = (int(np.floor(fraction * batch_size * each + 1e-9)) for each in (batch, batch + 1))
-    places_shown = np.arange(first, last)
-    places_others = np.arange(batch * batch_size - first, (batch + 1) * batch_size - last)
-    drawn = [
-        _cycle(members, places, seed=seed, epoch=epoch, use=use)
-        for members, places, use in ((shown, places_shown, _FOREGROUND), (others, places_others, _BACKGROUND))
-    ]
-    indices, rounds = (np.concatenate(pieces) for pieces in zip(*drawn, strict=True))
-    return epoch, indices, rounds
+    due, kinds = np.zeros(len(fractions)), np.empty(count, np.int64)
+    for place in range(count):
+        due += fractions
+        kinds[place] = kind = int(np.argmax(due > due.max() - 1e-9))  # the first of equals, whatever their rounding
+        due[kind] -= 1
+    return kinds
 
 
-def _cycle(
-    members: np.ndarray, places: np.ndarray, *, seed: int, epoch: int, use: int
+def weighted_order(
+    weights: np.ndarray, strata: np.ndarray, count: int, *, seed: int, epoch: int, use: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Members at the given places of an endless sequence of permutations, and the numbers of these permutations."""
-    rounds, within = np.divmod(places, len(members))
-    indices = np.empty(len(places), np.int64)
-    for each in np.unique(rounds):
-        order = _epoch_order(len(members), seed, epoch, use + (int(each) << 8))
-        indices[rounds == each] = members[order[within[rounds == each]]]
-    return indices, rounds
+    """Draws members in proportion to their weights: each of them, and each stratum, as often as that says to within 1.
+
+    Systematic sampling (Madow 1949) over the members in order of their strata. What is drawn several times comes at
+    about even distances.
+
+    Args:
+        weights: `(n,)`, above 0; they add up to 1.
+        strata: `(n,)` int64.
+        count: number of draws.
+        seed: 0..2^64 - 1.
+        epoch: 0 or more.
+        use: independent sequences for the same epoch, 0..2^32 - 1.
+
+    Returns:
+        `(count,)` int64 members, and `(count,)` int64 counts of how often each was drawn before.
+    """
+    shuffle, spread = _WEIGHTED + (use << 8), _PLACES + (use << 8)
+    order = np.lexsort((_hash(seed, epoch, shuffle, np.arange(len(weights))), strata))
+    offset = uniform_draws(_hash(seed, epoch, shuffle, np.array([len(weights)])), 1)[0, 0]
+    totals = np.cumsum(weights[order]) * count
+    totals[-1] = count
+    times = np.diff(np.floor(totals + offset).astype(np.int64), prepend=0)
+    members = np.repeat(order, times)
+    rounds = np.arange(count) - np.repeat(np.cumsum(times) - times, times)
+    jitter = uniform_draws(_hash(seed, epoch, spread, members), int(times.max(initial=1)))
+    when = (rounds + jitter[np.arange(count), rounds]) / np.repeat(times, times)
+    sequence = np.argsort(when, kind="stable")
+    return members[sequence], rounds[sequence]
 
 
 def sample_keys(epoch: int, indices: np.ndarray, seed: int) -> np.ndarray:
@@ -132,9 +131,9 @@ def uniform_draws(keys: np.ndarray, count: int) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=8)
-def _epoch_order(count: int, seed: int, epoch: int, use: int) -> np.ndarray:
+def _epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
     # Sorting by hash makes every permutation equally likely; stable, so that ties have one outcome.
-    order = np.argsort(_hash(seed, epoch, use, np.arange(count)), kind="stable").astype(np.int64)
+    order = np.argsort(_hash(seed, epoch, _ORDER, np.arange(count)), kind="stable").astype(np.int64)
     order.flags.writeable = False
     return order
 

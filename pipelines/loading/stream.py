@@ -25,7 +25,8 @@ import numpy as np
 from pipelines.errors import DataError
 from pipelines.grid import FULL
 from pipelines.loading.augmentation import Augmentation, augment
-from pipelines.loading.order import batch_indices, sample_keys, sampled_batch
+from pipelines.loading.order import sample_keys
+from pipelines.loading.sampling import Sampler, Sampling
 from pipelines.loading.slices import Slices
 from pipelines.optional import optional
 
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 _PARALLEL = min(os.cpu_count() or 1, 16)  # batches made at a time; more would only fill memory
 _PREFETCHED = 2  # batches: enough to hide the making of one behind a step, and no more memory than that
 
-Draw = Callable[[int], tuple[int, np.ndarray, np.ndarray]]
-
 
 def training_stream(
     slices: Slices,
@@ -45,14 +44,14 @@ def training_stream(
     steps: int,
     seed: int,
     augmentation: Augmentation | None = None,
-    foreground_fraction: float | None = None,
+    sampling: Sampling | None = None,
     start_step: int = 0,
     shard: tuple[int, int] = (0, 1),
 ) -> "tf.data.Dataset":
     """Streams the batches of the global steps `start_step`..`steps - 1`.
 
-    Each batch is a pure function of the slices, the seed, the augmentation and its step: a stream that starts at
-    step k yields the bits that an uninterrupted one yields from k on.
+    Each batch is a pure function of its step, the slices, the seed, the sampling and the augmentation: a stream that
+    starts at step k yields the bits that an uninterrupted one yields from k on.
 
     Args:
         slices: the training slices; kept in memory while the stream lives, not copied into the graph.
@@ -60,8 +59,7 @@ def training_stream(
         steps: global step to stop before.
         seed: random seed, 0..2^64 - 1.
         augmentation: random changes; None for none.
-        foreground_fraction: fraction of each batch that contains the (last) target, see `sampled_batch`; None to take
-            the slices as they come.
+        sampling: how often each slice is drawn; None for once per epoch.
         start_step: global step to start at, 0..`steps`.
         shard: index and number of the equal parts of every batch, where several processes share the batches.
 
@@ -70,7 +68,7 @@ def training_stream(
         `(B, H, W, C)` float32, the covered fraction of each pixel. B is `batch_size` divided by the number of shards.
 
     Raises:
-        DataError: `batch_size` is not in 1..number of slices, or `foreground_fraction` cannot be met.
+        DataError: `batch_size` is not in 1..number of slices, or the slices do not allow the sampling.
         ValueError: `start_step` is not in 0..`steps`, or the batch cannot be split into such shards.
     """
     count = len(slices.names)
@@ -78,11 +76,11 @@ def training_stream(
         raise DataError(f"`batch_size` {batch_size}: give 1..{count}; there are {count} training slices")
     if not 0 <= start_step <= steps:
         raise ValueError(f"start_step={start_step} must be in 0..{steps}")
-    draw = _make_draw(slices, batch_size=batch_size, seed=seed, foreground_fraction=foreground_fraction)
+    sampler = Sampler(slices, sampling or Sampling(), batch_size=batch_size, seed=seed)
     places = _places_of_shard(batch_size, shard)
 
     def make(step: int) -> tuple[np.ndarray, ...]:
-        epoch, indices, rounds = draw(step)
+        epoch, indices, rounds = sampler.batch(step)
         indices, rounds = indices[places], rounds[places]
         images, masks = slices.gather_images(indices), slices.masks[indices]
         if augmentation not in (None, Augmentation()):
@@ -130,50 +128,6 @@ def evaluation_stream(slices: Slices, *, batch_size: int, shard: tuple[int, int]
 def _fractions(masks: np.ndarray) -> np.ndarray:
     """uint8 coverage as float32 in [0, 1]."""
     return masks / np.float32(FULL)
-
-
-def batch_names(
-    slices: Slices, step: int, *, batch_size: int, seed: int, foreground_fraction: float | None = None
-) -> tuple[str, ...]:
-    """Names of the slices of a global training step, in the order of the batch."""
-    draw = _make_draw(slices, batch_size=batch_size, seed=seed, foreground_fraction=foreground_fraction)
-    return tuple(slices.names[index] for index in draw(step)[1])
-
-
-def sampled_counts(
-    slices: Slices, *, batch_size: int, seed: int, foreground_fraction: float | None = None
-) -> dict[str, int]:
-    """Number of slices drawn in the first epoch: `"slices"`, and for each target those that contain it."""
-    draw = _make_draw(slices, batch_size=batch_size, seed=seed, foreground_fraction=foreground_fraction)
-    drawn = np.concatenate([draw(step)[1] for step in range(len(slices.names) // batch_size)])
-    shown = slices.foreground[drawn].sum(axis=0)
-    return {
-        "slices": len(drawn),
-        **{name: int(count) for name, count in zip(slices.preprocessing.targets, shown, strict=True)},
-    }
-
-
-def _make_draw(slices: Slices, *, batch_size: int, seed: int, foreground_fraction: float | None) -> Draw:
-    """A function from the global step to what `sampled_batch` returns."""
-    count = len(slices.names)
-    if foreground_fraction is None:
-
-        def draw(step: int) -> tuple[int, np.ndarray, np.ndarray]:
-            epoch, indices = batch_indices(step, count=count, batch_size=batch_size, seed=seed)
-            return epoch, indices, np.zeros_like(indices)
-
-        return draw
-    foreground = slices.foreground[:, -1]
-    if not 0 < foreground_fraction < 1:
-        raise DataError(f"`foreground_fraction` {foreground_fraction:g}: give a fraction between 0 and 1")
-    if foreground.all() or not foreground.any():
-        which, target = "every" if foreground.all() else "no", slices.preprocessing.targets[-1]
-        raise DataError(
-            f"`foreground_fraction` {foreground_fraction:g}: {which} training slice contains {target}; leave it out"
-        )
-    return functools.partial(
-        sampled_batch, foreground=foreground, fraction=foreground_fraction, batch_size=batch_size, seed=seed
-    )
 
 
 def _places_of_shard(batch_size: int, shard: tuple[int, int]) -> np.ndarray:

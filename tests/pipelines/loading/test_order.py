@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.loading.order import batch_indices, epoch_order, sample_keys, sampled_batch, uniform_draws
+from pipelines.loading.order import batch_indices, epoch_order, sample_keys, uniform_draws
 
 seeds = st.integers(0, 2**64 - 1)
 epochs = st.integers(0, 10_000)
@@ -106,38 +106,3 @@ def test_draws_are_uniform_and_know_nothing_of_each_other():
         np.quantile(draws, [0.1, 0.5, 0.9], axis=0), [[0.1] * 11, [0.5] * 11, [0.9] * 11], atol=0.02
     )
     assert np.abs(np.corrcoef(draws.T) - np.eye(11)).max() < 0.04
-
-
-@given(st.integers(2, 60), st.floats(0.01, 0.99), st.data())
-def test_the_share_that_shows_the_target_is_the_one_asked_for(count, fraction, data):
-    shown = data.draw(st.integers(1, count - 1))
-    batch_size = data.draw(st.integers(1, count))
-    seed, epoch = data.draw(seeds), data.draw(epochs)
-    foreground = np.arange(count) % count < shown
-    steps = count // batch_size
-    drawn = [
-        sampled_batch(epoch * steps + step, foreground=foreground, fraction=fraction, batch_size=batch_size, seed=seed)
-        for step in range(steps)
-    ]
-    assert {owner for owner, _, _ in drawn} == {epoch}
-    assert {len(indices) for _, indices, _ in drawn} == {batch_size}
-    indices, rounds = (np.concatenate([batch[place] for batch in drawn]) for place in (1, 2))
-    assert abs(foreground[indices].sum() - fraction * len(indices)) < 1 + 1e-6
-    # No slice comes for the second time before all of its kind came once, and no draw is like another.
-    for kind in (True, False):
-        times = np.bincount(indices[foreground[indices] == kind], minlength=count)[foreground == kind]
-        assert times.max() - times.min() <= 1
-    assert len(set(zip(indices.tolist(), rounds.tolist(), strict=True))) == len(indices)
-
-
-def test_sampled_batches_are_repeatable_and_other_each_epoch():
-    options = {"foreground": np.arange(20) < 6, "fraction": 0.5, "batch_size": 4, "seed": 1}
-    first = [sampled_batch(step, **options)[1].tolist() for step in range(10)]
-    assert first == [sampled_batch(step, **options)[1].tolist() for step in range(10)]
-    assert first[:5] != first[5:]
-
-
-@pytest.mark.parametrize("foreground", [np.zeros(5, bool), np.ones(5, bool)])
-def test_sampling_needs_both_kinds(foreground):
-    with pytest.raises(ValueError, match="contain the target"):
-        sampled_batch(0, foreground=foreground, fraction=0.5, batch_size=2, seed=0)

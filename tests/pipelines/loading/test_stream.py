@@ -8,11 +8,12 @@ import pytest
 from pipelines.errors import DataError
 from pipelines.loading.augmentation import Augmentation, augment
 from pipelines.loading.order import batch_indices, sample_keys
+from pipelines.loading.sampling import Sampler, Sampling
 from pipelines.loading.slices import Slices
 from pipelines.preprocessing import Preprocessing
 
 pytest.importorskip("tensorflow")
-from pipelines.loading.stream import batch_names, evaluation_stream, training_stream
+from pipelines.loading.stream import evaluation_stream, training_stream
 
 EVERYTHING = Augmentation(
     flip=True, quarter_turns=True, rotation=20.0, scale=0.1, shift=0.1, brightness=0.1, contrast=0.1, noise=0.05
@@ -50,7 +51,7 @@ def test_training_batches_are_the_slices_of_their_steps():
         for channel in range(3):
             assert np.array_equal(np.rint(images[..., channel] * 255), data.images[indices])
         assert np.array_equal(targets * 255, data.masks[indices])
-        assert batch_names(data, step, batch_size=3, seed=5) == tuple(data.names[index] for index in indices)
+        assert np.array_equal(Sampler(data, Sampling(), batch_size=3, seed=5).batch(step)[1], indices)
     assert max(images.max() for images, _ in got) == 1
 
 
@@ -95,7 +96,7 @@ for batch in two_epochs(start).with_options(options).as_numpy_iterator():
 
 def two_epochs(start_step=0):
     data = slices(12, shape=(32, 32))
-    sampling = {"seed": 2, "augmentation": EVERYTHING, "foreground_fraction": 0.5}
+    sampling = {"seed": 2, "augmentation": EVERYTHING, "sampling": Sampling(foreground_fraction=0.5)}
     data.masks[:7, ..., -1] = 0
     return training_stream(data, batch_size=3, steps=8, start_step=start_step, **sampling)
 
@@ -243,27 +244,10 @@ def test_neighbours_are_turned_and_flipped_together():
 def test_foreground_is_sampled_and_a_slice_that_returns_is_changed_anew():
     data = slices(count=12, channels=1)
     data.masks[2:] = 0
-    options = {"batch_size": 4, "seed": 3, "foreground_fraction": 0.5}
+    options = {"batch_size": 4, "seed": 3, "sampling": Sampling(foreground_fraction=0.5)}
     for images, targets in batches(training_stream(data, steps=6, **options)):
         assert images.shape == (4, 16, 24, 3)
         assert targets.any(axis=(1, 2, 3)).sum() == 2
-    names = [batch_names(data, step, **options) for step in range(3)]
-    assert all(len({"s0", "s1"} & set(batch)) == 2 for batch in names)
     noisy = training_stream(data, steps=3, **options, augmentation=Augmentation(noise=0.1))
     seen = [image[..., 0].tobytes() for images, _ in batches(noisy) for image in images]
     assert len(set(seen)) == len(seen)
-
-
-@pytest.mark.parametrize(
-    ("fraction", "masks", "words"),
-    [
-        (1.5, 0, "give a fraction between"),
-        (0.5, 0, "no training slice contains lesion"),
-        (0.5, 1, "every training slice"),
-    ],
-)
-def test_foreground_that_cannot_be_had(fraction, masks, words):
-    data = slices()
-    data.masks[:] = masks
-    with pytest.raises(DataError, match=f"`foreground_fraction`.*{words}"):
-        training_stream(data, batch_size=4, steps=3, seed=0, foreground_fraction=fraction)
