@@ -22,17 +22,24 @@ class Index:
         path: the table; None if the folder has none.
         patients: name of each case to its patient: the table's, or else the layout's own.
         parts: name of each case to its part of the split, where the table has it.
-        columns: which of `"id"`, `"patient"` and `"split"` the table has.
+        columns: which of `"id"`, `"patient"`, `"split"` and those that were asked for the table has.
+        cells: name of each case to its cells by column.
     """
 
     path: Path | None
     patients: dict[str, str]
     parts: dict[str, str]
     columns: tuple[str, ...]
+    cells: Mapping[str, Mapping[str, str]]
 
 
 def read_index(
-    directory: Path, patients: Mapping[str, str], findings: Findings, *, keys: Collection[str] = ("id", "patient")
+    directory: Path,
+    patients: Mapping[str, str],
+    findings: Findings,
+    *,
+    keys: Collection[str] = ("id", "patient"),
+    others: Collection[str] = (),
 ) -> Index:
     """Reads the `index.csv` of a folder, if there is one.
 
@@ -45,19 +52,20 @@ def read_index(
         findings: takes every line that cannot be used.
         keys: columns that may tell which case a line is about, the preferred one first. A line with a `patient` only
             is about all cases of that patient.
+        others: further columns to read where the table has them.
     """
     path = directory / NAME
     if not path.exists():
-        return Index(path=None, patients=dict(patients), parts={}, columns=())
+        return Index(path=None, patients=dict(patients), parts={}, columns=(), cells={})
     findings.count("files")
-    none = Index(path=path, patients=dict(patients), parts={}, columns=())
+    none = Index(path=path, patients=dict(patients), parts={}, columns=(), cells={})
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             # A column that a blank or a capital hides would drop the user's split without a word.
             reader.fieldnames = [column.strip().lower() for column in reader.fieldnames or ()]
             columns: tuple[str, ...] = tuple(
-                column for column in ("id", "patient", "split") if column in reader.fieldnames
+                column for column in ("id", "patient", "split", *others) if column in reader.fieldnames
             )
             lines = [(reader.line_num, {column: (line[column] or "").strip() for column in columns}) for line in reader]
     except (OSError, UnicodeDecodeError, csv.Error):
@@ -82,6 +90,7 @@ def read_index(
         patients={name: cells[name].get("patient") or patients[name] for name in patients},
         parts={name: _PARTS[part] for name in patients if (part := cells[name].get("split", "").lower()) in _PARTS},
         columns=columns,
+        cells=cells,
     )
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pipelines.case import mostly
 from pipelines.errors import DataError
@@ -53,6 +53,22 @@ def find_patients(names: Sequence[str], pattern: str | None = None) -> Patients:
         note += f"; {listed(odd)} without one: each a patient of its own"
     patients = {name: match[1] if match else name for name, match in matches.items()}
     return Patients(of=patients, found_by="names", note=note)
+
+
+def find_scans(patients: Mapping[str, str]) -> dict[str, str]:
+    """Finds the scan of each slice: the name before the slice number, where every scan is of one patient.
+
+    Otherwise the names do not tell, and the slices of a patient are one scan; so are those without a slice number.
+
+    Args:
+        patients: name of each slice to its patient.
+    """
+    guess = find_patients(list(patients))
+    if guess.found_by != "names":
+        return dict(patients)
+    scans = {name: patients[name] if scan == name else scan for name, scan in guess.of.items()}
+    owners = {scan: patients[name] for name, scan in scans.items()}
+    return scans if all(owners[scan] == patients[name] for name, scan in scans.items()) else dict(patients)
 
 
 def first_group(name: str, pattern: str, *, option: str, what: str) -> str:

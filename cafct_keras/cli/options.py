@@ -87,15 +87,14 @@ def chosen_config(values: dict[str, Any]) -> tuple[FitConfig, set[str]]:
 
 def _option(name: str, place: Place) -> Callable[[Callable], Callable]:
     declared, kind, default = place.option, place.type, FitConfig()[name]
-    help_text, flag = declared.help, f"--{name.replace('_', '-')}"
+    help_text, flag = declared.help, declared.flag or f"--{name.replace('_', '-')}"
     if kind is bool:
         flag = f"{flag}/--no-{flag[2:]}" if default else flag
         return click.option(flag, name, default=default, is_flag=True, help=help_text)
     if kind is dict:
         return click.option(
-            flag.removesuffix("s"), name, multiple=True, callback=model_options_of, metavar=declared.metavar,
-            help=help_text,
-        )  # fmt: skip
+            flag, name, multiple=True, callback=model_options_of, metavar=declared.metavar, help=help_text
+        )
     metavar = declared.metavar or ("|".join(declared.choices) or None)
     if typing.get_origin(kind) is tuple and typing.get_args(kind)[-1] is Ellipsis:
         return click.option(flag, name, multiple=True, metavar=metavar, help=help_text)

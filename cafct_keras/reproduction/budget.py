@@ -30,9 +30,7 @@ def epochs_within(minutes: float, configs: Sequence[FitConfig], seeds: int) -> i
     """
     started = time.perf_counter()
     data = configs[0].data
-    source = open_source(
-        data.path, layout=data.layout, target=data.target, size=data.size, patient_pattern=data.patient_pattern
-    )
+    source = open_source(data.path, target=data.target, size=data.size, **data.reading)
     parts = load_slices(
         source, target=data.target, size=data.size, window=data.window, context=data.context, cache=data.cache
     )

@@ -34,6 +34,16 @@ class DataConfig(Group):
     )
     layout: str | None = option("Layout of the folder, such as nifti or dicom.  [default: detected]")
     patient_pattern: str | None = option("Regular expression whose first group is the patient in a slice's name.")
+    labels: tuple[str, ...] = option(
+        "Labels of a target in the masks of a paired folder, such as liver=1,2 and lesion=2; may be repeated.  "
+        "[default: 0 and 1, or 0 and 255; or as here]",
+        (),
+        flag="--label",
+        metavar="NAME=LABELS",
+    )
+    slice_step: int | None = option(
+        "Difference of the numbers of neighbouring slices in a paired folder.  [default: 1]", minimum=1
+    )
     target: str = option("What to segment; both has two output channels, liver first.", "lesion", choices=TARGETS)
     window: tuple[float, float] = option("Window in HU, for data in HU.", metavar="LOW HIGH", by_data=True)
     size: int = option("Height and width in pixels, a multiple of 32.", minimum=32, by_data=True)
@@ -70,6 +80,11 @@ class DataConfig(Group):
         """
         return Sampling(**{field.name: getattr(self, field.name) for field in dataclasses.fields(Sampling)})
 
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How the folder is read: arguments of `pipelines.open_source`."""
+        return {name: getattr(self, name) for name in ("layout", "patient_pattern", "labels", "slice_step")}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelConfig(Group):
@@ -83,6 +98,7 @@ class ModelConfig(Group):
         "Argument of the model's builder, such as fusion=concat; may be repeated.",
         dict,
         name="model_options",
+        flag="--model-option",
         metavar="NAME=VALUE",
     )
     prior: float = option(

@@ -19,6 +19,7 @@ class Option:
     Attributes:
         help: one line for `--help`.
         name: of the option, where the field is called otherwise.
+        flag: on the command line, where it is not the name.
         metavar: of the value in `--help`.
         choices: the only values.
         minimum, above, maximum, below: bounds of a number, the second and fourth exclusive.
@@ -28,6 +29,7 @@ class Option:
 
     help: str
     name: str = ""
+    flag: str = ""
     metavar: str | None = None
     choices: tuple[str, ...] = ()
     minimum: float = -math.inf

@@ -90,15 +90,13 @@ class Run:
         """Targets of the output channels, in order."""
         return tuple(self.card["data"]["targets"])
 
-    def open_data(
-        self, data: str | pathlib.Path | None = None, *, layout: str | None = None, patient_pattern: str | None = None
-    ) -> Source:
+    def open_data(self, data: str | pathlib.Path | None = None, **reading: Any) -> Source:
         """Opens data to evaluate or predict.
 
         Args:
             data: see `open_source`; None for the data that the run was trained on.
-            layout: layout of the folder; None to detect it.
-            patient_pattern: see `DataConfig`.
+            **reading: how to read the folder, see `open_source`. For the data that the run was trained on, what is not
+                given is as in training.
 
         Raises:
             UserError: the data that the run was trained on are gone.
@@ -106,13 +104,11 @@ class Run:
         """
         trained_on = self.config.data
         if data is None:
-            data, layout = trained_on.path, layout or trained_on.layout
-            patient_pattern = patient_pattern or trained_on.patient_pattern
+            data = trained_on.path
+            reading = {name: reading.get(name) or value for name, value in trained_on.reading.items()}
             if data != "phantom" and not pathlib.Path(data).is_dir():
                 raise UserError(f"{self.path}: {data}, which it was trained on, does not exist; give `data`")
-        source = open_source(
-            data, target=trained_on.target, size=trained_on.size, layout=layout, patient_pattern=patient_pattern
-        )
+        source = open_source(data, target=trained_on.target, size=trained_on.size, **reading)
         if missing := [target for target in self.targets if target not in source.targets]:
             raise DataError(
                 f"{data}: no {missing[0]} masks, which {self.path} predicts, only {', '.join(source.targets)}; "

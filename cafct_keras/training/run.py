@@ -110,9 +110,7 @@ def _open_data(config: FitConfig) -> tuple[Source, dict[str, Slices]]:
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.model.precision)
     data = config.data
-    source = open_source(
-        data.path, layout=data.layout, target=data.target, size=data.size, patient_pattern=data.patient_pattern
-    )
+    source = open_source(data.path, target=data.target, size=data.size, **data.reading)
     parts = load_slices(
         source,
         target=data.target,

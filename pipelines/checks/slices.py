@@ -30,10 +30,10 @@ def check_sizes(findings: Findings, path: Path, mask: np.ndarray | None, image: 
     return False
 
 
-def check_gaps(findings: Findings, case: str, numbers: Sequence[int]) -> None:
-    """Warns of slice numbers missing between the first and the last."""
+def check_gaps(findings: Findings, case: str, numbers: Sequence[int], *, step: int = 1) -> None:
+    """Warns of slice numbers missing between the first and the last, of those that are `step` apart."""
     there = set(numbers)
-    missing = [number for number in range(min(there), max(there)) if number not in there] if there else []
+    missing = [number for number in range(min(there), max(there), step) if number not in there] if there else []
     if missing:
         findings.warning(
             "slice-gap", case, f"slices {listed(missing)} are missing in the middle; copy them too, if they exist"

@@ -13,16 +13,22 @@ PARTS = (*SPLITS, "all")
 
 
 def describe(
-    directory: str | Path, *, layout: str | None = None, out: str | Path | None = None, seed: int = 0
+    directory: str | Path,
+    *,
+    layout: str | None = None,
+    out: str | Path | None = None,
+    seed: int = 0,
+    **reading: Any,
 ) -> dict[str, Any]:
     """Computes the statistics of a data folder, reading it once, one case at a time.
 
     Args:
         directory: the folder, or `"phantom"`. The slices of a paired folder have their own size, or 512 where those of
-            one patient differ; its target is unknown and called `"foreground"`.
+            one scan differ; the target of masks of two values is unknown and called `"foreground"`.
         layout: one of `pipelines.LAYOUTS`; None to detect it.
         out: folder for `slices.png` and `histogram.png`, created if missing; None for no figures.
         seed: random seed of the slices that are shown, 0 or more.
+        **reading: how a paired folder is read, see `pipelines.layouts.open_source`.
 
     Returns:
         See `describe_source`.
@@ -37,8 +43,9 @@ def describe(
         layout = layout or detect_layout(directory)
     paired = layout == "paired_folder"
     size = 512 if paired else 128  # the phantom's; other layouts have their own
-    source = open_source(directory, target="lesion", size=size, layout=layout)
-    return describe_source(source, out=out, seed=seed, names={"lesion": "foreground"} if paired else {})
+    source = open_source(directory, target="lesion", size=size, layout=layout, **reading)
+    names = {"lesion": "foreground"} if getattr(source, "binary", False) else {}
+    return describe_source(source, out=out, seed=seed, names=names)
 
 
 def describe_source(

@@ -28,12 +28,15 @@ def read_image(path: Path, findings: Findings) -> np.ndarray | None:
     return _read(path, findings, "image")
 
 
-def read_mask(path: Path, findings: Findings) -> np.ndarray | None:
+def read_mask(
+    path: Path, findings: Findings, *, fix: str = "save it with 0 and 255 only, one target in one folder"
+) -> np.ndarray | None:
     """Reads a mask of two levels: 0 and 1, or 0 and 255.
 
     Args:
         path: the file.
         findings: takes the error of a file that is not a PNG, damaged, colored, or has other levels.
+        fix: what to do about other levels.
 
     Returns:
         `(H, W)` bool, or None after an error.
@@ -44,9 +47,7 @@ def read_mask(path: Path, findings: Findings) -> np.ndarray | None:
     mask, highest = levels != 0, levels.max()
     if highest not in _HIGHEST or (mask & (levels != highest)).any():
         shown = listed(np.unique(levels).tolist())
-        findings.error(
-            "mask-values", path, f"a mask with levels {shown}; save it with 0 and 255 only, one target in one folder"
-        )
+        findings.error("mask-values", path, f"a mask with levels {shown}; {fix}")
         return None
     return mask
 

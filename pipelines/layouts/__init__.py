@@ -5,8 +5,9 @@ A layout is a package in this folder with the functions of `Layout`; its name in
 
 import importlib
 import inspect
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from pipelines.case import Source
 from pipelines.checks.overlap import check_overlap
@@ -31,15 +32,17 @@ class Layout(Protocol):
     def open_source(self, directory: Path, **options: object) -> Source:
         """Lists a folder and returns its reader.
 
-        Takes the folder and, as keyword arguments, whichever of `target`, `size` and `patient_pattern` the layout
-        needs.
+        Takes the folder and, as keyword arguments, whichever of the arguments of the function below the layout needs.
 
         Raises:
             DataError: the first error of the listing.
         """
 
-    def check(self, directory: Path, findings: Findings) -> None:
-        """Reads everything by way of the same reader, one case in memory at a time, and adds what should be known."""
+    def check(self, directory: Path, findings: Findings, **options: object) -> None:
+        """Reads everything by way of the same reader, one case in memory at a time, and adds what should be known.
+
+        Takes the same keyword arguments but `target` and `size`.
+        """
 
 
 def load_layout(name: str) -> Layout:
@@ -81,6 +84,8 @@ def open_source(
     size: int = 256,
     layout: str | None = None,
     patient_pattern: str | None = None,
+    labels: Sequence[str] = (),
+    slice_step: int | None = None,
 ) -> Source:
     """Opens the phantom or a data folder.
 
@@ -91,6 +96,8 @@ def open_source(
             the size they have.
         layout: one of `LAYOUTS`; None to detect it.
         patient_pattern: see `PairedFolder`; other layouts know their patients.
+        labels: likewise, and what their masks show.
+        slice_step: likewise, and which slices are neighbours.
 
     Returns:
         The reader. The folder has been listed; its slices are read, and checked, case by case.
@@ -98,10 +105,10 @@ def open_source(
     Raises:
         DataError: no such folder, something in it is wrong, or an argument does not apply to it.
     """
+    reading = {"patient_pattern": patient_pattern, "labels": tuple(labels), "slice_step": slice_step}
     if data == "phantom":
-        for name, value in (("patient_pattern", patient_pattern), ("layout", layout)):
-            if value is not None:
-                raise DataError(f"`{name}` {value}: does not apply to the phantom; leave it out")
+        for name, value in {**_given(reading), **({} if layout is None else {"layout": layout})}.items():
+            raise DataError(f"`{name}` {value}: does not apply to the phantom; leave it out")
         from pipelines.layouts.phantom import Phantom
 
         return Phantom(size=size)
@@ -109,14 +116,39 @@ def open_source(
         raise DataError(f"no such data folder: {data}; give a folder with images/ and masks/, or phantom")
     layout = layout or detect_layout(data)
     opener = load_layout(layout).open_source
-    options = {"target": target, "size": size, "patient_pattern": patient_pattern}
-    accepted = inspect.signature(opener).parameters
-    if patient_pattern is not None and "patient_pattern" not in accepted:
-        raise DataError(f"`patient_pattern` {patient_pattern}: a {layout} folder knows its patients; leave it out")
-    return opener(Path(data), **{name: value for name, value in options.items() if name in accepted})
+    accepted = {name: value for name, value in (("target", target), ("size", size)) if name in _names(opener)}
+    return opener(Path(data), **accepted, **_accepted(opener, reading, layout))
 
 
-def verify(directory: str | Path, *, layout: str | None = None) -> list[Finding]:
+def _given(reading: dict[str, Any]) -> dict[str, Any]:
+    """Those that are not left out."""
+    return {name: value for name, value in reading.items() if value not in (None, ())}
+
+
+def _names(function: Callable[..., object]) -> set[str]:
+    return set(inspect.signature(function).parameters)
+
+
+def _accepted(function: Callable[..., object], reading: dict[str, Any], layout: str) -> dict[str, Any]:
+    """The arguments that a layout takes.
+
+    Raises:
+        DataError: another one has been given.
+    """
+    for name in _given(reading).keys() - _names(function):
+        shown = reading[name] if name != "labels" else " ".join(reading[name])
+        raise DataError(f"`{name}` {shown}: a {layout} folder says so itself; leave it out")
+    return {name: value for name, value in reading.items() if name in _names(function)}
+
+
+def verify(
+    directory: str | Path,
+    *,
+    layout: str | None = None,
+    patient_pattern: str | None = None,
+    labels: Sequence[str] = (),
+    slice_step: int | None = None,
+) -> list[Finding]:
     """Reads every file of a data folder and collects all findings. No more than one case is held in memory.
 
     What makes a file or case unusable is an error, what can be read but is probably wrong a warning, what is good to
@@ -129,12 +161,15 @@ def verify(directory: str | Path, *, layout: str | None = None) -> list[Finding]
     Args:
         directory: the folder.
         layout: one of `LAYOUTS`; None to detect it.
+        patient_pattern: see `open_source`.
+        labels: likewise.
+        slice_step: likewise.
 
     Returns:
         The findings, errors first, then by code and file. A note with the code `read` says what was read.
 
     Raises:
-        DataError: there is no such folder, or the layout is unknown.
+        DataError: there is no such folder, the layout is unknown, or an argument does not apply to it.
     """
     directory = Path(directory)
     if not directory.is_dir():
@@ -147,7 +182,9 @@ def verify(directory: str | Path, *, layout: str | None = None) -> list[Finding]
     except DataError as error:
         report.refused("layout-unknown", directory, error)
         return report.sorted()
-    load_layout(layout).check(directory, report)
+    check = load_layout(layout).check
+    reading = {"patient_pattern": patient_pattern, "labels": tuple(labels), "slice_step": slice_step}
+    check(directory, report, **_accepted(check, reading, layout))
     check_overlap(directory, report)
     counts = report.counts
     report.note(

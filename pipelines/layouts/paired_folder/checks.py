@@ -1,8 +1,8 @@
 """Checks of paired folders."""
 
 import collections
-import re
 from pathlib import Path
+from typing import Any
 
 from pipelines.checks.content import Emptiness
 from pipelines.checks.duplicates import Duplicates, digest
@@ -12,29 +12,41 @@ from pipelines.layouts.paired_folder.reader import PairedFolder
 from pipelines.loading.read_ahead import map_ahead
 
 
-def check(directory: Path, findings: Findings) -> None:
-    """Reads every slice and mask, a few at a time, and adds what is wrong."""
-    source = PairedFolder(directory, findings=findings)
+def check(directory: Path, findings: Findings, **reading: Any) -> None:
+    """Reads every slice and mask, a few at a time, and adds what is wrong.
+
+    Args:
+        directory: the folder.
+        findings: takes the findings.
+        **reading: see `PairedFolder`.
+    """
+    source = PairedFolder(directory, findings=findings, **reading)
     duplicates, emptiness = Duplicates(findings), Emptiness(findings)
     sizes: collections.Counter[tuple[int, ...]] = collections.Counter()
-    for patient, names in source.slice_names.items():
+    for case, names in source.slice_names.items():
         findings.count("cases")
         findings.count("slices", len(names))
-        digests, foreground = [], []
-        for name, (image, mask) in zip(names, map_ahead(source.read_slice, names), strict=True):
+        digests, shown = [], dict.fromkeys(source.targets, False)
+        read = False
+        for name, (image, masks) in zip(names, map_ahead(source.read_slice, names), strict=True):
             if image is not None:
                 sizes[image.shape] += 1
                 digests.append((source.path(name), digest(image)))
                 check_blank(findings, source.path(name), image)
-            if mask is not None:
-                foreground.append(bool(mask.any()))
-        if foreground and len(names) > 1:  # of a single slice, nothing is usual
-            emptiness.lesion(patient, any(foreground), target="target")
-        duplicates.add(patient, patient, digests, part=source.parts[patient])
-        numbers = [re.search(r"(\d+)[^\d]*$", name) for name in names]
-        if len(names) > 1 and all(numbers):
-            check_gaps(findings, patient, [int(number[1]) for number in numbers if number])
+            if masks is not None:
+                read = True
+                for target, mask in masks.items():
+                    shown[target] |= bool(mask.any())
+        if read and len(names) > 1:  # of a single slice, nothing is usual
+            for target, there in shown.items():
+                if source.binary or target == "lesion":
+                    emptiness.lesion(case, there, target="target" if source.binary else target)
+                else:
+                    emptiness.liver(case, there)
+        duplicates.add(case, case, digests, part=source.parts[case])
+        if len(names) > 1:
+            check_gaps(findings, case, source.numbers(case), step=source.slice_step)
     emptiness.finish()
     if len(sizes) > 1:
-        shown = ", ".join(f"{count} of {width}x{height}" for (height, width), count in sizes.most_common(6))
-        findings.note("size-differs", "images", f"slices of several sizes, {shown}; they are resized to one")
+        counts = ", ".join(f"{count} of {width}x{height}" for (height, width), count in sizes.most_common(6))
+        findings.note("size-differs", "images", f"slices of several sizes, {counts}; they are resized to one")

@@ -63,6 +63,6 @@ def _list(folder: Path, kind: str, findings: Findings) -> dict[str, Path]:
     return files
 
 
-def is_png(path: Path) -> bool:
-    """Whether a file is called PNG."""
-    return path.suffix.lower() == ".png"
+def is_png(path: Path | None) -> bool:
+    """Whether there is a file and it is called PNG."""
+    return path is not None and path.suffix.lower() == ".png"

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,40 +10,49 @@ import numpy as np
 from pipelines.case import Case, Source
 from pipelines.checks.slices import check_sizes
 from pipelines.errors import DataError
-from pipelines.files.png import read_image, read_mask
+from pipelines.files.png import read_image
 from pipelines.findings import Findings, Strict
 from pipelines.fingerprint import fingerprint
 from pipelines.grid import SquareGrid, covered
-from pipelines.index import NAME, assign_parts, read_index
+from pipelines.index import NAME, Index, assign_parts, read_index
 from pipelines.layouts.paired_folder.listing import is_png, list_pairs
+from pipelines.layouts.paired_folder.masks import FolderMasks
 from pipelines.loading.read_ahead import map_ahead
-from pipelines.natural import are_consecutive, natural_sort_key
-from pipelines.patients import find_patients
+from pipelines.natural import last_numbers, natural_sort_key
+from pipelines.patients import find_patients, find_scans
 
 
 class PairedFolder(Source):
-    """Reads `images/ID.png` and `masks/ID.png`, one case per patient.
+    """Reads `images/ID.png` and `masks/ID.png`, one case per scan.
 
-    `index.csv` (columns `id`, `patient`, `split`; the last two are optional) gives the split; if it has no validation
-    part, one is carved out of the training patients. Without it, patients are split 70:15:15 by a hash of their names.
-    The constructor lists files and reads the index; pixels are read, and checked, one patient at a time.
+    `index.csv` (column `id`, and perhaps `patient`, `case`, `slice` and `split`) gives the patient and the scan of each
+    slice, its number in the scan and the split; what it does not say is taken from the IDs, see `find_patients` and
+    `find_scans`. If the split has no validation part, one is carved out of the training patients; without a split,
+    patients are split 70:15:15 by a hash of their names. The constructor lists files, reads the index, and looks into
+    some masks; all pixels are read, and checked, one scan at a time.
 
     Args:
         directory: the folder with `images/` and `masks/`.
-        target: what the masks show, `"liver"` or `"lesion"`.
-        size: height and width in pixels that a patient's slices are resized to where they differ in size, see
+        target: what masks of two values show, `"liver"` or `"lesion"`; masks of labels may show `"both"`.
+        size: height and width in pixels that the slices of a scan are resized to where they differ in size, see
             `SquareGrid`.
         patient_pattern: regular expression searched for in each ID; its first group is the patient.
+        labels: names of the labels of the masks, see `FolderMasks`.
+        slice_step: difference of the numbers of neighbouring slices, 1 or more; None for 1.
         findings: takes what is wrong; None to raise the first error.
 
     Raises:
-        DataError: something is missing, unpaired, unreadable or ambiguous, and `findings` is None.
+        DataError: something is missing, unpaired, unreadable or ambiguous, and `findings` is None; or an argument is
+            out of range.
 
     Attributes:
         layout: `"paired_folder"`.
         intensity: `"grey"`.
-        targets: `(target,)`.
-        slice_names: patient to the IDs of its slices, in natural order.
+        targets: `(target,)`, or those of the labels.
+        binary: whether masks have two values that nobody named.
+        slice_names: case to the IDs of its slices, in order.
+        patients: case to its patient.
+        slice_step: difference of the numbers of neighbouring slices.
     """
 
     layout = "paired_folder"
@@ -56,64 +65,110 @@ class PairedFolder(Source):
         target: str = "lesion",
         size: int = 256,
         patient_pattern: str | None = None,
+        labels: Sequence[str] = (),
+        slice_step: int | None = None,
         findings: Findings | None = None,
     ) -> None:
-        if target not in ("liver", "lesion"):
-            raise DataError(f"`target` {target}: the masks of one folder show one target; give liver or lesion")
-        if size < 1:
-            raise DataError(f"`size` {size}: give a size of one pixel or more")
-        self.targets, self._size = (target,), size
+        for name, value in (("size", size), ("slice_step", slice_step)):
+            if value is not None and value < 1:
+                raise DataError(f"`{name}` {value}: give 1 or more")
+        self._size, self.slice_step = size, slice_step or 1
         self._root, self._findings = Path(directory), findings or Strict(directory)
         self._files = list_pairs(self._root, self._findings)
+        paths = [files["mask"] for files in self._files.values() if is_png(files.get("mask"))]
+        self._masks = FolderMasks(paths, target=target, labels=labels, findings=self._findings)
+        self.targets, self.binary = self._masks.targets, self._masks.binary
+        if target == "both" and len(self.targets) == 1:
+            raise DataError(f"`target` both: {directory} has masks of one target; give liver or lesion")
         guess = find_patients(list(self._files), patient_pattern)
-        index = read_index(self._root, guess.of, self._findings, keys=("id",))
+        index = read_index(self._root, guess.of, self._findings, keys=("id",), others=("case", "slice"))
         patients_note, self.patients_by = guess.note, guess.found_by
         if patient_pattern is not None:
             index = dataclasses.replace(index, patients=guess.of)
         elif "patient" in index.columns:
             patients_note, self.patients_by = f"patients: by {NAME}", "table"
         parts, split_note = assign_parts(index, self._findings)
-        by_patient = sorted(
-            self._files, key=lambda name: (natural_sort_key(index.patients[name]), natural_sort_key(name))
-        )
-        grouped = itertools.groupby(by_patient, key=index.patients.__getitem__)
-        self.slice_names = {patient: tuple(names) for patient, names in grouped}
-        self.parts = {patient: parts[names[0]] for patient, names in self.slice_names.items()}
+        scans, self._numbers = self._scans(index), self._slice_numbers(index)
+
+        def place(name: str) -> tuple[object, ...]:
+            number = self._numbers.get(name, 0) if "slice" in index.columns else 0
+            return natural_sort_key(index.patients[name]), natural_sort_key(scans[name]), number, natural_sort_key(name)
+
+        grouped = itertools.groupby(sorted(self._files, key=place), key=scans.__getitem__)
+        self.slice_names = {scan: tuple(names) for scan, names in grouped}
+        self.patients = {scan: index.patients[names[0]] for scan, names in self.slice_names.items()}
+        self.parts = {scan: parts[names[0]] for scan, names in self.slice_names.items()}
         self._index = index.path
-        self._notes = [patients_note, split_note]
+        self._notes = [patients_note, split_note, *([self._masks.note] if self._masks.note else [])]
+        self._resized_note = len(self._notes)
         self._resized: set[str] = set()
 
-    def read_slice(self, name: str) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Reads one slice and its mask at their own size; safe to call from several threads.
+    def _scans(self, index: Index) -> dict[str, str]:
+        """The scan of each slice: the index's, or else by the names."""
+        if "case" not in index.columns:
+            return find_scans(index.patients)
+        scans = {name: index.cells[name].get("case") or index.patients[name] for name in self._files}
+        owners: dict[str, str] = {}
+        for name, scan in scans.items():
+            if owners.setdefault(scan, index.patients[name]) != index.patients[name]:
+                message = f"case {scan} is of patients {owners[scan]} and {index.patients[name]}; give it one patient"
+                self._findings.error("case-mixed", self._root / NAME, message)
+                return find_scans(index.patients)
+        return scans
+
+    def _slice_numbers(self, index: Index) -> dict[str, int]:
+        """The number of each slice in its scan: the index's, or else the last in its name; some may have none."""
+        if "slice" not in index.columns:
+            return {name: number for name in self._files for number in last_numbers([name])}
+        numbers = {}
+        for name in self._files:
+            cell = index.cells[name].get("slice", "")
+            if cell.isdecimal():
+                numbers[name] = int(cell)
+            elif cell:
+                message = f"({name}) has slice {cell!r}; write the number of the slice"
+                self._findings.error("csv-cell", self._root / NAME, message)
+        return numbers
+
+    def numbers(self, case: str) -> list[int]:
+        """The numbers of the slices of a case, in order; empty if some have none."""
+        numbers = [self._numbers[name] for name in self.slice_names[case] if name in self._numbers]
+        return numbers if len(numbers) == len(self.slice_names[case]) else []
+
+    def read_slice(self, name: str) -> tuple[np.ndarray | None, dict[str, np.ndarray] | None]:
+        """Reads one slice and its masks at their own size; safe to call from several threads.
 
         Args:
             name: one of `slice_names`.
 
         Returns:
-            `(H, W)` uint8 and `(H, W)` bool; None for what could not be read, which `findings` took.
+            `(H, W)` uint8, and target to `(H, W)` bool; None for what could not be read, which `findings` took.
         """
         files = {kind: path for kind, path in self._files[name].items() if is_png(path)}
         image = read_image(files["image"], self._findings) if "image" in files else None
-        mask = read_mask(files["mask"], self._findings) if "mask" in files else None
-        same = check_sizes(self._findings, files.get("mask", self._root), mask, image)
-        return image, mask if same else None
+        masks = self._masks.read(files["mask"]) if "mask" in files else None
+        first = None if masks is None else masks[self.targets[0]]
+        same = check_sizes(self._findings, files.get("mask", self._root), first, image)
+        return image, masks if same else None
 
     def path(self, name: str) -> Path:
         """The image file of a slice, or its mask where there is no image."""
         return next(iter(self._files[name].values()))
 
     def case(self, name: str) -> Case:
-        """Reads the slices of one patient, in natural order of their IDs.
+        """Reads the slices of one scan, in order.
 
         Raises:
             DataError: a file cannot be read, or a mask and its image differ in size.
         """
-        images, masks = [], []
+        images: list[np.ndarray] = []
+        planes: dict[str, list[np.ndarray]] = {target: [] for target in self.targets}
         for slice_name in self.slice_names[name]:
-            image, mask = self.read_slice(slice_name)
-            if image is not None and mask is not None:
+            image, masks = self.read_slice(slice_name)
+            if image is not None and masks is not None:
                 images.append(image[None])
-                masks.append(mask[None])
+                for target, mask in masks.items():
+                    planes[target].append(mask[None])
         coverage = None
         if len({image.shape for image in images}) > 1:
             self._resized.update(
@@ -122,24 +177,29 @@ class PairedFolder(Source):
                 if image.shape[1:] != (self._size, self._size)
             )
             count = f"{len(self._resized)} of {len(self._files)}"
-            self._notes[2:] = [f"size: {count} slices resized to {self._size}x{self._size}, as their patients' differ"]
+            note = f"size: {count} slices resized to {self._size}x{self._size}, as their scans' differ"
+            self._notes[self._resized_note :] = [note]
             grids = [SquareGrid.of(image, self._size) for image in images]
             images = [grid.images(image, outside=0) for grid, image in zip(grids, images, strict=True)]
-            areas = np.concatenate([grid.coverage(mask) for grid, mask in zip(grids, masks, strict=True)])
-            masks, coverage = [covered(areas)], {self.targets[0]: areas}
+            coverage = {
+                target: np.concatenate([grid.coverage(mask) for grid, mask in zip(grids, masks, strict=True)])
+                for target, masks in planes.items()
+            }
+            planes = {target: [covered(areas)] for target, areas in coverage.items()}
+        numbers = self.numbers(name)
         return Case(
             name=name,
-            patient=name,
+            patient=self.patients[name],
             split=self.parts[name],
             images=np.concatenate(images),
-            masks={self.targets[0]: np.concatenate(masks)},
+            masks={target: np.concatenate(masks) for target, masks in planes.items()},
             slice_names=self.slice_names[name],
-            contiguous=are_consecutive(self.slice_names[name]),
+            contiguous=bool(numbers) and all(b - a == self.slice_step for a, b in itertools.pairwise(numbers)),
             coverage=coverage,
         )
 
     def cases(self, split: str | None = None) -> Iterator[Case]:
-        """Yields the cases of all patients, or of those in one part of the split, reading ahead on all cores."""
+        """Yields all cases, or those in one part of the split, reading ahead on all cores."""
         return map_ahead(self.case, [name for name, part in self.parts.items() if split in (None, part)])
 
     def fingerprint(self) -> str:

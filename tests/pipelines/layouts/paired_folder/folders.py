@@ -1,9 +1,12 @@
 """A small paired folder to read and to spoil."""
 
+from pathlib import Path
+
 import numpy as np
 
 from pipelines.layouts.paired_folder.reader import PairedFolder
 
+SHARED = Path(__file__).parents[5] / "shared" / "data"
 IDS = ("a_2_f", "a_10_f", "a_9_m", "b_1", "c_1", "d_7")
 
 

@@ -1,5 +1,4 @@
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,9 +8,7 @@ from pipelines import open_source
 from pipelines.errors import DataError
 from pipelines.layouts.paired_folder.reader import PairedFolder
 from pipelines.preprocessing import Preprocessing
-from tests.pipelines.layouts.paired_folder.folders import IDS, index, picture, read
-
-SHARED = Path(__file__).parents[5] / "shared" / "data"
+from tests.pipelines.layouts.paired_folder.folders import IDS, SHARED, index, picture, read
 
 
 def test_one_case_a_patient_in_numeric_order(folder):
@@ -118,7 +115,7 @@ def test_other_sizes_are_resized(folder):
         Image.fromarray(np.zeros((9, 12), np.uint8)).save(folder / kind / "b_1.png")
     source = read(folder)
     cases = {case.patient: case for case in source.cases()}
-    assert source.notes[2:] == ["size: 2 of 6 slices resized to 8x8, as their patients' differ"]
+    assert source.notes[2:] == ["size: 2 of 6 slices resized to 8x8, as their scans' differ"]
     assert cases["b"].images.shape == cases["b"].masks["liver"].shape == (1, 9, 12)  # its only slice
     case = cases["a"]
     # Anti-aliased bilinear halves with the weights 1 3 3 1, so it is smoother than plain means, which are near it.
@@ -188,11 +185,6 @@ def test_open_source_finds_the_reader(folder):
     ("data", "options", "message"),
     [
         ("nowhere", {}, "no such data folder: nowhere; give a folder with images/ and masks/, or phantom"),
-        (
-            ".",
-            {"target": "both", "layout": "paired_folder"},
-            "`target` both: . has masks of one target; give liver or lesion",
-        ),
         ("phantom", {"patient_pattern": "(a)"}, "`patient_pattern` .*: does not apply to the phantom; leave it out"),
     ],
 )
