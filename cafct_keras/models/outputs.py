@@ -23,18 +23,24 @@ def logits_model(model: keras.Model) -> keras.Model:
         model: a network of this project whose output is an `Activation` layer.
 
     Returns:
-        A `keras.Model` to float32 logits; for a network with deep supervision, one whose loss is that of all heads.
+        A `LogitsModel`.
     """
+    return LogitsModel(model.input, head_logits(model), name=model.name)
+
+
+def head_logits(model: keras.Model) -> Tensor | list[Tensor]:
+    """Returns the symbolic float32 logits of a network; those of all heads, the kept one last, if there are several."""
     for layer in model.layers:
         if isinstance(layer, DeepSupervision):
-            return DeeplySupervised(model.input, layer.input, name=model.name)
-    return keras.Model(model.input, model.get_layer("probability").input, name=model.name)
+            return layer.input
+    return model.get_layer("probability").input
 
 
-class DeeplySupervised(keras.Model):
-    """A network with several outputs that are trained on the same masks.
+class LogitsModel(keras.Model):
+    """A network to be trained, from an image to the logits of one or several heads.
 
-    Its loss is the mean of the losses of the outputs; its metrics are those of the last output, which is kept.
+    Several heads are trained on the same masks: the loss is the mean of theirs. Metrics are those of the last one,
+    which is kept.
     """
 
     def compute_loss(
@@ -45,10 +51,14 @@ class DeeplySupervised(keras.Model):
         sample_weight: Tensor = None,
         training: bool = True,
     ) -> Tensor:
-        """Returns the mean of the losses of the outputs, a scalar; arguments as in `keras.Model.compute_loss`."""
-        loss = super().compute_loss
-        return sum(loss(x, y, logits, sample_weight, training) for logits in y_pred) / len(y_pred)
+        """Returns the mean of the losses of the heads, a scalar; arguments as in `keras.Model.compute_loss`."""
+        loss, heads = super().compute_loss, _as_list(y_pred)
+        return sum(loss(x, y, logits, sample_weight, training) for logits in heads) / len(heads)
 
     def compute_metrics(self, x: Tensor, y: Tensor, y_pred: Any, sample_weight: Tensor = None) -> dict[str, Any]:
-        """Returns the metrics of the last output; arguments as in `keras.Model.compute_metrics`."""
-        return super().compute_metrics(x, y, y_pred[-1], sample_weight)
+        """Returns the metrics of the last head; arguments as in `keras.Model.compute_metrics`."""
+        return super().compute_metrics(x, y, _as_list(y_pred)[-1], sample_weight)
+
+
+def _as_list(outputs: Any) -> list[Tensor]:
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]

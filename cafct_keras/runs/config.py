@@ -128,6 +128,11 @@ class OptimizerConfig(Group):
     warmup_epochs: float = option("Epochs of linear warm-up before a cosine.", minimum=0)
     epochs: int = option("Passes over the training slices.", minimum=1, changeable=True, by_data=True)
     batch_size: int = option("Slices per step.", minimum=1)
+    ema_decay: float | None = option(
+        "Validate and keep an exponential moving average of the weights with this decay per step, such as 0.999.",
+        above=0,
+        below=1,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

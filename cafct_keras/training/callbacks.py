@@ -154,6 +154,7 @@ class Checkpoints(keras.callbacks.Callback):
             RunStoppedError: training is to stop here.
         """
         if reason := self._stop.reason():
+            self.model.use_weights()
             self.save(self._metrics)
             raise RunStoppedError(reason)
 

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import keras
 
-from cafct_keras.models import logits_model
+from cafct_keras.models.outputs import head_logits
 from cafct_keras.runs.checkpoints import Checkpoint, CheckpointStore
 from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import CHECKPOINTS
 from cafct_keras.runs.history import History, HistoryWriter
 from cafct_keras.runs.loading import load_model
+from cafct_keras.training.averaging import AveragedModel, with_average
 from cafct_keras.training.callbacks import (
     BestModelCheckpoint,
     Checkpoints,
@@ -111,10 +112,10 @@ class TrainingLoop:
             started=report.started,
         )
         # In this order: the first ones write an epoch's logs, the others read them.
-        self._callbacks: list[keras.callbacks.Callback] = [self.data_wait, self._guard, self._checkpoints]
+        callbacks: list[keras.callbacks.Callback] = []
         if config.data.validation:
             evaluate = functools.partial(self.evaluate, "validation")
-            self._callbacks.append(Validation(evaluate, callbacks=[self._checkpoints, self.progress]))
+            callbacks.append(Validation(evaluate, callbacks=[self._checkpoints, self.progress]))
         self._files = None
         if group.is_main:
             restore_best(self._folder, checkpoint)
@@ -126,7 +127,8 @@ class TrainingLoop:
                 monitor=f"val_{self.dice}",
                 guard=self._guard,
             )
-            self._callbacks += [best, HistoryFiles(self._files), self.progress]
+            callbacks += [best, HistoryFiles(self._files), self.progress]
+        self._callbacks = [self.data_wait, self._guard, self._checkpoints, *with_average(self.trained, callbacks)]
 
     def run(self) -> None:
         """Trains to the last epoch and saves a checkpoint at its end; does nothing if that is there already.
@@ -166,7 +168,12 @@ class TrainingLoop:
         return self._model
 
     def _compile(self) -> None:
-        self.trained = logits_model(self._model)
+        self.trained = AveragedModel(
+            self._model.input,
+            head_logits(self._model),
+            decay=self._config.optimizer.ema_decay,
+            name=self._model.name,
+        )
         self.dice = compile_for_training(
             self.trained,
             self._config,

@@ -27,7 +27,7 @@ from tests.training import micro
 
 RECIPE = ("--target", "liver", "--model", "micro", "--size", 32, "--batch-size", 4, "--epochs", 2)
 # All that is random in training: the network's own draws, order, augmentation.
-RANDOM = ("--optimizer", "adamw", "--flip", "--rotation", 20)
+RANDOM = ("--optimizer", "adamw", "--flip", "--rotation", 20, "--ema-decay", 0.9)
 MOMENTS = 12 if keras.backend.backend() == "jax" else 3
 
 
