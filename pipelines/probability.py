@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.grid import SquareGrid
+from pipelines.loading.arrivals import ArrivingSlices
 from pipelines.orientation import reorient
 
 
@@ -48,13 +49,13 @@ class PredictedProbability(Probability):
     By bilinear interpolation; the padding is cropped, and the slice flipped back to the case's orientation.
 
     Attributes:
-        predicted: float32 `(slices, size, size)` in [0, 1], the network's output.
+        predicted: float32 `(slices, size, size)` in [0, 1], the network's output; it may be computed meanwhile.
         grid: the transform by which the network saw the case.
         seen: orientation in which it saw the case, see `pipelines.orientation`; None if unknown.
         orientation: of the case, likewise.
     """
 
-    predicted: np.ndarray
+    predicted: np.ndarray | ArrivingSlices
     grid: SquareGrid
     seen: str | None
     orientation: str | None

@@ -18,7 +18,12 @@ ACCELERATORS = ("nvidia0", "nvidiactl", "dxg", "kfd", "accel0")  # device files
 
 
 def load_engine(
-    path: str | pathlib.Path, *, name: str = "auto", precision: str = "auto", batch_size: int = 8
+    path: str | pathlib.Path,
+    *,
+    name: str = "auto",
+    precision: str = "auto",
+    batch_size: int = 8,
+    shape: tuple[int, ...] | None = None,
 ) -> Engine:
     """Loads the network of a run into an engine.
 
@@ -33,6 +38,7 @@ def load_engine(
             agrees with Keras.
         precision: one of `PRECISIONS`, or `"auto"`.
         batch_size: images per call, at most.
+        shape: `(H, W, channels)` of the images if it is known, so that the network is compiled at once, in a thread.
 
     Raises:
         UserError: a name is unknown or the precision is not available; there is no model; the engine that was asked for
@@ -48,7 +54,7 @@ def load_engine(
         if name != runtime.name and (name != "auto" or has_accelerator()):
             continue
         try:
-            return _load(path, runtime, precision=precision, batch_size=batch_size)
+            return _load(path, runtime, precision=precision, batch_size=batch_size, shape=shape)
         except (UserError, MissingPackageError, OSError) as error:
             if name != "auto":
                 raise
@@ -88,7 +94,9 @@ def has_accelerator() -> bool:
     return not on_cpu()
 
 
-def _load(path: pathlib.Path, runtime: Runtime, *, precision: str, batch_size: int) -> Engine:
+def _load(
+    path: pathlib.Path, runtime: Runtime, *, precision: str, batch_size: int, shape: tuple[int, ...] | None
+) -> Engine:
     if importlib.util.find_spec(runtime.package) is None:
         raise MissingPackageError(
             f'the package {runtime.package} is missing; run: pip install "cafct-keras[{runtime.name}]"'
@@ -105,7 +113,7 @@ def _load(path: pathlib.Path, runtime: Runtime, *, precision: str, batch_size: i
     chosen = precision
     if precision == "auto":
         chosen = "bfloat16" if "bfloat16" in possible and converted.agrees("bfloat16") else "float32"
-    engine = runtime.engine(converted.file, precision=chosen, batch_size=batch_size)
+    engine = runtime.engine(converted.file, precision=chosen, batch_size=batch_size, shape=shape)
     engine.note = _note(runtime, converted, chosen, possible)
     return engine
 

@@ -1,6 +1,7 @@
 """Interface of the engines."""
 
 import os
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -32,6 +33,13 @@ class Engine(Protocol):
 
         Returns:
             float32 `(B, H, W, targets)` in [0, 1].
+        """
+
+    def stream(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Predicts one batch after the other, without a pause between them.
+
+        Args:
+            batches: of images of one size; the next ones are asked for before the first result is there.
         """
 
 

@@ -1,6 +1,7 @@
 """The network in Keras itself."""
 
 import pathlib
+from collections.abc import Iterable, Iterator
 
 import keras
 import numpy as np
@@ -36,3 +37,7 @@ class KerasEngine:
         """See `Engine`."""
         padding = np.repeat(images[:1], self._batch_size - len(images), axis=0)
         return np.asarray(self._model.predict_on_batch(np.concatenate([images, padding])))[: len(images)]
+
+    def stream(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """See `Engine`."""
+        return map(self, batches)

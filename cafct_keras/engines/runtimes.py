@@ -1,14 +1,26 @@
 """Runtimes that compute converted networks: OpenVINO and ONNX Runtime."""
 
+from __future__ import annotations
+
 import concurrent.futures
+import contextlib
+import itertools
 import pathlib
 import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator
 from importlib import metadata
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from cafct_keras.engines.engine import Engine, cpu_count
+from cafct_keras.runs.lock import lock
+from pipelines.atomic import atomic_write
+from pipelines.loading.read_ahead import map_ahead
+
+if TYPE_CHECKING:
+    import openvino
 
 
 class Runtime(Protocol):
@@ -37,8 +49,10 @@ class Runtime(Protocol):
     def precisions(self) -> tuple[str, ...]:
         """The precisions that this CPU computes in hardware, some of `PRECISIONS`."""
 
-    def engine(self, file: pathlib.Path, *, precision: str, batch_size: int) -> Engine:
-        """Loads a converted network."""
+    def engine(
+        self, file: pathlib.Path, *, precision: str, batch_size: int, shape: tuple[int, ...] | None = None
+    ) -> Engine:
+        """Loads a converted network; see `load_engine`."""
 
 
 class OpenVINO:
@@ -59,9 +73,11 @@ class OpenVINO:
         capable = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         return ("float32", "bfloat16") if capable else ("float32",)
 
-    def engine(self, file: pathlib.Path, *, precision: str, batch_size: int) -> Engine:
+    def engine(
+        self, file: pathlib.Path, *, precision: str, batch_size: int, shape: tuple[int, ...] | None = None
+    ) -> Engine:
         """See `Runtime`."""
-        return OpenVINOEngine(file, precision=precision, batch_size=batch_size)
+        return OpenVINOEngine(file, precision=precision, batch_size=batch_size, shape=shape)
 
 
 class OpenVINOEngine:
@@ -74,11 +90,15 @@ class OpenVINOEngine:
         file: the `.xml` file; the weights lie beside it.
         precision: of convolutions and products.
         batch_size: images per call.
+        shape: of an image, for which a thread compiles the network at once, or loads what an earlier process kept of
+            that beside the file; None to compile it for the images that come.
     """
 
     name = "openvino"
 
-    def __init__(self, file: pathlib.Path, *, precision: str, batch_size: int) -> None:
+    def __init__(
+        self, file: pathlib.Path, *, precision: str, batch_size: int, shape: tuple[int, ...] | None = None
+    ) -> None:
         import openvino
 
         self.precision = precision
@@ -91,29 +111,70 @@ class OpenVINOEngine:
             "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
             "NUM_STREAMS": self._streams,
         }
-        self._requests: dict[tuple[int, ...], list[openvino.InferRequest]] = {}
+        self._thread = concurrent.futures.ThreadPoolExecutor(1)
+        self._requests: dict[tuple[int, ...], concurrent.futures.Future[list[openvino.InferRequest]]] = {}
+        if shape is not None:
+            self._requests[shape] = self._thread.submit(self._compile, shape, keep=True)
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """See `Engine`."""
-        requests = self._compiled(images.shape[1:])
-        results: list[np.ndarray] = []
-        for start in range(0, len(images) + len(requests), len(requests)):
-            for place, request in enumerate(requests):
-                # The result of an image is taken just before the request's next one.
-                if 0 <= (number := start + place - len(requests)) < len(images):
-                    request.wait()
-                    results.append(request.get_output_tensor(0).data[0].copy())
-                if (number := start + place) < len(images):
-                    request.start_async({0: images[number : number + 1]}, share_inputs=True)
-        return np.stack(results)
+        return next(self.stream([images]))
 
-    def _compiled(self, shape: tuple[int, ...]) -> list:
+    def stream(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """See `Engine`."""
+        sizes: deque[int] = deque()
+
+        def images() -> Iterator[np.ndarray]:
+            for batch in batches:
+                sizes.append(len(batch))
+                yield from np.split(batch, len(batch))
+
+        results = self._results(images())
+        for first in results:
+            yield np.stack([first, *itertools.islice(results, sizes.popleft() - 1)])
+
+    def _results(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yields `(H, W, targets)` of each `(1, H, W, channels)`, while the next ones are computed."""
+        started: deque[tuple[openvino.InferRequest, np.ndarray]] = deque()
+
+        def take() -> np.ndarray:
+            request, _ = started.popleft()
+            request.wait()
+            return request.get_output_tensor(0).data[0].copy()
+
+        try:
+            for number, image in enumerate(images):
+                requests = self._compiled(image.shape[1:])
+                if len(started) == len(requests):
+                    yield take()
+                request = requests[number % len(requests)]
+                request.start_async({0: image}, share_inputs=True)
+                started.append((request, image))
+            while started:
+                yield take()
+        finally:
+            for request, _ in started:  # which read their images until they are done
+                request.wait()
+
+    def _compiled(self, shape: tuple[int, ...]) -> list[openvino.InferRequest]:
         if shape not in self._requests:
+            self._requests[shape] = self._thread.submit(self._compile, shape, keep=False)
+        return self._requests[shape].result()
+
+    def _compile(self, shape: tuple[int, ...], *, keep: bool) -> list[openvino.InferRequest]:
+        kept = self._file.with_name("-".join(map(str, (self.precision, self._streams, *shape))) + ".blob")
+        if keep and kept.is_file():
+            compiled = self._core.import_model(kept.read_bytes(), "CPU", self._settings)
+        else:
             model = self._core.read_model(self._file)
             model.reshape([1, *shape])
             compiled = self._core.compile_model(model, "CPU", self._settings)
-            self._requests[shape] = [compiled.create_infer_request() for _ in range(self._streams)]
-        return self._requests[shape]
+            if keep:
+                # A folder that cannot be written to, or a full disk, costs the next process a second.
+                with contextlib.suppress(OSError), lock(self._file.parent, wait=True), atomic_write(kept) as temporary:
+                    temporary.write_bytes(compiled.export_model().getvalue())
+        # As many wait as are computed, so that no core does.
+        return [compiled.create_infer_request() for _ in range(2 * self._streams)]
 
 
 class ONNXRuntime:
@@ -131,7 +192,9 @@ class ONNXRuntime:
         """See `Runtime`."""
         return ("float32",)
 
-    def engine(self, file: pathlib.Path, *, precision: str, batch_size: int) -> Engine:
+    def engine(
+        self, file: pathlib.Path, *, precision: str, batch_size: int, shape: tuple[int, ...] | None = None
+    ) -> Engine:
         """See `Runtime`."""
         return ONNXEngine(file, batch_size=batch_size)
 
@@ -164,6 +227,10 @@ class ONNXEngine:
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """See `Engine`."""
         return np.concatenate(list(self._threads.map(self._predict, images)))
+
+    def stream(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """See `Engine`."""
+        return map_ahead(self, batches, workers=1)
 
     def _predict(self, image: np.ndarray) -> np.ndarray:
         (probability,) = self._session.run(None, {self._input: image[None]})

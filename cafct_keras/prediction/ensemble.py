@@ -1,13 +1,19 @@
 """Prediction with several networks at once."""
 
-from collections.abc import Sequence
+import contextlib
+import dataclasses
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from cafct_keras.prediction.cases import CaseInput, CasePrediction
 from cafct_keras.prediction.network import Network
+from cafct_keras.prediction.seen import SeenCase
 from cafct_keras.prediction.symmetries import IDENTITY, symmetries
-from pipelines.orientation import reorient
+from pipelines.loading.arrivals import Arrivals, ArrivingSlices
 from pipelines.preprocessing import Preprocessing
 from pipelines.probability import MeanProbability, Probability
 from pipelines.targets import LESION, LIVER
@@ -36,57 +42,122 @@ class Ensemble:
         self.targets = tuple(target for target in (LIVER, LESION) if target in predicted)
         self._symmetries = [symmetries(network) if tta else IDENTITY for network in networks]
 
-    def predict(self, cases: Sequence[CaseInput], *, rows: Sequence[np.ndarray] | None = None) -> list[CasePrediction]:
-        """Predicts cases, in batches that they share.
+    @contextlib.contextmanager
+    def predict(
+        self,
+        cases: Sequence[CaseInput],
+        *,
+        rows: Sequence[np.ndarray] | None = None,
+        on_progress: Callable[[float], None] = lambda fraction: None,
+    ) -> Iterator[list[CasePrediction]]:
+        """Predicts cases in a thread, in batches that they share.
+
+        The predictions are there at once. Whoever reads one of their slices waits for it; the first slices of a case
+        come first, from the last of the networks.
 
         Args:
             cases: the cases.
             rows: indices of the slices to predict, per case, the others being 0; None for all.
+            on_progress: called with the fraction of the work that was done since the last call.
+
+        Yields:
+            A prediction of each case. The thread is waited for at the end, or stopped where there is an error.
         """
         # Networks that see the cases alike are added up before their sum is brought back to the cases' pixels.
-        sums: dict[Preprocessing, list[np.ndarray]] = {}
-        counts: dict[Preprocessing, int] = {}
-        for network, ways in zip(self.networks, self._symmetries, strict=True):
-            seen = network.preprocessing
-            stacks = [
-                seen.pixels(each.case.images, intensity=each.intensity, orientation=each.orientation) for each in cases
-            ]
-            shown = [_as_seen(each, seen, None if rows is None else rows[number]) for number, each in enumerate(cases)]
-            for way in ways:
-                turned = [way.apply(stack) for stack in stacks]
-                found = [way.undo(stack) for stack in network.predict(turned, shown)]
-                if len(ways) > 1:
-                    found = [stack / np.float32(len(ways)) for stack in found]
-                if seen in sums:
-                    for total, one in zip(sums[seen], found, strict=True):
-                        total += one
-                else:
-                    sums[seen] = found
-            counts[seen] = counts.get(seen, 0) + 1
-        results = []
-        for number, each in enumerate(cases):
+        counts = Counter(network.preprocessing for network in self.networks)
+        sums = {
+            seen: [_Sum(case, seen, None if rows is None else rows[number]) for number, case in enumerate(cases)]
+            for seen in counts
+        }
+        predictions = []
+        for number, case in enumerate(cases):
             parts: dict[str, list[tuple[Probability, int]]] = {target: [] for target in self.targets}
-            for seen, totals in sums.items():
-                mean = totals[number] if counts[seen] == 1 else totals[number] / np.float32(counts[seen])
-                restored = seen.restore(mean, grid=seen.grid(each.case.images), orientation=each.orientation)
-                for target, probability in restored.items():
+            for seen, of_cases in sums.items():
+                for target, probability in of_cases[number].probability.items():
                     parts[target].append((probability, counts[seen]))
-            results.append(
+            predictions.append(
                 CasePrediction(
-                    case=each.case,
-                    intensity=each.intensity,
-                    masks=each.masks,
+                    case=case.case,
+                    intensity=case.intensity,
+                    masks=case.masks,
                     probability={target: _mean(of_target) for target, of_target in parts.items()},
                 )
             )
-        return results
+        thread = threading.Thread(target=self._fill, args=(sums, counts, on_progress), name="network")
+        thread.start()
+        try:
+            yield predictions
+        except BaseException:
+            for network in self.networks:
+                network.stopped.set()
+            raise
+        finally:
+            thread.join()
+            for network in self.networks:
+                network.stopped.clear()
+
+    def _fill(
+        self,
+        sums: "dict[Preprocessing, list[_Sum]]",
+        counts: Mapping[Preprocessing, int],
+        on_progress: Callable[[float], None],
+    ) -> None:
+        """Computes sums, and divides them by the number of networks."""
+        passes = [
+            (network, way, len(ways))
+            for network, ways in zip(self.networks, self._symmetries, strict=True)
+            for way in ways
+        ]
+        last = {network.preprocessing: number for number, (network, _, _) in enumerate(passes)}
+        work = sum(len(each.rows) for network, _, _ in passes for each in sums[network.preprocessing])
+        try:
+            for number, (network, way, ways) in enumerate(passes):
+                seen = network.preprocessing
+                cases, divisor = sums[seen], np.float32(counts[seen])
+                slices = network.predict([each.shown for each in cases], [each.rows for each in cases], turn=way.apply)
+                for places, found in slices:
+                    found = way.undo(found) / np.float32(ways)
+                    for (case, row), probability in zip(places, found, strict=True):
+                        total = cases[case].total[row]
+                        total += probability
+                        if number == last[seen]:
+                            total /= divisor
+                            cases[case].arrivals.add(np.array([row]))
+                    on_progress(len(places) / work)
+        except BaseException as error:
+            for each in itertools.chain(*sums.values()):
+                each.arrivals.fail(error)
 
 
-def _as_seen(case: CaseInput, seen: Preprocessing, rows: np.ndarray | None) -> np.ndarray:
-    """Indices, in the stack that the network sees, of rows of a case; None for all."""
-    numbers = np.arange(len(case.case.images))
-    order = reorient(numbers[:, None, None], case.orientation, seen.orientation).ravel()
-    return numbers if rows is None else np.flatnonzero(np.isin(order, rows))
+class _Sum:
+    """The probabilities of a case, added up over networks that see it alike.
+
+    Args:
+        case: the case.
+        seen: how they see it.
+        rows: of the case, those to be predicted; None for all.
+
+    Attributes:
+        shown: what the networks see.
+        rows: indices in their stack, in the order of the case's slices.
+        total: float32 `(slices, size, size, targets)`.
+        arrivals: which of them are complete.
+    """
+
+    def __init__(self, case: CaseInput, seen: Preprocessing, rows: np.ndarray | None) -> None:
+        self.shown = SeenCase(case, seen)
+        count = len(self.shown.order)
+        self.rows = self.shown.order if rows is None else self.shown.order[rows]
+        # One target after the other in memory, as they are used.
+        stack = np.zeros((len(seen.targets), count, seen.size, seen.size), np.float32)
+        self.total = np.moveaxis(stack, 0, -1)
+        self.arrivals = Arrivals(count)
+        self.arrivals.add(np.setdiff1d(np.arange(count), self.rows))
+        restored = seen.restore(self.total, grid=seen.grid(case.case.images), orientation=case.orientation)
+        self.probability = {
+            target: dataclasses.replace(each, predicted=ArrivingSlices(np.asarray(each.predicted), self.arrivals))
+            for target, each in restored.items()
+        }
 
 
 def _mean(parts: Sequence[tuple[Probability, int]]) -> Probability:

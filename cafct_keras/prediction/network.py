@@ -1,9 +1,12 @@
 """The network of a run with what surrounds it: preprocessing, engine, and batches of slices."""
 
+import contextlib
 import dataclasses
+import itertools
+import operator
 import pathlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +14,10 @@ import numpy as np
 from cafct_keras.engines import Engine, load_engine
 from cafct_keras.engines.choice import model_digest
 from cafct_keras.errors import UserError
+from cafct_keras.prediction.seen import SeenCase
 from cafct_keras.runs.preprocessing import preprocessing_in
 from cafct_keras.runs.run import Run
+from pipelines.loading.read_ahead import map_ahead
 from pipelines.preprocessing import Preprocessing
 
 
@@ -63,19 +68,20 @@ class Network:
         path = pathlib.Path(path)
         digest = model_digest(path)
         preprocessing = preprocessing_in(path)
-        run = None
+        run: Run | None = None
         try:
             run = Run.open(path)
             preprocessing = preprocessing or run.preprocessing
         except UserError:
             if preprocessing is None:
                 raise
+        shape = (preprocessing.size, preprocessing.size, preprocessing.channels)
         return cls(
             path=path,
             name=path.stem if run is None else run.name,
             run=run,
             preprocessing=preprocessing,
-            engine=load_engine(path, name=engine, precision=precision, batch_size=batch_size),
+            engine=load_engine(path, name=engine, precision=precision, batch_size=batch_size, shape=shape),
             digest=digest,
             batch_size=batch_size,
         )
@@ -85,33 +91,42 @@ class Network:
         """Name and precision of the engine."""
         return " ".join([self.engine.name, *([self.engine.precision] if self.engine.precision != "float32" else [])])
 
-    def predict(self, stacks: Sequence[np.ndarray], rows: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def predict(
+        self,
+        cases: Sequence[SeenCase],
+        rows: Sequence[np.ndarray],
+        *,
+        turn: Callable[[np.ndarray], np.ndarray] = lambda images: images,
+    ) -> Iterator[tuple[list[tuple[int, int]], np.ndarray]]:
         """Predicts slices of several cases.
 
-        Batches span cases. What is predicted for a slice does not depend on its place in the batch nor on the others.
+        Batches span cases; a thread prepares the next one meanwhile. What is predicted for a slice does not depend on
+        its place in the batch nor on the others.
 
         Args:
-            stacks: uint8 `(slices, size, size)` each, see `Preprocessing.pixels`.
-            rows: which slices to predict, of each.
+            cases: as the network sees them.
+            rows: which slices to predict, of each, in that order.
+            turn: applied to images `(B, size, size, channels)`.
 
-        Returns:
-            float32 `(slices, size, size, targets)` in [0, 1] each; 0 for the other slices.
+        Yields:
+            The case and row of each slice of a batch, and float32 `(B, size, size, targets)` in [0, 1].
 
         Raises:
             PredictionStoppedError: it was stopped.
         """
-        size, targets = self.preprocessing.size, len(self.preprocessing.targets)
-        # One target after the other in memory, as they are used.
-        results = [np.zeros((targets, len(stack), size, size), np.float32) for stack in stacks]
         places = [(case, row) for case, chosen in enumerate(rows) for row in chosen.tolist()]
-        for start in range(0, len(places), self.batch_size):
-            if self.stopped.is_set():
-                raise PredictionStoppedError
-            batch = places[start : start + self.batch_size]
-            images = np.concatenate([self.preprocessing.inputs(stacks[case], np.array([row])) for case, row in batch])
-            for (case, row), probability in zip(batch, self.engine(images), strict=True):
-                results[case][:, row] = np.moveaxis(probability, -1, 0)
-        return [np.moveaxis(result, 0, -1) for result in results]
+        batches = [places[start : start + self.batch_size] for start in range(0, len(places), self.batch_size)]
+
+        def images(batch: list[tuple[int, int]]) -> np.ndarray:
+            of_cases = itertools.groupby(batch, key=operator.itemgetter(0))
+            shown = [cases[case].inputs(np.array([row for _, row in slices])) for case, slices in of_cases]
+            return np.ascontiguousarray(turn(np.concatenate(shown)))
+
+        with contextlib.closing(map_ahead(images, batches, workers=1)) as prepared:
+            for batch, found in zip(batches, self.engine.stream(prepared), strict=True):
+                if self.stopped.is_set():
+                    raise PredictionStoppedError
+                yield batch, found
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class Predictor:
 
         Args:
             split: see `names`.
-            work: what to make of each prediction, in the predicting thread, which then lets go of it.
+            work: see `predict_cases`.
             grid: one of `GRIDS`, on which images, masks and probabilities are to be.
             failures: see `read_ahead`.
 

@@ -20,23 +20,31 @@ class CasePredictor(Protocol):
     networks: tuple[Network, ...]
     targets: tuple[str, ...]
 
-    def predict(self, cases: Sequence[CaseInput]) -> list[CasePrediction]:
-        """Predicts cases, in batches that they share."""
+    def predict(
+        self, cases: Sequence[CaseInput], *, on_progress: Callable[[float], None]
+    ) -> contextlib.AbstractContextManager[list[CasePrediction]]:
+        """Predicts cases, in batches that they share, see `Ensemble.predict`."""
 
 
 def predict_cases(
-    predictor: CasePredictor, cases: Iterable[CaseInput], work: Callable[[CasePrediction], Result]
+    predictor: CasePredictor,
+    cases: Iterable[CaseInput],
+    work: Callable[[CasePrediction], Result],
+    *,
+    on_progress: Callable[[float], None] = lambda cases: None,
 ) -> Generator[Result, None, None]:
     """Predicts cases in their order.
 
-    Cases of a few slices are predicted together until their batches are nearly full; larger ones one by one. A thread
-    predicts the next ones while the caller works on the one before: a handful of cases is in memory. Where the caller
-    wants no more, or is interrupted, that thread ends with its batch.
+    Cases of a few slices are predicted together until their batches are nearly full; larger ones one by one. Threads
+    predict the next ones, and `work` on their slices as these are predicted, while the caller works on the one before:
+    a handful of cases is in memory. Where the caller wants no more, or is interrupted, they end with their batch.
 
     Args:
         predictor: the networks.
         cases: the cases.
-        work: what to make of each prediction, in the predicting thread, which then lets go of it.
+        work: what to make of each prediction, in another thread, which then lets go of it. It waits for slices that it
+            reads before they are predicted.
+        on_progress: called with the number of cases predicted since the last call, such as 0.02.
 
     Yields:
         What `work` returned.
@@ -47,7 +55,7 @@ def predict_cases(
         for each in stopped:
             each.set()
 
-    results = map(work, _predictions(predictor, cases))
+    results = _results(predictor, cases, work, on_progress)
     ahead = map_ahead(lambda _: list(itertools.islice(results, 1)), itertools.count(), workers=1, stop=stop)
     try:
         with contextlib.closing(ahead):
@@ -60,21 +68,35 @@ def predict_cases(
             each.clear()
 
 
-def _predictions(predictor: CasePredictor, cases: Iterable[CaseInput]) -> Iterator[CasePrediction]:
+def _results(
+    predictor: CasePredictor,
+    cases: Iterable[CaseInput],
+    work: Callable[[CasePrediction], Result],
+    on_progress: Callable[[float], None],
+) -> Iterator[Result]:
     together: list[CaseInput] = []
     for case in cases:
         together.append(case)
         del case  # it is not to be kept while its successor is awaited
         slices = sum(len(each.case.images) for each in together)
         if all(network.padding(slices) <= PADDING * slices for network in predictor.networks):
-            yield from _let_go(predictor.predict(together), together)
+            yield from _work_on(predictor, together, work, on_progress)
     if together:
-        yield from _let_go(predictor.predict(together), together)
+        yield from _work_on(predictor, together, work, on_progress)
 
 
-def _let_go(predictions: list[CasePrediction], cases: list[CaseInput]) -> Iterator[CasePrediction]:
-    """Yields the predictions and keeps neither them nor their cases."""
-    cases.clear()
-    predictions.reverse()
-    while predictions:
-        yield predictions.pop()
+def _work_on(
+    predictor: CasePredictor,
+    cases: list[CaseInput],
+    work: Callable[[CasePrediction], Result],
+    on_progress: Callable[[float], None],
+) -> Iterator[Result]:
+    """Yields the results of cases that are predicted together, and keeps neither them nor the cases."""
+    count = len(cases)
+    with predictor.predict(cases, on_progress=lambda fraction: on_progress(fraction * count)) as predictions:
+        cases.clear()
+        predictions.reverse()
+        results = [work(predictions.pop()) for _ in range(count)]
+    results.reverse()
+    while results:
+        yield results.pop()

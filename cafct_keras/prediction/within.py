@@ -1,7 +1,8 @@
 """Lesions within the liver that another run finds."""
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -51,17 +52,25 @@ class WithinLiver:
         self.targets: tuple[str, ...] = (LIVER, LESION)
         self.notes = (f"lesions: within the largest component of the liver of {liver.name}", *self._choices.notes[:1])
 
-    def predict(self, cases: Sequence[CaseInput]) -> list[CasePrediction]:
-        """Predicts cases, in batches that they share."""
-        livers = self._liver.predict(cases)
-        masks = [self._choices.masks(liver)[LIVER] for liver in livers]
-        found = self._lesions.predict(cases, rows=[_shown(mask) for mask in masks])
-        return [
-            dataclasses.replace(
-                prediction, inside=mask, probability={LIVER: liver.probability[LIVER], **prediction.probability}
-            )
-            for prediction, liver, mask in zip(found, livers, masks, strict=True)
-        ]
+    @contextlib.contextmanager
+    def predict(
+        self, cases: Sequence[CaseInput], *, on_progress: Callable[[float], None] = lambda fraction: None
+    ) -> Iterator[list[CasePrediction]]:
+        """Predicts cases, in batches that they share; see `Ensemble.predict`. Lesions are half of the progress."""
+
+        def half(fraction: float) -> None:
+            on_progress(fraction / 2)
+
+        with self._liver.predict(cases, on_progress=half) as livers:
+            masks = [self._choices.masks(liver)[LIVER] for liver in livers]
+        shown = [_shown(mask) for mask in masks]
+        with self._lesions.predict(cases, rows=shown, on_progress=half) as predictions:
+            yield [
+                dataclasses.replace(
+                    prediction, inside=mask, probability={LIVER: liver.probability[LIVER], **prediction.probability}
+                )
+                for prediction, liver, mask in zip(predictions, livers, masks, strict=True)
+            ]
 
 
 def _shown(mask: PackedMask) -> np.ndarray:

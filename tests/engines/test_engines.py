@@ -80,6 +80,13 @@ def test_every_engine_predicts_what_keras_does(engine, run, images):
     for number in (3, 0, 2):  # a slice does not depend on the others
         np.testing.assert_array_equal(engine(images[number : number + 1])[0], together[number])
     assert engine(np.repeat(images[:2], 2, axis=2)).shape == (2, SIZE, 2 * SIZE, 2)
+    streamed = list(engine.stream(iter([images[:4], images[4:], images[1:3]])))
+    np.testing.assert_array_equal(np.concatenate(streamed), engine_in_turn(engine, images[[0, 1, 2, 3, 4, 1, 2]]))
+    assert [len(batch) for batch in streamed] == [4, 1, 2]
+
+
+def engine_in_turn(engine, images):
+    return np.concatenate([engine(image[None]) for image in images])
 
 
 def test_a_network_is_converted_once(cache, run, monkeypatch):

@@ -1,9 +1,12 @@
 """Whole cases through networks, in batches that run over their borders."""
 
 import dataclasses
+import functools
 import pathlib
+import pickle
 import threading
 import time
+import types
 
 import keras
 import numpy as np
@@ -38,6 +41,10 @@ def cases(lengths, shape=(32, 32)):
         )
 
 
+def engine_of(predict):
+    return types.SimpleNamespace(stream=functools.partial(map, predict))
+
+
 def opened(model, *, batch_size=8, size=32, **seen):
     preprocessing = Preprocessing(**{"targets": ("liver", "lesion"), "window": (-200, 250), **seen}, size=size)
     return Network(
@@ -45,7 +52,7 @@ def opened(model, *, batch_size=8, size=32, **seen):
         name="run",
         run=None,
         preprocessing=preprocessing,
-        engine=lambda images: np.asarray(model.predict_on_batch(images)),
+        engine=engine_of(lambda images: np.asarray(model.predict_on_batch(images))),
         digest="",
         batch_size=batch_size,
     )
@@ -105,9 +112,8 @@ def test_a_prediction_that_nobody_wants_any_more_ends_with_its_batch(network):
         time.sleep(0.05)
         return np.zeros((*images.shape[:3], 2), np.float32)
 
-    one = dataclasses.replace(opened(network, batch_size=2), engine=slow)
-    inputs = (CaseInput(case=case, intensity="hu", orientation="SPL") for case in cases((4, 200)))
-    found = predict_cases(Ensemble([one]), inputs, lambda prediction: prediction.case.name)
+    one = dataclasses.replace(opened(network, batch_size=2), engine=engine_of(slow))
+    found = predict_cases(Ensemble([one]), inputs_of((4, 200)), lambda prediction: prediction.case.name)
     assert next(found) == "case-0"
     while len(batches) < 3:  # the thread predicts the next case meanwhile
         computed.clear()
@@ -115,5 +121,76 @@ def test_a_prediction_that_nobody_wants_any_more_ends_with_its_batch(network):
     found.close()
     assert len(batches) < 10
     # And the same network predicts again.
-    (again,) = Ensemble([one]).predict([CaseInput(case=next(cases((3,))), intensity="hu", orientation="SPL")])
-    assert again.case.name == "case-0"
+    assert [each.case.name for each in predict_cases(Ensemble([one]), inputs_of((3,)), lambda each: each)] == ["case-0"]
+
+
+def inputs_of(lengths):
+    return (CaseInput(case=case, intensity="hu", orientation="SPL") for case in cases(lengths))
+
+
+@pytest.mark.parametrize("orientation", ["SPL", "IAR"])
+def test_slices_are_worked_on_while_the_next_are_predicted(orientation):
+    """And the first of the case come first, whichever way round the network sees it."""
+    read = [threading.Event() for _ in range(12)]
+    batches = []
+
+    def engine(images):
+        if batches:
+            assert read[len(batches) - 1].wait(20), "the slices of the batch before are waited for"
+        batches.append(len(images))
+        return images[..., :2]
+
+    def work(prediction):
+        for index, plane in enumerate(prediction.probability["liver"]):
+            read[index // 4].set()
+            expected = windowed(prediction.case.images[index])
+            np.testing.assert_allclose(plane, expected, atol=1e-6)
+        return index
+
+    one = dataclasses.replace(opened(None, batch_size=4, orientation=orientation), engine=engine_of(engine))
+    assert list(predict_cases(Ensemble([one]), inputs_of((12,)), work)) == [11]
+    assert batches == [4, 4, 4]
+
+
+def test_an_error_of_the_network_ends_the_work_on_its_slices():
+    def engine(images):
+        raise MemoryError("too large")
+
+    one = dataclasses.replace(opened(None), engine=engine_of(engine))
+    with pytest.raises(MemoryError, match="too large"):
+        list(predict_cases(Ensemble([one]), inputs_of((12,)), lambda prediction: prediction.probability["liver"][11]))
+
+
+def test_an_error_of_the_work_ends_the_network():
+    batches = []
+
+    def engine(images):
+        batches.append(len(images))
+        time.sleep(0.05)
+        return images[..., :2]
+
+    def work(prediction):
+        raise ValueError("no room")
+
+    one = dataclasses.replace(opened(None, batch_size=2), engine=engine_of(engine))
+    with pytest.raises(ValueError, match="no room"):
+        list(predict_cases(Ensemble([one]), inputs_of((200,)), work))
+    assert len(batches) < 10
+    assert not one.stopped.is_set()
+
+
+def test_a_prediction_is_pickled_as_its_values(network):
+    (found,) = predicted(network, cases((3,)))
+    again = pickle.loads(pickle.dumps(found))
+    np.testing.assert_array_equal(np.asarray(again.probability["lesion"]), np.asarray(found.probability["lesion"]))
+
+
+@pytest.mark.parametrize("lengths", [(3, 1, 9, 2), (40,)])
+def test_the_progress_is_that_of_all_cases(network, lengths):
+    told = []
+    one = opened(network, batch_size=4)
+    assert len(list(predict_cases(Ensemble([one, one]), inputs_of(lengths), str, on_progress=told.append))) == len(
+        lengths
+    )
+    assert sum(told) == pytest.approx(len(lengths))
+    assert max(told) <= 2 * 4 / sum(lengths) * len(lengths)

@@ -146,9 +146,9 @@ def test_lesions_are_looked_for_in_the_slices_of_the_liver_only(folder, run_of, 
     shown = []
     predict = Network.predict
 
-    def watched(self, stacks, rows):
+    def watched(self, cases, rows, **options):
         shown.append((self.name, sum(map(len, rows))))
-        return predict(self, stacks, rows)
+        return predict(self, cases, rows, **options)
 
     monkeypatch.setattr(Network, "predict", watched)
     found = segmented(folder, lesion, within=liver)
