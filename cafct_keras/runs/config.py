@@ -23,7 +23,12 @@ RECIPES = ("paper", "own")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataConfig(Group):
-    """Data, and how slices are made from them."""
+    """Data, and how slices are made from them.
+
+    Progressive resizing trains the first epochs on smaller slices, which takes less time (Howard, 2018, for DAWNBench;
+    Tan and Le, EfficientNetV2, ICML 2021). They are validated at that size too, so that the best epoch is one of the
+    others.
+    """
 
     path: str = option(
         "phantom (synthetic CT), or a folder in any layout (./phantom).",
@@ -47,6 +52,10 @@ class DataConfig(Group):
     target: str = option("What to segment; both has two output channels, liver first.", "lesion", choices=TARGETS)
     window: tuple[float, float] = option("Window in HU, for data in HU.", metavar="LOW HIGH", by_data=True)
     size: int = option("Height and width in pixels, a multiple of 32.", minimum=32, by_data=True)
+    first_size: int | None = option(
+        "Height and width in the first epochs, for speed: progressive resizing.  [default: none]", minimum=32
+    )
+    first_epochs: int | None = option("Number of these epochs; fewer than all.", minimum=1)
     context: int = option("Neighbouring slices on either side that the model sees too (2.5-D).", 0, minimum=0)
     cache: str = option(
         "Where slices are kept: in memory, or in a temporary file.", "ram", choices=("ram", "none"), changeable=True

@@ -215,10 +215,18 @@ class BestModelCheckpoint(keras.callbacks.Callback):
         history: of the run; its best is kept up to date.
         monitor: name of the validation metric, the higher the better.
         guard: no model is saved once this has seen a non-finite loss.
+        first_epoch: the epochs before it are not compared with it and those after it.
     """
 
     def __init__(
-        self, model: keras.Model, *, folder: pathlib.Path, history: History, monitor: str, guard: TerminateOnNonFinite
+        self,
+        model: keras.Model,
+        *,
+        folder: pathlib.Path,
+        history: History,
+        monitor: str,
+        guard: TerminateOnNonFinite,
+        first_epoch: int = 0,
     ) -> None:
         super().__init__()
         self._served = model
@@ -226,12 +234,15 @@ class BestModelCheckpoint(keras.callbacks.Callback):
         self._history = history
         self._monitor = monitor
         self._guard = guard
+        self._first_epoch = first_epoch
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Saves the last and perhaps the best model."""
         logs = logs or {}
         if self._guard.step is not None or not math.isfinite(logs["loss"]):
             return
+        if epoch == self._first_epoch:
+            self._history.best = self._history.best_epoch = None
         save_model(self._served, self._folder / LAST_MODEL)
         validated = math.isfinite(logs.get("val_loss", math.nan))
         score, best = (logs[self._monitor] if validated else None), self._history.best

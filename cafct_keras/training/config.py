@@ -110,8 +110,15 @@ def _check_together(config: FitConfig) -> None:
         raise UserError(f"`preset` {model.preset}: unknown; choose {', '.join(known)} for {model.name}")
     if needs_context(model.name) and not data.context:
         raise UserError(f"`model` {model.name}: needs neighbouring slices; use `context` 3 for seven slices")
-    if data.size % STRIDE:
-        raise UserError(f"`size` {data.size}: must be a multiple of {STRIDE}")
+    for name in ("size", "first_size"):
+        if (size := getattr(data, name)) is not None and size % STRIDE:
+            raise UserError(f"`{name}` {size}: must be a multiple of {STRIDE}")
+    if (data.first_size is None) != (data.first_epochs is None):
+        raise UserError("`first_size` and `first_epochs`: give both or neither")
+    if data.first_size is not None and data.first_size >= data.size:
+        raise UserError(f"`first_size` {data.first_size}: must be less than `size`, {data.size}")
+    if data.first_epochs is not None and data.first_epochs >= optimizer.epochs:
+        raise UserError(f"`first_epochs` {data.first_epochs}: must be fewer than `epochs`")
     if data.window[0] >= data.window[1]:
         raise UserError(f"`window` {shown(data.window)}: must be a lower and a higher number of HU")
     if data.sampling.liver_fraction is not None and data.target != "both":

@@ -31,7 +31,7 @@ from cafct_keras.training.reporting import Report
 from cafct_keras.training.resume import restore_best
 from cafct_keras.training.state import build_state, metrics_of, set_state
 from cafct_keras.training.stopping import StopRequest
-from pipelines.loading.slices import Slices
+from pipelines.loading.slices import Slices, resized
 from pipelines.loading.stream import evaluation_stream, training_stream
 
 
@@ -70,6 +70,7 @@ class TrainingLoop:
         self._parts = parts
         self._group = group
         self._slices = parts["train"]
+        self._resized = parts
         self._steps_per_epoch = len(self._slices.names) // config.optimizer.batch_size
         self._compile()
 
@@ -109,6 +110,8 @@ class TrainingLoop:
             dice=self.dice,
             console=report.console,
             quiet=report.quiet,
+            first_epochs=config.data.first_epochs or 0,
+            first_cost=((config.data.first_size or 0) / config.data.size) ** 2,
             started=report.started,
         )
         # In this order: the first ones write an epoch's logs, the others read them.
@@ -126,6 +129,7 @@ class TrainingLoop:
                 history=self.history,
                 monitor=f"val_{self.dice}",
                 guard=self._guard,
+                first_epoch=config.data.first_epochs or 0,
             )
             callbacks += [best, HistoryFiles(self._files), self.progress]
         self._callbacks = [self.data_wait, self._guard, self._checkpoints, *with_average(self.trained, callbacks)]
@@ -150,9 +154,9 @@ class TrainingLoop:
             self._store.wait()
 
     def evaluate(self, part: str, callbacks: Sequence[keras.callbacks.Callback] = ()) -> dict[str, float]:
-        """Loss and metrics of one part of the data, by name."""
+        """Loss and metrics of one part of the data, at the size that is trained at, by name."""
         batch_size = self._config.optimizer.batch_size
-        stream = evaluation_stream(self._parts[part], batch_size=batch_size, shard=self._group.shard)
+        stream = evaluation_stream(self._resized[part], batch_size=batch_size, shard=self._group.shard)
         scores = self.trained.evaluate(stream, callbacks=list(callbacks), return_dict=True, verbose=0)
         return {name: float(value) for name, value in scores.items()}
 
@@ -197,6 +201,7 @@ class TrainingLoop:
 
     def _train(self) -> None:
         epoch, batch = self.history.epoch, self.history.batch
+        self._resize(epoch)
         if 0 < batch < self._steps_per_epoch:
             self._fit(epoch, epoch + 1, from_batch=batch)
         elif batch:
@@ -204,13 +209,31 @@ class TrainingLoop:
             logs = self.trained.get_metrics_result()
             keras.callbacks.CallbackList(self._callbacks, model=self.trained).on_epoch_end(epoch, logs)
         epoch += bool(batch)
-        if epoch < self._config.optimizer.epochs and self.bad_step is None:
-            self._fit(epoch, self._config.optimizer.epochs)
+        while epoch < self._config.optimizer.epochs and self.bad_step is None:
+            self._resize(epoch)
+            last = min(each for each in self._stages if each > epoch)
+            self._fit(epoch, last)
+            epoch = last
+
+    @property
+    def _stages(self) -> list[int]:
+        """Epochs at which the training data change, and the number of epochs."""
+        first = self._config.data.first_epochs
+        return [*([first] if first else []), self._config.optimizer.epochs]
+
+    def _resize(self, epoch: int) -> None:
+        """Makes the slices have the size of an epoch."""
+        data = self._config.data
+        size = data.first_size if epoch < (data.first_epochs or 0) else None
+        if size is None:
+            self._resized = self._parts
+        elif self._resized is self._parts:
+            self._resized = {part: resized(slices, size) for part, slices in self._parts.items() if part != "test"}
 
     def _fit(self, epoch: int, last_epoch: int, *, from_batch: int = 0) -> None:
         config, steps = self._config, self._steps_per_epoch
         stream = training_stream(
-            self._slices,
+            self._resized["train"],
             batch_size=config.optimizer.batch_size,
             steps=last_epoch * steps,
             start_step=epoch * steps + from_batch,

@@ -22,6 +22,8 @@ class TrainingProgress(keras.callbacks.Callback):
         dice: name of the metric that is shown beside the loss.
         console: where to write.
         quiet: no bar, even on a terminal.
+        first_epochs: number of epochs at the beginning whose steps take another time.
+        first_cost: that time, relative to a step's of the other epochs.
         started: `time.perf_counter()` at the start of the command, from which the time to the first step counts.
 
     Attributes:
@@ -31,13 +33,24 @@ class TrainingProgress(keras.callbacks.Callback):
     async_safe = True
 
     def __init__(
-        self, *, epochs: int, counter: StepCounter, dice: str, console: Console, quiet: bool, started: float
+        self,
+        *,
+        epochs: int,
+        counter: StepCounter,
+        dice: str,
+        console: Console,
+        quiet: bool,
+        first_epochs: int = 0,
+        first_cost: float = 1.0,
+        started: float,
     ) -> None:
         super().__init__()
         self._console = console
         self._epochs = epochs
         self._counter = counter
         self._dice = dice
+        self._first_steps = first_epochs * counter.steps_per_epoch
+        self._first_cost = first_cost
         self._started = started
         self._bar: Progress | None = None
         self._show_bar = console.is_terminal and not quiet
@@ -108,8 +121,13 @@ class TrainingProgress(keras.callbacks.Callback):
 
     def _left(self, epoch: int, elapsed: float) -> float:
         """Seconds left after this epoch, by the pace since the first step, which includes compiling."""
-        steps = (epoch + 1) * self._counter.steps_per_epoch
-        done = steps - self._counter.first_step
-        if self.first_step_s is not None and done > 1:
-            elapsed, done = elapsed - self._compiling_s, done - 1
-        return elapsed / done * (self._epochs * self._counter.steps_per_epoch - steps) if done else 0.0
+        steps, first = (epoch + 1) * self._counter.steps_per_epoch, self._counter.first_step
+        if self.first_step_s is not None and steps > first + 1:
+            elapsed, first = elapsed - self._compiling_s, first + 1
+        done, left = self._cost(first, steps), self._cost(steps, self._epochs * self._counter.steps_per_epoch)
+        return elapsed / done * left if done else 0.0
+
+    def _cost(self, start: int, stop: int) -> float:
+        """Expected time of steps, in steps of the last epochs."""
+        first = max(0, min(stop, self._first_steps) - start)
+        return first * self._first_cost + stop - start - first

@@ -37,9 +37,10 @@ def headline(config: FitConfig, card: dict[str, Any]) -> str:
         f"{name} {part['slices']} slices of {len(part['patients'])} patients"
         for name, part in card["data"]["split"].items()
     )
+    first = f"{data.first_size}x{data.first_size} for {data.first_epochs} epochs, then " if data.first_size else ""
     return (
         f"{model.name} {model.preset or 'base'} ({card['parameters']:,} parameters) on {card['data']['layout']}, "
-        f"{data.target}, {data.size}x{data.size}: {counts}\n"
+        f"{data.target}, {first}{data.size}x{data.size}: {counts}\n"
         f"{optimizer.name} {optimizer.learning_rate:g}, batch {optimizer.batch_size}, {optimizer.epochs} epochs, "
         f"{card['backend']} on {card['devices'][0]}; run folder {config.out}"
     )

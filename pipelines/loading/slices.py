@@ -7,11 +7,12 @@ import numpy as np
 
 from pipelines.case import SPLITS, Source
 from pipelines.errors import DataError
-from pipelines.grid import FULL
+from pipelines.grid import FULL, SquareGrid
 from pipelines.loading.cache import CACHES, Cache
 from pipelines.preprocessing import Preprocessing, neighbours
 
 _TARGETS = {"liver": ("liver",), "lesion": ("lesion",), "both": ("liver", "lesion")}
+_CHUNK = 64  # slices resized at a time
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -111,6 +112,30 @@ def load_slices(
         if not parts[name].names:
             raise DataError(f"{source.layout}: no {name} slices; assign some patients to that part of the split")
     return {name: _to_slices(parts[name], preprocessing) for name in SPLITS}
+
+
+def resized(slices: Slices, size: int) -> Slices:
+    """Slices at another size, cached as they are.
+
+    Args:
+        slices: the slices.
+        size: height and width in pixels.
+    """
+    targets = slices.preprocessing.targets
+    make = CACHES["none" if isinstance(slices.images, np.memmap) else "ram"]
+    images, masks = make(size, size), make(size, size, len(targets))
+    grid = SquareGrid.of(slices.images, size)
+    for start in range(0, len(slices.names), _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        images.append(grid.images(slices.images[chunk], outside=0))
+        channels = np.moveaxis(slices.masks[chunk], -1, 0)
+        masks.append(np.stack([grid.coverage(np.ascontiguousarray(channel)) for channel in channels], axis=-1))
+    return dataclasses.replace(
+        slices,
+        images=images.to_array(),
+        masks=masks.to_array(),
+        preprocessing=dataclasses.replace(slices.preprocessing, size=size),
+    )
 
 
 def foreground_counts(slices: Slices) -> dict[str, int]:

@@ -25,9 +25,11 @@ from tests.cli import fails, run
 from tests.trained import write_folder
 from tests.training import micro
 
-RECIPE = ("--target", "liver", "--model", "micro", "--size", 32, "--batch-size", 4, "--epochs", 2)
-# All that is random in training: the network's own draws, order, augmentation.
+RECIPE = ("--target", "liver", "--model", "micro", "--size", 64, "--batch-size", 4, "--epochs", 2)
+# All that is random in training, the network's own draws, order, augmentation, what changes between epochs, and an
+# average of the weights.
 RANDOM = ("--optimizer", "adamw", "--flip", "--rotation", 20, "--ema-decay", 0.9)
+RANDOM += ("--first-size", 32, "--first-epochs", 1, "--patient-exponent", 0, "--size-exponent", 0.5)
 MOMENTS = 12 if keras.backend.backend() == "jax" else 3
 
 

@@ -10,7 +10,7 @@ from pipelines import open_source
 from pipelines.case import Case
 from pipelines.errors import DataError
 from pipelines.loading.cache import FileCache, MemoryCache
-from pipelines.loading.slices import foreground_counts, load_slices
+from pipelines.loading.slices import foreground_counts, load_slices, resized
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 HOUNSFIELD = np.array([-3000, -201, -200, -199, 25, 249, 250, 251, 3000], np.int16)
@@ -224,3 +224,18 @@ def test_stacks_are_their_pieces(stack, lengths, tmp_path, monkeypatch):
     for piece in pieces:
         grown.append(piece)
     assert np.array_equal(grown.to_array(), np.concatenate([np.empty((0, 3, 2), np.uint8), *pieces]))
+
+
+@pytest.mark.parametrize("cache", ["ram", "none"])
+def test_resized_slices_are_means_of_pixels(cache):
+    whole = load_slices(Scans(shape=(70, 70)), target="both", size=70, cache=cache)["train"]
+    half = resized(whole, 35)
+    assert half.images.dtype == half.masks.dtype == np.uint8
+    assert half.images.shape == (8, 35, 35)
+    assert isinstance(half.images, np.memmap) == isinstance(half.masks, np.memmap) == (cache == "none")
+    means = whole.masks.reshape(8, 35, 2, 35, 2, 2).mean(axis=(2, 4))
+    np.testing.assert_allclose(half.masks, means, atol=0.51)
+    np.testing.assert_allclose(half.images.mean(), whole.images.mean(), atol=1)
+    assert np.array_equal(half.foreground, whole.foreground)
+    assert half.preprocessing.size == 35
+    assert (half.names, half.patients, half.preprocessing.window) == (whole.names, whole.patients, (-200, 250))
