@@ -1,12 +1,14 @@
 """The geometric transform between the pixels of a slice and the square that a network sees."""
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import math
 
 import numpy as np
+import scipy
 from PIL import Image
-from scipy import sparse
 
 FULL = 255  # coverage of a pixel that lies wholly inside a structure
 
@@ -29,7 +31,7 @@ class SquareGrid:
     size: int
 
     @classmethod
-    def of(cls, slices: np.ndarray, size: int) -> "SquareGrid":
+    def of(cls, slices: np.ndarray, size: int) -> SquareGrid:
         """The transform of `(N, height, width)`."""
         height, width = slices.shape[1:]
         return cls(height=height, width=width, size=size)
@@ -137,14 +139,14 @@ class SquareGrid:
 
 
 @functools.lru_cache(maxsize=8)
-def _weights(grid: SquareGrid) -> tuple[sparse.csr_array, sparse.csr_array]:
+def _weights(grid: SquareGrid) -> tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]:
     """`(size, height)` and `(size, width)` float32: the fraction of each row and column in each native one."""
     edges = np.arange(grid.size + 1)[:, None] * grid.step
 
-    def overlap(length: int, margin: int) -> sparse.csr_array:
+    def overlap(length: int, margin: int) -> scipy.sparse.csr_array:
         pixels = np.arange(length) + margin
         common = np.minimum(edges[1:], pixels + 1) - np.maximum(edges[:-1], pixels)
-        return sparse.csr_array((np.maximum(common, 0) / grid.step).astype(np.float32))
+        return scipy.sparse.csr_array((np.maximum(common, 0) / grid.step).astype(np.float32))
 
     return overlap(grid.height, grid._top), overlap(grid.width, grid._left)
 

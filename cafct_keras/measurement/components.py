@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 _BLOCK = 4  # voxels along each axis
 
@@ -51,7 +51,7 @@ def neighbourhood(*, contiguous: bool, connectivity: int = 26) -> np.ndarray:
         contiguous: whether it reaches into the slices above and below.
         connectivity: neighbours within a volume, 26, 18 or 6; within a slice they are 8, 8 or 4.
     """
-    cube = ndimage.generate_binary_structure(3, {6: 1, 18: 2, 26: 3}[connectivity])
+    cube = scipy.ndimage.generate_binary_structure(3, {6: 1, 18: 2, 26: 3}[connectivity])
     if not contiguous:
         cube[[0, 2]] = False
     return cube
@@ -68,7 +68,7 @@ def label(mask: np.ndarray, *, contiguous: bool, connectivity: int = 26) -> tupl
     Returns:
         int32 `(slices, H, W)`, 0 for background and 1..n for the components, and n.
     """
-    return ndimage.label(mask, neighbourhood(contiguous=contiguous, connectivity=connectivity))
+    return scipy.ndimage.label(mask, neighbourhood(contiguous=contiguous, connectivity=connectivity))
 
 
 def regions(*masks: np.ndarray, contiguous: bool) -> Iterator[tuple[list[int], list[np.ndarray]]]:
@@ -90,7 +90,7 @@ def regions(*masks: np.ndarray, contiguous: bool) -> Iterator[tuple[list[int], l
     for mask in masks[1:]:
         blocks |= _any_in_block(mask, steps)
     numbers, _ = label(blocks, contiguous=contiguous)
-    for number, box in enumerate(ndimage.find_objects(numbers), 1):
+    for number, box in enumerate(scipy.ndimage.find_objects(numbers), 1):
         where = tuple(slice(side.start * step, side.stop * step) for side, step in zip(box, steps, strict=True))
         parts = [mask[where] for mask in masks]
         own = numbers[box] == number

@@ -5,9 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy import ndimage
-from scipy.spatial import ConvexHull
-from scipy.spatial.distance import pdist, squareform
+import scipy
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,7 +62,7 @@ class Describer:
 
     def __call__(self, labels: np.ndarray) -> Iterator[Component]:
         """Describes the components in the order of their labels, int `(slices, H, W)`."""
-        for index, box in enumerate(ndimage.find_objects(labels), 1):
+        for index, box in enumerate(scipy.ndimage.find_objects(labels), 1):
             yield self._component(labels[box] == index, box)
 
     def _component(self, mask: np.ndarray, box: tuple[slice, ...]) -> Component:
@@ -139,8 +137,8 @@ def _outline(mask: np.ndarray) -> np.ndarray:
 
 def _diameters(corners: np.ndarray) -> tuple[float, float]:
     """The largest distance between two points, and the longest chord of their convex hull perpendicular to it."""
-    hull = corners[ConvexHull(corners).vertices]  # counterclockwise
-    distances = squareform(pdist(hull))
+    hull = corners[scipy.spatial.ConvexHull(corners).vertices]  # counterclockwise
+    distances = scipy.spatial.distance.squareform(scipy.spatial.distance.pdist(hull))
     one, other = np.unravel_index(distances.argmax(), distances.shape)  # one < other
     direction = (hull[other] - hull[one]) / distances[one, other]
     along, across = hull @ direction, hull @ np.array([-direction[1], direction[0]])

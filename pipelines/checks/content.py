@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from pipelines.findings import Findings
 
@@ -57,8 +57,8 @@ def check_label_map(findings: Findings, file: Path | str, labels: np.ndarray) ->
     if box is None:
         return
     near = labels[box]
-    lesions, count = ndimage.label(near == 2)
-    touched = np.unique(lesions[ndimage.binary_dilation(near == 1)])
+    lesions, count = scipy.ndimage.label(near == 2)
+    touched = np.unique(lesions[scipy.ndimage.binary_dilation(near == 1)])
     lost = np.setdiff1d(np.arange(1, count + 1), touched)
     if len(lost):
         voxels = int(np.isin(lesions, lost).sum())

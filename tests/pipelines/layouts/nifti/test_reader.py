@@ -1,4 +1,5 @@
 import csv
+import gzip
 import json
 
 import nibabel
@@ -27,6 +28,22 @@ def put(path, array, affine=None, dtype=np.int16):
     affine = np.diag([-0.8, -0.8, 5, 1]) if affine is None else affine
     path.parent.mkdir(parents=True, exist_ok=True)
     nibabel.save(nibabel.Nifti1Image(np.asarray(array, dtype), affine), path)
+
+
+@pytest.mark.parametrize("name", ["ct.nii.gz", "ct.NII.GZ", "ct.nii"])
+def test_voxels_are_those_that_nibabel_reads(name, tmp_path):
+    """Also of several gzip members, as pigz and bgzip write them, and scaled ones."""
+    rng = np.random.default_rng(0)
+    image = nibabel.Nifti1Image(rng.integers(-1000, 1000, (20, 30, 7)).astype(np.int16), np.diag([-0.8, -0.8, 5, 1]))
+    image.header.set_slope_inter(2, -24)
+    data = image.to_bytes()
+    if name.lower().endswith(".gz"):
+        data = b"".join(gzip.compress(data[start : start + 3000]) for start in range(0, len(data), 3000))
+    (tmp_path / name).write_bytes(data)
+    values, frame = read_volume(tmp_path / name)
+    expected = nibabel.load(tmp_path / name)
+    np.testing.assert_array_equal(values, expected.get_fdata())
+    np.testing.assert_array_equal(frame.affine, expected.affine)
 
 
 @pytest.mark.parametrize(("form", "first"), [("nifti", "volume-0"), ("msd", "liver_0")])
