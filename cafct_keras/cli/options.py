@@ -22,6 +22,8 @@ _AUGMENTATION_HELP = {
     "brightness": "Augmentation: add up to this fraction of the grey range.",
     "contrast": "Augmentation: change the contrast by up to this fraction.",
     "noise": "Augmentation: Gaussian noise with up to this fraction of the grey range.",
+    "lesions": "Augmentation: paint synthetic lesions into the liver of this fraction of slices; of both targets.",
+    "crop": "Augmentation: squares of this side, most about a target, instead of whole slices.  [default: 0, whole]",
 }
 
 
@@ -122,4 +124,5 @@ def _augmentation_option(field: dataclasses.Field) -> Callable[[Callable], Calla
     flag = f"--{field.name.replace('_', '-')}"
     if field.type is bool:
         return click.option(f"{flag}/--no-{flag[2:]}", field.name, default=False, help=_AUGMENTATION_HELP[field.name])
-    return click.option(flag, field.name, type=float, default=0.0, help=_AUGMENTATION_HELP[field.name])
+    kind = int if field.type is int else float
+    return click.option(flag, field.name, type=kind, default=kind(0), help=_AUGMENTATION_HELP[field.name])

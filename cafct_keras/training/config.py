@@ -9,7 +9,7 @@ from cafct_keras.models.inputs import STRIDE
 from cafct_keras.models.registry import needs_context
 from cafct_keras.optimizers import OPTAX_PREFIX, optimizer_arguments
 from cafct_keras.recipes import list_recipes, load_config
-from cafct_keras.runs.config import OPTIONS, FitConfig, shown
+from cafct_keras.runs.config import OPTIONS, DataConfig, FitConfig, shown
 from cafct_keras.training.durations import Interval, seconds
 from cafct_keras.weights.loading import arguments_for
 
@@ -131,7 +131,16 @@ def _check_together(config: FitConfig) -> None:
         raise UserError("`bce_weight` 0 `dice_weight` 0: one of them must be above 0")
     if model.init is not None and model.weights:
         raise UserError("`init` and `weights`: use one of them")
+    _check_augmentation(data)
     check_session(config)
+
+
+def _check_augmentation(data: DataConfig) -> None:
+    crop, lesions, smallest = data.augmentation.crop, data.augmentation.lesions, data.first_size or data.size
+    if crop % STRIDE or crop > smallest:
+        raise UserError(f"`crop` {crop}: must be a multiple of {STRIDE}, and at most {smallest}, as slices are")
+    if lesions and data.target != "both":
+        raise UserError(f"`lesions` {lesions:g}: needs `target` both, to know where the liver is")
 
 
 def _free_name(data: str, target: str) -> str:

@@ -10,8 +10,17 @@ from PIL import Image
 
 from pipelines.errors import DataError
 from pipelines.loading.order import uniform_draws
+from pipelines.loading.synthetic_lesions import paint_lesions
 
-_MAXIMA = {"rotation": 180.0, "scale": 0.9, "shift": 1.0, "brightness": 1.0, "contrast": 1.0, "noise": 1.0}
+_MAXIMA = {
+    "rotation": 180.0,
+    "scale": 0.9,
+    "shift": 1.0,
+    "brightness": 1.0,
+    "contrast": 1.0,
+    "noise": 1.0,
+    "lesions": 1.0,
+}
 _QUARTER = np.array([[0, -1], [1, 0]])  # on (x, y), y downwards: what `np.rot90` does
 _LEVELS = 1 << 16
 
@@ -30,6 +39,12 @@ class Augmentation:
         brightness: fraction of the grey range, 0..1; add a value in [-brightness, brightness].
         contrast: 0..1; scale grey values about mid-grey by a factor in [1 - contrast, 1 + contrast].
         noise: fraction of the grey range, 0..1; add Gaussian noise with a standard deviation in [0, noise].
+        lesions: fraction of slices, 0..1; paint synthetic lesions into the liver, see `synthetic_lesions`. Needs both
+            targets.
+        crop: pixels; cut a square of this side out of each slice, 0 for whole slices. Half of the squares lie about a
+            pixel of the last target, a quarter about one of the first and a quarter about one that is not air, as far
+            as a slice has any, up to a third of the side off center. nnU-Net (Isensee et al., Nature Methods 18, 2021)
+            trains on patches, a third of them about the target: details are seen at full size at a part of the cost.
 
     Raises:
         DataError: a value is out of range.
@@ -43,12 +58,16 @@ class Augmentation:
     brightness: float = 0.0
     contrast: float = 0.0
     noise: float = 0.0
+    lesions: float = 0.0
+    crop: int = 0
 
     def __post_init__(self) -> None:
         for name, maximum in _MAXIMA.items():
             value = getattr(self, name)
             if not 0 <= value <= maximum:
                 raise DataError(f"`{name}` {value}: give a number in 0..{maximum:g}")
+        if self.crop < 0:
+            raise DataError(f"`crop` {self.crop}: give pixels, or 0 for whole slices")
 
     @property
     def interpolates(self) -> bool:
@@ -69,6 +88,11 @@ class _Draws(NamedTuple):
     contrast: float
     brightness: float
     noise: float
+    lesions: float
+    crop_kind: float
+    crop_place: float
+    crop_across: float
+    crop_down: float
 
 
 def augment(
@@ -83,13 +107,17 @@ def augment(
         augmentation: the changes to make.
 
     Returns:
-        Images `(B, H, W, K)` and masks `(B, H, W, C)`, both float32 in [0, 1] and moved by the same interpolation.
-        Pixels from outside a slice are 0 in both (air, background).
+        Images `(B, H, W, K)` and masks `(B, H, W, C)`, both float32 in [0, 1] and moved by the same interpolation;
+        H and W are `crop` if it is not 0. Pixels from outside a slice are 0 in both (air, background).
     """
-    new_images, new_masks = np.empty(images.shape, np.float32), np.empty(masks.shape, np.float32)
+    plane = (augmentation.crop,) * 2 if augmentation.crop else images.shape[1:3]
+    new_images, new_masks = (np.empty((len(each), *plane, each.shape[-1]), np.float32) for each in (images, masks))
     for row, (key, numbers) in enumerate(zip(keys, uniform_draws(keys, len(_Draws._fields)), strict=True)):
         draws = _Draws(*numbers.tolist())
-        image, mask = _transform(images[row], masks[row], draws, augmentation)
+        image, mask = images[row], masks[row]
+        if draws.lesions < augmentation.lesions:
+            image, mask = paint_lesions(image, mask, int(key))
+        image, mask = _transform(image, mask, draws, augmentation)
         np.divide(image, np.float32(255), out=new_images[row])
         np.divide(mask, np.float32(255), out=new_masks[row])
         _change_intensity(new_images[row], int(key), draws, augmentation)
@@ -104,11 +132,11 @@ def _symmetric(draw: Any) -> Any:
 def _transform(
     image: np.ndarray, mask: np.ndarray, draws: _Draws, augmentation: Augmentation
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Flips, rotates, scales and shifts `(H, W, channels)` uint8 in one interpolation."""
+    """Flips, rotates, scales, shifts and crops `(H, W, channels)` uint8 in one interpolation."""
     height, width = image.shape[:2]
     across, down = (augmentation.flip and draw < 0.5 for draw in (draws.flip_across, draws.flip_down))
     turns = augmentation.quarter_turns * (int(4 * draws.turns) if height == width else 2 * int(2 * draws.turns))
-    if not augmentation.interpolates:  # pixels move, their values stay
+    if not (augmentation.interpolates or augmentation.crop):  # pixels move, their values stay
         order = (slice(None, None, -1 if down else 1), slice(None, None, -1 if across else 1))
         return np.rot90(image[order], turns), np.rot90(mask[order], turns)
     # From output to input pixels. Angles are symmetric and flips their own inverses, so drawing the inverse map is
@@ -119,17 +147,32 @@ def _transform(
     matrix = np.diag([-1 if across else 1, -1 if down else 1]) @ np.linalg.matrix_power(_QUARTER, turns) @ turn
     sides = np.array([width, height])
     shift = augmentation.shift * sides * _symmetric(np.array([draws.shift_across, draws.shift_down]))
-    offsets = sides / 2 - matrix @ (sides / 2 + shift)
-    return _interpolate(image, matrix, offsets), _interpolate(mask, matrix, offsets)
+    center, moved = sides / 2, sides
+    if augmentation.crop:
+        center, moved = _crop_center(image, mask, draws), np.full(2, augmentation.crop)
+        # Whole pixels, so that a crop alone does not interpolate.
+        shift = shift + np.round(augmentation.crop / 3 * _symmetric(np.array([draws.crop_across, draws.crop_down])))
+    offsets = center - matrix @ (moved / 2 + shift)
+    return _interpolate(image, matrix, offsets, moved), _interpolate(mask, matrix, offsets, moved)
 
 
-def _interpolate(pixels: np.ndarray, matrix: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+def _crop_center(image: np.ndarray, mask: np.ndarray, draws: _Draws) -> np.ndarray:
+    """The place (x, y) in a slice that a crop lies about."""
+    kinds = [mask[..., -1] > 0, mask[..., 0] > 0, image[..., image.shape[-1] // 2] > 0]
+    kinds = kinds[0 if draws.crop_kind < 0.5 else 1 if draws.crop_kind < 0.75 else 2 :]
+    places = next((places for kind in kinds if len(places := np.flatnonzero(kind))), np.arange(mask[..., 0].size))
+    row, column = divmod(int(places[int(draws.crop_place * len(places))]), mask.shape[1])
+    return np.array([column, row], float)
+
+
+def _interpolate(pixels: np.ndarray, matrix: np.ndarray, offsets: np.ndarray, sides: np.ndarray) -> np.ndarray:
     """Moves `(H, W, channels)` uint8 bilinearly by a map from output to input places (x, y)."""
-    return np.stack([_move(pixels[..., channel], matrix, offsets) for channel in range(pixels.shape[-1])], axis=-1)
+    moved = [_move(pixels[..., channel], matrix, offsets, sides) for channel in range(pixels.shape[-1])]
+    return np.stack(moved, axis=-1)
 
 
-def _move(plane: np.ndarray, matrix: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    moved = np.zeros_like(plane)
+def _move(plane: np.ndarray, matrix: np.ndarray, offsets: np.ndarray, sides: np.ndarray) -> np.ndarray:
+    moved = np.zeros(sides[::-1], plane.dtype)
     picture = Image.fromarray(plane)
     if (box := picture.getbbox()) is None:
         return moved
@@ -139,7 +182,7 @@ def _move(plane: np.ndarray, matrix: np.ndarray, offsets: np.ndarray) -> np.ndar
     corners = np.array([(x, y) for x in across for y in down], float).T
     reached = np.linalg.solve(matrix, corners - offsets[:, None])
     (left, top), (right, bottom) = (
-        np.clip(np.array(edges), 0, plane.shape[::-1]).astype(int)
+        np.clip(np.array(edges), 0, sides).astype(int)
         for edges in (np.floor(reached.min(axis=1)), np.ceil(reached.max(axis=1)))
     )
     if left < right and top < bottom:

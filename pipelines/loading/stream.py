@@ -65,7 +65,8 @@ def training_stream(
 
     Returns:
         `steps - start_step` pairs: images `(B, H, W, K)` float32 in [0, 1], see `Preprocessing.as_input`; targets
-        `(B, H, W, C)` float32, the covered fraction of each pixel. B is `batch_size` divided by the number of shards.
+        `(B, H, W, C)` float32, the covered fraction of each pixel. H and W are those of a crop, if there is one. B is
+        `batch_size` divided by the number of shards.
 
     Raises:
         DataError: `batch_size` is not in 1..number of slices, or the slices do not allow the sampling.
@@ -89,7 +90,7 @@ def training_stream(
             images, masks = augment(images, masks, keys, augmentation)
         return slices.preprocessing.as_input(images), masks if masks.dtype == np.float32 else _fractions(masks)
 
-    return _to_dataset(make, range(start_step, steps), _batch_shapes(slices, len(places)))
+    return _to_dataset(make, range(start_step, steps), _batch_shapes(slices, len(places), augmentation))
 
 
 def evaluation_stream(slices: Slices, *, batch_size: int, shard: tuple[int, int] = (0, 1)) -> "tf.data.Dataset":
@@ -137,8 +138,11 @@ def _places_of_shard(batch_size: int, shard: tuple[int, int]) -> np.ndarray:
     return np.arange(batch_size).reshape(count, -1)[index]
 
 
-def _batch_shapes(slices: Slices, batch_size: int) -> tuple[tuple[int, ...], ...]:
-    plane = slices.images.shape[1:]
+def _batch_shapes(
+    slices: Slices, batch_size: int, augmentation: Augmentation | None = None
+) -> tuple[tuple[int, ...], ...]:
+    crop = augmentation.crop if augmentation else 0
+    plane = (crop, crop) if crop else slices.images.shape[1:]
     return (batch_size, *plane, slices.preprocessing.channels), (batch_size, *plane, slices.masks.shape[-1])
 
 

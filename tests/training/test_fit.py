@@ -173,6 +173,10 @@ def test_real_slices_are_learnt(shared, tmp_path):
     ("options", "words"),
     [
         (("--size", 100), "--size 100: must be a multiple of 32"),
+        (("--crop", 100), "--crop 100: must be a multiple of 32"),
+        (("--crop", 288), "--crop 288: must be a multiple of 32, and at most 64, as slices are"),
+        (("--crop", -32), "--crop -32: give pixels, or 0"),
+        (("--lesions", 0.5), "--lesions 0.5: needs --target both"),
         (("--model", "unet3000"), "--model unet3000: unknown; choose"),
         (("--preset", "huge"), "--preset huge: unknown; choose tiny, small, base, large"),
         (("--model", "h_dense_unet"), "--model h_dense_unet: needs neighbouring slices; use --context 3"),

@@ -199,3 +199,58 @@ def test_out_of_range_is_refused_by_name(options):
     (name,) = options
     with pytest.raises(DataError, match=rf"^`{name}` .*0\.\."):
         Augmentation(**options)
+
+
+def numbered(shape=(64, 96)):
+    """An image whose pixels are all different in two channels, with a small target and a large one."""
+    rows, columns = np.indices(shape)
+    image = np.stack([rows, columns], axis=-1).astype(np.uint8)
+    mask = np.zeros((*shape, 2), np.uint8)
+    mask[8:48, 10:60, 0] = mask[20:24, 50:54, 1] = 255
+    return image, mask
+
+
+def cropped(count, **options):
+    image, mask = numbered()
+    keys = sample_keys(0, np.arange(count), 1)
+    return augment(*(np.repeat(each[None], count, axis=0) for each in (image, mask)), keys, Augmentation(**options))
+
+
+def test_crops_are_pieces_of_the_slice_at_full_size():
+    image, mask = numbered()
+    padded, outlined = (np.pad(each, ((64, 64), (64, 64), (0, 0))) for each in (image, mask))
+    images, masks = cropped(40, crop=32)
+    assert images.shape == masks.shape == (40, 32, 32, 2)
+    corners = set()
+    for piece, target in zip(np.round(images * 255).astype(int), masks, strict=True):
+        rows, columns = np.nonzero(piece.any(axis=-1))
+        row, column = rows[-1], columns[-1]
+        top, left = piece[row, column] - (row, column) + 64
+        assert np.array_equal(piece, padded[top : top + 32, left : left + 32])
+        assert np.array_equal(target * 255, outlined[top : top + 32, left : left + 32])
+        corners.add((int(top), int(left)))
+    assert len(corners) > 30
+
+
+def test_half_of_the_crops_and_more_show_the_last_target():
+    for options in ({}, {"rotation": 20.0, "scale": 0.2, "flip": True}):
+        _, masks = cropped(200, crop=32, **options)
+        shown = masks.any(axis=(1, 2)).mean(axis=0)
+        assert 0.5 <= shown[1] < 0.8
+        assert 0.75 <= shown[0] < 1
+
+
+def test_a_slice_without_targets_is_cropped_where_there_is_something():
+    image, mask = numbered()
+    image[:, :90] = 0
+    keys = sample_keys(0, np.arange(50), 1)
+    images, masks = (np.repeat(each[None], 50, axis=0) for each in (image, np.zeros_like(mask)))
+    cropped_images, _ = augment(images, masks, keys, Augmentation(crop=32))
+    assert cropped_images.any(axis=(1, 2, 3)).all()
+    empty, _ = augment(np.zeros_like(images), masks, keys, Augmentation(crop=32))
+    assert not empty.any()
+
+
+def test_a_negative_crop_is_refused():
+    with pytest.raises(DataError, match=r"^`crop` -32: "):
+        Augmentation(crop=-32)
