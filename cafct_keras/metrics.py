@@ -15,6 +15,7 @@ from cafct_keras.typing import Tensor
 
 PACKAGE = "cafct_keras"
 CARRY = 2**20
+SLICE_COUNTS = "slice_counts"
 
 
 class _OverlapMetric(keras.metrics.Metric):
@@ -72,6 +73,45 @@ class _PooledMetric(_OverlapMetric):
         """Overlap, target and prediction in pixels, each a float32 scalar."""
         counts = ops.cast(self.counts, "float32")
         return [counts[index, 0] * CARRY + counts[index, 1] for index in range(3)]
+
+
+class SliceCounts(keras.metrics.Metric):
+    """Pixel counts of the last slices that it saw, from which NumPy computes what spans batches, such as Dice per case.
+
+    It has no value of its own. Batches without sample weights are passed over, as those of training are: it costs
+    nothing there. A sample weight of 0 makes a slice's counts 0.
+
+    Args:
+        slices: how many to keep, a multiple of the batch size.
+        classes: number of classes.
+        from_logits: whether predictions are logits.
+        threshold: probability above which a pixel is foreground, in (0, 1).
+        name: name of the metric.
+
+    Attributes:
+        counts: int32 `(slices, classes, 3)`: pixels in both, in the target, in the prediction; the newest slice last.
+    """
+
+    def __init__(
+        self, *, slices: int, classes: int, from_logits: bool = False, threshold: float = 0.5, name: str = SLICE_COUNTS
+    ) -> None:
+        super().__init__(name=name)
+        self._cut = math.log(threshold / (1 - threshold)) if from_logits else threshold
+        self.counts = self.add_variable((slices, classes, 3), "zeros", dtype="int32", name="counts")
+
+    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
+        """Adds a batch, and lets go of as many older slices."""
+        if sample_weight is None:
+            return
+        truth = ops.cast(y_true >= 0.5, "int32")
+        mask = ops.cast(ops.cast(y_pred, "float32") > self._cut, "int32")
+        counts = ops.stack([ops.sum(each, axis=(1, 2)) for each in (truth * mask, truth, mask)], axis=-1)
+        counts *= ops.cast(ops.reshape(sample_weight, (-1, 1, 1)) > 0, "int32")
+        self.counts.assign(ops.concatenate([self.counts[counts.shape[0] :], counts]))
+
+    def result(self) -> dict[str, Tensor]:
+        """Nothing."""
+        return {}
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

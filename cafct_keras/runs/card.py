@@ -48,13 +48,16 @@ def read_run(folder: str | pathlib.Path) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError, OSError) as error:
         raise UserError(f"{file}: not the card of a run ({error}); restore it or train again") from error
     if written == 1:
-        return _from_format_1(card, file)
+        card = _from_format_1(card, file)
+        written = RUN_FORMAT
     if written != RUN_FORMAT:
         raise UserError(
             f"{file}: a run folder of another version (format {written}, this version reads {RUN_FORMAT}); "
             f"use cafct-keras {card.get('versions', {}).get('cafct-keras', 'of that time')}, "
             f"or give its {MODEL_FILE} alone"
         )
+    # Its best epoch was chosen so before that was an option.
+    card.get("config", {}).setdefault("selection", {"rule": "pooled"})
     return card
 
 

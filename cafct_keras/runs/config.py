@@ -1,4 +1,4 @@
-"""Configuration of a training run, in groups: data, model, optimizer, loss and session.
+"""Configuration of a training run, in groups: data, model, optimizer, loss, selection and session.
 
 Every field is an option: it has a help text and a range, may be set on the command line, in a TOML file and in Python,
 and is recorded in `run.json`. Its option of `cafct-keras fit`, its check and whether a resumed run may change it all
@@ -19,6 +19,7 @@ TARGETS = ("lesion", "liver", "both")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 SCHEDULES = ("cosine", "poly", "constant")
 RECIPES = ("paper", "own")
+SELECTION_RULES = ("per_case_positive", "per_slice_positive", "pooled")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,7 @@ class DataConfig(Group):
         "Likewise lesion sizes of a patient: 1 as in the data, 0 equally often.", 1.0, minimum=0, maximum=1
     )
     validation: bool = option(
-        "Choose the best epoch on validation slices, or train on them too and keep the last epoch.", True
+        "Choose the best epoch on validation cases, or train on them too and keep the last epoch.", True
     )
     augmentation: Augmentation = option("Random changes to training slices.")
 
@@ -153,6 +154,30 @@ class LossConfig(Group):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class SelectionConfig(Group):
+    """Choice of the best epoch, by the Dice of the validation part; of two targets, by the lesion's.
+
+    A pooled Dice is that of the scans with the largest lesions, and one epoch's score is noisy where few scans are
+    validated on. nnU-Net (Isensee et al., Nature Methods 18, 2021) therefore smooths its validation Dice over epochs
+    too, exponentially.
+    """
+
+    rule: str = option(
+        "Choose the best epoch by the Dice of this rule: the mean over cases or over slices that show the target, or "
+        "that of all pixels.",
+        name="select_by",
+        choices=SELECTION_RULES,
+        by_data=True,
+    )
+    average: int = option(
+        "Choose the best epoch by the mean of that Dice over this many epochs, itself and those before it.",
+        1,
+        name="select_average",
+        minimum=1,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class SessionConfig(Group):
     """One start of a run: a resumed run takes these from the command that resumes it."""
 
@@ -174,7 +199,7 @@ class FitConfig(Group):
     Values may be given as in JSON or TOML: a list for a tuple, an integer for a float.
 
     Attributes:
-        data, model, optimizer, loss, session: the groups.
+        data, model, optimizer, loss, selection, session: the groups.
         recipe: `"paper"` trains every model by the paper's recipe (on the phantom, by one that suits it), `"own"` each
             by the one that its authors published.
         seed: random seed.
@@ -189,6 +214,7 @@ class FitConfig(Group):
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     loss: LossConfig = dataclasses.field(default_factory=LossConfig)
+    selection: SelectionConfig = dataclasses.field(default_factory=SelectionConfig)
     session: SessionConfig = dataclasses.field(default_factory=SessionConfig)
     recipe: str = option(
         "paper: every model by the paper's recipe; own: by the one that its authors published.",

@@ -2,9 +2,26 @@
 
 from typing import Any
 
-from cafct_keras.runs.config import DataConfig, FitConfig, LossConfig, ModelConfig, OptimizerConfig, SessionConfig
+from cafct_keras.runs.config import (
+    DataConfig,
+    FitConfig,
+    LossConfig,
+    ModelConfig,
+    OptimizerConfig,
+    SelectionConfig,
+    SessionConfig,
+)
 
-__all__ = ["DataConfig", "FitConfig", "LossConfig", "ModelConfig", "OptimizerConfig", "SessionConfig", "fit"]
+__all__ = [
+    "DataConfig",
+    "FitConfig",
+    "LossConfig",
+    "ModelConfig",
+    "OptimizerConfig",
+    "SelectionConfig",
+    "SessionConfig",
+    "fit",
+]
 
 
 def fit(config: FitConfig, **kwargs: Any) -> dict[str, Any]:

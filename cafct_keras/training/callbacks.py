@@ -16,6 +16,7 @@ from cafct_keras.runs.files import LAST_MODEL, MODEL_FILE
 from cafct_keras.runs.history import History, HistoryWriter
 from cafct_keras.runs.loading import save_model
 from cafct_keras.training.durations import Interval
+from cafct_keras.training.selection import AVERAGED, Selection
 from cafct_keras.training.state import METRICS, get_metrics, get_state, set_metrics
 from cafct_keras.training.stopping import StopRequest
 from pipelines.atomic import atomic_copy
@@ -207,15 +208,14 @@ class Validation(keras.callbacks.Callback):
 class BestModelCheckpoint(keras.callbacks.Callback):
     """Saves the model after every epoch, and as the run's model if it is the best so far.
 
-    Until a validation loss is finite, and without validation, the newest counts as the best.
+    Until there is an epoch that can be judged, see `Selection`, the newest counts as the best.
 
     Args:
         model: the model that is used afterwards, with its sigmoid; it shares its weights with the one in training.
         folder: run folder; the last model goes to `checkpoints/last.keras`, the best to `model.keras`.
         history: of the run; its best is kept up to date.
-        monitor: name of the validation metric, the higher the better.
+        selection: by what the best is chosen.
         guard: no model is saved once this has seen a non-finite loss.
-        first_epoch: the epochs before it are not compared with it and those after it.
     """
 
     def __init__(
@@ -224,28 +224,27 @@ class BestModelCheckpoint(keras.callbacks.Callback):
         *,
         folder: pathlib.Path,
         history: History,
-        monitor: str,
+        selection: Selection,
         guard: TerminateOnNonFinite,
-        first_epoch: int = 0,
     ) -> None:
         super().__init__()
         self._served = model
         self._folder = folder
         self._history = history
-        self._monitor = monitor
+        self._selection = selection
         self._guard = guard
-        self._first_epoch = first_epoch
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Saves the last and perhaps the best model."""
-        logs = logs or {}
+        """Saves the last and perhaps the best model, and logs the mean that it was chosen by."""
+        logs = {} if logs is None else logs
         if self._guard.step is not None or not math.isfinite(logs["loss"]):
             return
-        if epoch == self._first_epoch:
+        if epoch == self._selection.first_epoch:
             self._history.best = self._history.best_epoch = None
         save_model(self._served, self._folder / LAST_MODEL)
-        validated = math.isfinite(logs.get("val_loss", math.nan))
-        score, best = (logs[self._monitor] if validated else None), self._history.best
+        score, best = self._selection.value(logs, self._history.rows), self._history.best
+        if self._selection.average > 1 and score is not None:
+            logs[f"val_{AVERAGED}"] = score
         if best is None or (score is not None and score > best):
             self._history.best, self._history.best_epoch = score, epoch
             atomic_copy(self._folder / LAST_MODEL, self._folder / MODEL_FILE)

@@ -1,5 +1,6 @@
 """Building and compiling the model of a run."""
 
+import math
 from collections.abc import Sequence
 
 import keras
@@ -9,6 +10,7 @@ from cafct_keras.errors import UserError
 from cafct_keras.losses import BCEDiceLoss
 from cafct_keras.optimizers import Rate, cosine_schedule, make_optimizer, poly_schedule
 from cafct_keras.runs.config import FitConfig, OptimizerConfig
+from cafct_keras.training.selection import score_name
 from cafct_keras.weights import create_model
 
 
@@ -31,8 +33,14 @@ def build_model(config: FitConfig, *, channels: int, classes: int) -> keras.Mode
 
 
 def compile_for_training(
-    model: keras.Model, config: FitConfig, *, targets: Sequence[str], steps_per_epoch: int, schedule_epochs: int
-) -> str:
+    model: keras.Model,
+    config: FitConfig,
+    *,
+    targets: Sequence[str],
+    steps_per_epoch: int,
+    schedule_epochs: int,
+    evaluated: int,
+) -> metrics.SliceCounts:
     """Compiles a model for training on logits.
 
     Args:
@@ -41,9 +49,10 @@ def compile_for_training(
         targets: names of its classes.
         steps_per_epoch: steps per epoch.
         schedule_epochs: epochs over which the learning rate decays; it keeps its last value from there on.
+        evaluated: slices of the largest part that is evaluated.
 
     Returns:
-        Name of the Dice metric by which the best epoch is chosen; of two targets, the lesion's.
+        What counts the pixels of the slices that are evaluated; see `selection` for the names of the other metrics.
     """
     optimizer = make_optimizer(
         config.optimizer.name,
@@ -52,16 +61,18 @@ def compile_for_training(
         weight_decay=config.optimizer.weight_decay,
         clip_norm=config.optimizer.clip_norm,
     )
-    measured = []
+    batch_size = config.optimizer.batch_size
+    slices = max(1, math.ceil(evaluated / batch_size)) * batch_size
+    counts = metrics.SliceCounts(slices=slices, classes=len(targets), from_logits=True)
+    measured: list[keras.metrics.Metric] = [counts]
     for index, target in enumerate(targets):
-        prefix = f"{target}_" if len(targets) > 1 else ""
         for metric in (metrics.PooledDice, metrics.PooledIoU, metrics.PerSlicePositiveDice):
-            name = prefix + metric().name
+            name = score_name(targets, target, metric().name)
             measured.append(metric(name=name, from_logits=True, class_index=index))
     loss = BCEDiceLoss(from_logits=True, bce_weight=config.loss.bce_weight, dice_weight=config.loss.dice_weight)
     # Weighted, so that the padding of the last validation batch does not count.
     model.compile(optimizer, loss, weighted_metrics=measured)
-    return measured[-3].name
+    return counts
 
 
 def _learning_rate(optimizer: OptimizerConfig, steps_per_epoch: int, schedule_epochs: int) -> Rate:

@@ -129,6 +129,10 @@ def _check_together(config: FitConfig) -> None:
         raise UserError(f"`warmup_epochs` {shown(optimizer.warmup_epochs)}: goes with `schedule` cosine only")
     if not loss.bce_weight + loss.dice_weight:
         raise UserError("`bce_weight` 0 `dice_weight` 0: one of them must be above 0")
+    alike = optimizer.epochs - (data.first_epochs or 0)
+    if config.selection.average > alike:
+        less = " less `first_epochs`" if data.first_epochs else ""
+        raise UserError(f"`select_average` {config.selection.average}: must be at most `epochs`{less}, {alike}")
     if model.init is not None and model.weights:
         raise UserError("`init` and `weights`: use one of them")
     _check_augmentation(data)

@@ -29,6 +29,7 @@ from cafct_keras.training.durations import Interval, seconds
 from cafct_keras.training.progress import TrainingProgress
 from cafct_keras.training.reporting import Report
 from cafct_keras.training.resume import restore_best
+from cafct_keras.training.selection import Selection, dice_per_case, score_name
 from cafct_keras.training.state import build_state, metrics_of, set_state
 from cafct_keras.training.stopping import StopRequest
 from pipelines.loading.slices import Slices, resized
@@ -43,11 +44,12 @@ class TrainingLoop:
         config: of the run.
         parts: slices by part.
         schedule_epochs: see `compile_for_training`.
+        selection: by what the best epoch is chosen.
         group: the processes that train together; only the main one writes.
 
     Attributes:
         trained: the same model ending in logits, compiled.
-        dice: name of the metric by which the best epoch is chosen.
+        dice: name of the metric that is shown of training.
         history, data_wait, progress: of the run and of this process, after `restore`.
 
     Raises:
@@ -61,6 +63,7 @@ class TrainingLoop:
         parts: dict[str, Slices],
         *,
         schedule_epochs: int,
+        selection: Selection,
         group: ProcessGroup,
     ) -> None:
         self._model = model
@@ -68,6 +71,9 @@ class TrainingLoop:
         self._folder = pathlib.Path(str(config.out))
         self._schedule_epochs = schedule_epochs
         self._parts = parts
+        self._selection = selection
+        targets = parts["train"].preprocessing.targets
+        self.dice = score_name(targets, targets[-1], "dice_pooled")
         self._group = group
         self._slices = parts["train"]
         self._resized = parts
@@ -108,6 +114,7 @@ class TrainingLoop:
             epochs=config.optimizer.epochs,
             counter=counter,
             dice=self.dice,
+            validated=self._selection.score or self.dice,
             console=report.console,
             quiet=report.quiet,
             first_epochs=config.data.first_epochs or 0,
@@ -127,9 +134,8 @@ class TrainingLoop:
                 self._model,
                 folder=self._folder,
                 history=self.history,
-                monitor=f"val_{self.dice}",
+                selection=self._selection,
                 guard=self._guard,
-                first_epoch=config.data.first_epochs or 0,
             )
             callbacks += [best, HistoryFiles(self._files), self.progress]
         self._callbacks = [self.data_wait, self._guard, self._checkpoints, *with_average(self.trained, callbacks)]
@@ -154,11 +160,17 @@ class TrainingLoop:
             self._store.wait()
 
     def evaluate(self, part: str, callbacks: Sequence[keras.callbacks.Callback] = ()) -> dict[str, float]:
-        """Loss and metrics of one part of the data, at the size that is trained at, by name."""
-        batch_size = self._config.optimizer.batch_size
-        stream = evaluation_stream(self._resized[part], batch_size=batch_size, shard=self._group.shard)
+        """Loss and metrics of one part of the data, at the size that is trained at, by name.
+
+        Dice per case is that of the targets that the part shows.
+        """
+        batch_size, slices = self._config.optimizer.batch_size, self._resized[part]
+        stream = evaluation_stream(slices, batch_size=batch_size, shard=self._group.shard)
         scores = self.trained.evaluate(stream, callbacks=list(callbacks), return_dict=True, verbose=0)
-        return {name: float(value) for name, value in scores.items()}
+        count = len(slices.names)
+        padded = -(-count // batch_size) * batch_size
+        counts = keras.ops.convert_to_numpy(self._counts.counts)[-padded:][:count]
+        return {name: float(value) for name, value in scores.items()} | dice_per_case(counts, slices)
 
     def use_best(self) -> keras.Model:
         """Replaces the last model by the best one, which this process then scores by itself; returns it."""
@@ -178,12 +190,13 @@ class TrainingLoop:
             decay=self._config.optimizer.ema_decay,
             name=self._model.name,
         )
-        self.dice = compile_for_training(
+        self._counts = compile_for_training(
             self.trained,
             self._config,
             targets=self._slices.preprocessing.targets,
             steps_per_epoch=self._steps_per_epoch,
             schedule_epochs=self._schedule_epochs,
+            evaluated=max(len(self._parts[part].names) for part in ("validation", "test")),
         )
 
     def _restore_state(self, report: Report) -> Checkpoint | None:

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from cafct_keras.training.selection import AVERAGED
+
 TRUTH = "#2ca02c"
 PREDICTION = "#d62728"
+GREY, BLUE = "#7f7f7f", "#1f77b4"
 
 
 def _pyplot() -> Any:
@@ -19,27 +22,43 @@ def _pyplot() -> Any:
     return plt
 
 
-def plot_curves(history: dict[str, list[float | None]], path: pathlib.Path, *, dice: str) -> None:
+def plot_curves(
+    history: dict[str, list[float | None]], path: pathlib.Path, *, dice: str, validated: str, best_epoch: int
+) -> None:
     """Plots loss and Dice by epoch, of training and of validation if there is one.
 
     Args:
         history: metric name to one value per epoch.
         path: the PNG file to write.
-        dice: name of the Dice metric.
+        dice: name of the Dice metric of training.
+        validated: name of that of validation; with its mean over epochs, where the best was chosen by that.
+        best_epoch: epoch of the kept model, from 1.
     """
     plt = _pyplot()
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
-    for axis, name, title in zip(axes, ("loss", dice), ("loss", dice.replace("_", " ")), strict=True):
-        epochs = np.arange(1, len(history[name]) + 1)
-        axis.plot(epochs, history[name], color="#7f7f7f", label="training")
-        if f"val_{name}" in history:
-            axis.plot(epochs, history[f"val_{name}"], color="#1f77b4", label="validation")
-        axis.set(xlabel="epoch", title=title)
+    for axis, name, of_validation in zip(axes, ("loss", dice), ("loss", validated), strict=True):
+        lines = {"training": (name, GREY, "-"), "validation": (f"val_{of_validation}", BLUE, "-")}
+        if name == dice:
+            lines["mean over epochs"] = (f"val_{AVERAGED}", BLUE, ":")
+        for label, (values, color, style) in lines.items():
+            if values in history:
+                # Of which score, where training and validation show two.
+                score = "" if name == of_validation else values.removeprefix("val_").replace("_", " ")
+                axis.plot(
+                    np.arange(1, len(history[values]) + 1),
+                    np.array(history[values], float),  # None becomes NaN, a gap
+                    style,
+                    color=color,
+                    label=label + f": {score}" * bool(score and values != f"val_{AVERAGED}"),
+                )
+        axis.axvline(best_epoch, color=GREY, linewidth=0.8, linestyle="--", label=f"kept: epoch {best_epoch}")
+        axis.set(xlabel="epoch", title="loss" if name == "loss" else "Dice")
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(alpha=0.3)
     axes[1].set_ylim(0, 1)
-    axes[0].legend(frameon=False)
+    for axis in axes:
+        axis.legend(frameon=False, fontsize=8)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

@@ -19,7 +19,8 @@ class TrainingProgress(keras.callbacks.Callback):
     Args:
         epochs: of the run.
         counter: of steps.
-        dice: name of the metric that is shown beside the loss.
+        dice: name of the metric that is shown beside the loss of training.
+        validated: likewise beside that of validation.
         console: where to write.
         quiet: no bar, even on a terminal.
         first_epochs: number of epochs at the beginning whose steps take another time.
@@ -38,6 +39,7 @@ class TrainingProgress(keras.callbacks.Callback):
         epochs: int,
         counter: StepCounter,
         dice: str,
+        validated: str,
         console: Console,
         quiet: bool,
         first_epochs: int = 0,
@@ -48,7 +50,7 @@ class TrainingProgress(keras.callbacks.Callback):
         self._console = console
         self._epochs = epochs
         self._counter = counter
-        self._dice = dice
+        self._dice, self._of_validation = dice, validated
         self._first_steps = first_epochs * counter.steps_per_epoch
         self._first_cost = first_cost
         self._started = started
@@ -106,7 +108,10 @@ class TrainingProgress(keras.callbacks.Callback):
         waited = f"{logs['data_wait']:.0%} waiting for data, " if "data_wait" in logs else ""
         validation = ""
         if "val_loss" in logs:
-            validation = f"validation: loss {logs['val_loss']:.4f}  dice {logs['val_' + self._dice]:.4f}  "
+            validation = (
+                f"validation: loss {logs['val_loss']:.4f}  {self._of_validation} "
+                f"{logs['val_' + self._of_validation]:.4f}  "
+            )
         self._console.print(
             f"epoch {epoch + 1:3d}/{self._epochs}  loss {logs['loss']:.4f}  dice {logs[self._dice]:.4f}  {validation}"
             f"{waited}{duration(elapsed)}, {duration(self._left(epoch, elapsed))} left",

@@ -48,10 +48,12 @@ def headline(config: FitConfig, card: dict[str, Any]) -> str:
 
 def summary(card: dict[str, Any], folder: pathlib.Path) -> str:
     """What a finished run achieved."""
+    # Cards of older versions do not say by what it was chosen.
     validated = card["config"]["data"]["validation"]
-    best = validated and card.get("validation", {}).get("loss", 0) is not None
+    selection = card.get("selection", {"score": validated or None, "value": card.get("validation", {}).get("loss")})
+    best = selection["value"] is not None
     lines = [f"{'best' if best else 'last'} epoch {card['best_epoch']}, {duration(card['seconds']['total'])} in total"]
-    if validated and not best:
+    if selection["score"] and not best:
         lines.insert(0, "no epoch had a finite validation loss: the last one is kept")
     for part in ("validation", "test"):
         scores = {name: value for name, value in card.get(part, {}).items() if name != "loss"}

@@ -1,6 +1,7 @@
 """A training run, from a configuration to a complete run folder."""
 
 import contextlib
+import dataclasses
 import pathlib
 import time
 import warnings
@@ -29,6 +30,7 @@ from cafct_keras.training.initial_weights import initialize_weights
 from cafct_keras.training.loop import TrainingLoop, finite
 from cafct_keras.training.reporting import Report, headline, summary
 from cafct_keras.training.resume import change_of_targets, check_unchanged, find_run, refuse_existing, resumed_config
+from cafct_keras.training.selection import choose_selection
 from pipelines import Source, open_source
 from pipelines.errors import DataError
 from pipelines.grid import FULL
@@ -91,15 +93,20 @@ def fit(
         report = report if group.is_main else Report(Console(quiet=True), True, started)
         source, parts = _open_data(config)
         model, card = _build(config, card, source, parts)
-        loop = TrainingLoop(model, config, parts, schedule_epochs=card["schedule_epochs"], group=group)
+        selection, doubts = choose_selection(config, parts)
+        schedule_epochs = card["schedule_epochs"]
+        loop = TrainingLoop(model, config, parts, schedule_epochs=schedule_epochs, selection=selection, group=group)
         with _run_folder(config, card, parts, group) as folder:
             changed = card["resumed"][-1]["notes"] if "resumed" in card else []
-            for line in (*source.notes, *changed, headline(config, card)):
+            chosen = [selection.describe()] if selection.score else []
+            warnings = [f"warning: {doubt}" for doubt in doubts]
+            for line in (*source.notes, *changed, headline(config, card), *chosen, *warnings):
                 report.say(line)
             loop.restore(report)
             since = started - loop.history.seconds  # as if the run had never been interrupted
             _run(loop, config, card, parts["train"], group=group, since=since)
             if group.is_main:
+                card["selection"] = {**dataclasses.asdict(selection), "value": loop.history.best}
                 _finish(loop, card, parts, folder, since=since)
                 report.say(summary(card, folder))
     return card
@@ -199,7 +206,13 @@ def _finish(
         card["best_epoch"] = (loop.history.best_epoch or 0) + 1
         scored = [part for part in ("validation", "test") if parts[part].names]
         card |= {part: finite(loop.evaluate(part)) for part in scored}
-        plots.plot_curves(loop.history.by_name(), folder / CURVES_FILE, dice=loop.dice)
+        plots.plot_curves(
+            loop.history.by_name(),
+            folder / CURVES_FILE,
+            dice=loop.dice,
+            validated=card["selection"]["score"] or loop.dice,
+            best_epoch=card["best_epoch"],
+        )
         _plot_samples(best, parts[["train", *scored][-1]], folder / SAMPLES_FILE)
     card["status"] = "finished"
     card["data_wait"] = loop.data_wait.fraction

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from cafct_keras.errors import UserError
+from cafct_keras.metrics import SLICE_COUNTS
 
 METRICS = "metrics"
 State = dict[str, np.ndarray]
@@ -89,7 +90,9 @@ def _arrays(variables: dict[str, keras.Variable]) -> State:
 
 
 def _metrics(model: keras.Model) -> dict[str, keras.Variable]:
-    return _named(METRICS, model.metrics_variables)
+    # Counts of the slices of a validation, which begins anew where it was interrupted.
+    kept = [each for each in model.metrics_variables if SLICE_COUNTS not in each.path.split("/")]
+    return _named(METRICS, kept)
 
 
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:

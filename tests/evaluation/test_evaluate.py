@@ -81,6 +81,8 @@ def test_scores_are_those_of_training(trained):
     assert overlap["pooled"]["iou"]["value"] == pytest.approx(card["test"]["iou_pooled"], abs=1e-4)
     positive = card["test"]["dice_per_slice_positive"]
     assert overlap["per_slice_positive"]["dice"]["value"] == pytest.approx(positive, abs=1e-4)
+    per_case = card["test"]["dice_per_case_positive"]
+    assert overlap["per_case_positive"]["dice"]["value"] == pytest.approx(per_case, abs=1e-4)
     assert document["data"]["warnings"] == ["patients: 2; with fewer than 8 an interval says little"]
 
 

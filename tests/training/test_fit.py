@@ -55,7 +55,7 @@ def test_history_and_scores_are_of_the_kept_network(trained):
     out, result = trained
     rows = list(csv.DictReader((out / "history.csv").open()))
     assert len(rows) == 3
-    best = max(rows, key=lambda row: float(row["val_dice_pooled"]))
+    best = max(rows, key=lambda row: float(row["val_dice_per_case_positive"]))
     card = result.json
     assert card["best_epoch"] == int(best["epoch"]) + 1
     assert card["validation"]["dice_pooled"] == pytest.approx(float(best["val_dice_pooled"]), abs=1e-5)

@@ -28,6 +28,7 @@ def test_the_first_epoch_s_time_left_does_not_count_compiling(first, expected):
             epochs=5,
             counter=StepCounter(steps_per_epoch=10),
             dice="dice",
+            validated="dice",
             console=console,
             quiet=True,
             started=0.0,
