@@ -16,6 +16,9 @@ _MAXIMA = {
     "rotation": 180.0,
     "scale": 0.9,
     "shift": 1.0,
+    "window_level": 1000.0,
+    "window_width": 0.9,
+    "gamma": 2.0,
     "brightness": 1.0,
     "contrast": 1.0,
     "noise": 1.0,
@@ -36,6 +39,12 @@ class Augmentation:
         rotation: degrees, 0..180; rotate by an angle in [-rotation, rotation].
         scale: 0..0.9; magnify by a factor in [1 - scale, 1 + scale].
         shift: fraction of the side, 0..1; translate along each axis by a fraction in [-shift, shift].
+        window_level: Hounsfield units; move the window's level, which is its middle, by a number of HU in
+            [-window_level, window_level] (Østmo et al., "View it like a radiologist", arXiv 2311.14990, 2023).
+        window_width: 0..0.9; widen the window by a factor in [1 - window_width, 1 + window_width]. What lies outside
+            the window stays black or white (Østmo et al., "Random window augmentations", arXiv 2510.08116, 2025).
+        gamma: 0..2; raise grey values to a power in [e^-gamma, e^gamma], uniform in its logarithm (Isensee et al.,
+            Nature Methods 18, 2021).
         brightness: fraction of the grey range, 0..1; add a value in [-brightness, brightness].
         contrast: 0..1; scale grey values about mid-grey by a factor in [1 - contrast, 1 + contrast].
         noise: fraction of the grey range, 0..1; add Gaussian noise with a standard deviation in [0, noise].
@@ -55,6 +64,9 @@ class Augmentation:
     rotation: float = 0.0
     scale: float = 0.0
     shift: float = 0.0
+    window_level: float = 0.0
+    window_width: float = 0.0
+    gamma: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
     noise: float = 0.0
@@ -93,10 +105,18 @@ class _Draws(NamedTuple):
     crop_place: float
     crop_across: float
     crop_down: float
+    window_level: float
+    window_width: float
+    gamma: float
 
 
 def augment(
-    images: np.ndarray, masks: np.ndarray, keys: np.ndarray, augmentation: Augmentation
+    images: np.ndarray,
+    masks: np.ndarray,
+    keys: np.ndarray,
+    augmentation: Augmentation,
+    *,
+    window: tuple[float, float] = (0.0, 255.0),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Augments a batch of slices and their masks.
 
@@ -105,6 +125,7 @@ def augment(
         masks: `(B, H, W, C)` uint8, how much of each pixel is covered, 0 to 255.
         keys: `(B,)` uint64; the same key gives the same change.
         augmentation: the changes to make.
+        window: Hounsfield units that are 0 and 255 in the images, for `window_level`.
 
     Returns:
         Images `(B, H, W, K)` and masks `(B, H, W, C)`, both float32 in [0, 1] and moved by the same interpolation;
@@ -118,7 +139,10 @@ def augment(
         if draws.lesions < augmentation.lesions:
             image, mask = paint_lesions(image, mask, int(key))
         image, mask = _transform(image, mask, draws, augmentation)
-        np.divide(image, np.float32(255), out=new_images[row])
+        if augmentation.window_level or augmentation.window_width or augmentation.gamma:
+            _grey_values(draws, augmentation, window).take(image, out=new_images[row], mode="clip")
+        else:
+            np.divide(image, np.float32(255), out=new_images[row])
         np.divide(mask, np.float32(255), out=new_masks[row])
         _change_intensity(new_images[row], int(key), draws, augmentation)
     return new_images, new_masks
@@ -193,6 +217,15 @@ def _move(plane: np.ndarray, matrix: np.ndarray, offsets: np.ndarray, sides: np.
             picture.transform((right - left, bottom - top), affine, coefficients, bilinear)
         )
     return moved
+
+
+def _grey_values(draws: _Draws, augmentation: Augmentation, window: tuple[float, float]) -> np.ndarray:
+    """`(256,)` float32 in [0, 1], what each grey value becomes in another window and by another gamma."""
+    moved = augmentation.window_level * _symmetric(draws.window_level) / (window[1] - window[0])
+    widened = 1 + augmentation.window_width * _symmetric(draws.window_width)
+    values = np.clip((np.linspace(0, 1, 256) - 0.5 - moved) / widened + 0.5, 0, 1)
+    values[0], values[-1] = 0, 1  # air and bone, far outside
+    return (values ** math.exp(augmentation.gamma * _symmetric(draws.gamma))).astype(np.float32)
 
 
 def _change_intensity(image: np.ndarray, key: int, draws: _Draws, augmentation: Augmentation) -> None:

@@ -69,7 +69,8 @@ def training_stream(
         `batch_size` divided by the number of shards.
 
     Raises:
-        DataError: `batch_size` is not in 1..number of slices, or the slices do not allow the sampling.
+        DataError: `batch_size` is not in 1..number of slices, or the slices do not allow the sampling or the
+            augmentation.
         ValueError: `start_step` is not in 0..`steps`, or the batch cannot be split into such shards.
     """
     count = len(slices.names)
@@ -77,6 +78,11 @@ def training_stream(
         raise DataError(f"`batch_size` {batch_size}: give 1..{count}; there are {count} training slices")
     if not 0 <= start_step <= steps:
         raise ValueError(f"start_step={start_step} must be in 0..{steps}")
+    if augmentation and augmentation.window_level and slices.preprocessing.intensity != "hu":
+        raise DataError(
+            f"`window_level` {augmentation.window_level:g}: the slices are grey in a window of HU that is unknown; "
+            "leave it out, or use `brightness`"
+        )
     sampler = Sampler(slices, sampling or Sampling(), batch_size=batch_size, seed=seed)
     places = _places_of_shard(batch_size, shard)
 
@@ -87,7 +93,7 @@ def training_stream(
         if augmentation not in (None, Augmentation()):
             # A slice drawn again in the same epoch is changed in another way.
             keys = sample_keys(epoch, indices + count * rounds, seed)
-            images, masks = augment(images, masks, keys, augmentation)
+            images, masks = augment(images, masks, keys, augmentation, window=slices.preprocessing.window)
         return slices.preprocessing.as_input(images), masks if masks.dtype == np.float32 else _fractions(masks)
 
     return _to_dataset(make, range(start_step, steps), _batch_shapes(slices, len(places), augmentation))

@@ -144,7 +144,9 @@ def test_rotation_turns_about_the_centre_within_its_bounds():
     assert min(angles) < -20
 
 
-@pytest.mark.parametrize("options", [{"brightness": 0.2}, {"contrast": 0.5}, {"noise": 0.1}])
+@pytest.mark.parametrize(
+    "options", [{"brightness": 0.2}, {"contrast": 0.5}, {"noise": 0.1}, {"gamma": 0.3}, {"window_level": 20}]
+)
 def test_intensities_change_the_image_only_and_stay_in_range(options):
     mask = blob(WIDE)
     results = changed(mask, **options)
@@ -161,6 +163,38 @@ def test_brightness_and_contrast_are_bounded_both_ways():
     stretched = [(image[0, 0, 0] - 0.5) / 0.3 for image, _ in changed(full, contrast=0.5)]
     assert 0.5 <= min(stretched) < 0.75
     assert 1.25 < max(stretched) <= 1.5 + 1e-6
+
+
+@pytest.mark.parametrize("window", [(-200, 250), (-40, 160)])
+def test_another_window_is_another_view_of_the_same_hounsfield_units(window):
+    """In the same range of HU whatever the window; what was outside of it is black or white as before."""
+    low, high = window
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    hounsfield = low + grey / 255 * (high - low)
+    images = np.repeat(grey[None], len(KEYS), axis=0)
+    options = Augmentation(window_level=30, window_width=0.3)
+    changed, _ = augment(images, images, KEYS, options, window=window)
+    levels, widths = [], []
+    for image in changed:
+        inside = (image > 0) & (image < 1)
+        slope, level = np.polyfit(image[inside], hounsfield[inside], 1)
+        widths.append(slope)
+        levels.append(level + slope / 2)
+        expected = np.clip((hounsfield - level) / slope, 0, 1)
+        assert np.abs(image - expected)[(grey > 0) & (grey < 255)].max() < 1e-5
+        assert (image[0, 0, 0], image[-1, -1, 0]) == (0, 1)
+    moved, widened = np.array(levels) - (low + high) / 2, np.array(widths) / (high - low)
+    assert -30 <= min(moved) < -15
+    assert 15 < max(moved) <= 30
+    assert 0.7 <= min(widened) < 0.85
+    assert 1.15 < max(widened) <= 1.3
+
+
+def test_gamma_is_bounded_both_ways():
+    full = np.ones((*SQUARE, 1), np.uint8)  # the image is 0.8 everywhere
+    powers = [np.log(np.log(image[0, 0, 0]) / np.log(0.8)) for image, _ in changed(full, gamma=0.4)]
+    assert -0.401 <= min(powers) < -0.2
+    assert 0.2 < max(powers) <= 0.401
 
 
 def test_noise_is_normal_without_a_mean_and_of_bounded_deviation():
@@ -193,7 +227,17 @@ def test_one_option_leaves_what_the_others_draw():
 
 @pytest.mark.parametrize(
     "options",
-    [{"rotation": 181.0}, {"scale": 1.0}, {"shift": -0.1}, {"brightness": 2.0}, {"contrast": -1.0}, {"noise": 9.0}],
+    [
+        {"rotation": 181.0},
+        {"scale": 1.0},
+        {"shift": -0.1},
+        {"window_level": -1.0},
+        {"window_width": 1.0},
+        {"gamma": 3.0},
+        {"brightness": 2.0},
+        {"contrast": -1.0},
+        {"noise": 9.0},
+    ],
 )
 def test_out_of_range_is_refused_by_name(options):
     (name,) = options

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import subprocess
 import sys
@@ -251,3 +252,17 @@ def test_foreground_is_sampled_and_a_slice_that_returns_is_changed_anew():
     noisy = training_stream(data, steps=3, **options, augmentation=Augmentation(noise=0.1))
     seen = [image[..., 0].tobytes() for images, _ in batches(noisy) for image in images]
     assert len(set(seen)) == len(seen)
+
+
+def test_the_window_moves_in_its_own_hounsfield_units():
+    """Half of the window that the slices were made with, not of another one."""
+    data = dataclasses.replace(
+        slices(), preprocessing=Preprocessing(size=24, window=(-1, 1), targets=("liver", "lesion"))
+    )
+    data.images[:] = 128
+    stream = training_stream(data, batch_size=10, steps=1, seed=0, augmentation=Augmentation(window_level=0.5))
+    moved = batches(stream)[0][0][:, 0, 0, 0] - 128 / 255
+    assert 0.15 < np.abs(moved).max() <= 0.25 + 1e-6
+    grey = dataclasses.replace(data, preprocessing=dataclasses.replace(data.preprocessing, intensity="grey"))
+    with pytest.raises(DataError, match=r"`window_level` 0\.5: the slices are grey in a window"):
+        training_stream(grey, batch_size=10, steps=1, seed=0, augmentation=Augmentation(window_level=0.5))
