@@ -22,6 +22,7 @@ COMMANDS = (
     "score",
     "compare",
     "export",
+    "publish",
     "reproduce",
     "benchmark",
     "data",

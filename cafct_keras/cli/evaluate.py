@@ -54,7 +54,7 @@ def evaluate(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Score trained networks by every rule. RUN is a run folder; several are compared and ranked.
+    """Score trained networks by every rule. RUN is a run folder or a published model; several are compared.
 
     Post-processed masks are scored beside the masks as predicted. Nothing is written without --out.
     """

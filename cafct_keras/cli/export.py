@@ -27,7 +27,7 @@ from cafct_keras.cli.shared import echo_json, json_option
 def export(
     run: str, file_format: str, out: str, context: int | None, int8: bool, data: str | None, as_json: bool
 ) -> None:
-    """Export a trained network for serving. RUN is a run folder or a .keras file.
+    """Export a trained network for serving. RUN is a run folder, a .keras file or a published model.
 
     The exported network is loaded by its runtime alone in a new process, and its predictions are compared with Keras's.
     """

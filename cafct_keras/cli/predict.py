@@ -76,7 +76,7 @@ def predict(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Segment scans. RUN is a run folder; of several, the probabilities are averaged.
+    """Segment scans. RUN is a run folder or a published model; of several, probabilities are averaged.
 
     Masks lie on the grid of their scans: 0 is background, 1 liver and 2 lesion, or 1 the only target. If interrupted,
     the same command resumes.

@@ -1,6 +1,5 @@
 """Choice of the engine of a run."""
 
-import hashlib
 import importlib.util
 import os
 import pathlib
@@ -11,7 +10,8 @@ from cafct_keras.engines.converted import Converted, find_converted
 from cafct_keras.engines.engine import ENGINES, PRECISIONS, Engine
 from cafct_keras.engines.runtimes import RUNTIMES, Runtime
 from cafct_keras.errors import UserError
-from cafct_keras.runs.files import MODEL_FILE
+from cafct_keras.runs.hub import resolve
+from cafct_keras.runs.model_file import model_digest
 from pipelines.optional import MissingPackageError
 
 ACCELERATORS = ("nvidia0", "nvidiactl", "dxg", "kfd", "accel0")  # device files
@@ -33,7 +33,7 @@ def load_engine(
     these are still there, stays within 0.001 of that in float32.
 
     Args:
-        path: run folder or `.keras` file.
+        path: run folder, `.keras` file or published model, see `load_model`.
         name: one of `ENGINES`; `"auto"` for Keras on an accelerator, and on a CPU for the fastest that is installed and
             agrees with Keras.
         precision: one of `PRECISIONS`, or `"auto"`.
@@ -48,7 +48,7 @@ def load_engine(
     for argument, value, known in (("engine", name, ENGINES), ("precision", precision, PRECISIONS)):
         if value not in ("auto", *known):
             raise UserError(f"`{argument}` {value}: unknown; give auto, {', '.join(known)}")
-    path = pathlib.Path(path)
+    path = resolve(path)
     reasons = []
     for runtime in RUNTIMES:
         if name != runtime.name and (name != "auto" or has_accelerator()):
@@ -69,19 +69,6 @@ def load_engine(
     engine = KerasEngine(path, batch_size=batch_size)
     engine.note = "; ".join([engine.note, *(f"not {reason}" for reason in reasons)])
     return engine
-
-
-def model_digest(path: pathlib.Path) -> str:
-    """SHA-256 of the network's file, in hex.
-
-    Raises:
-        UserError: there is none.
-    """
-    file = path / MODEL_FILE if path.is_dir() else path
-    if not file.is_file() or file.suffix != ".keras":
-        raise UserError(f"{path}: no model here; give a run folder with {MODEL_FILE}, or a .keras file")
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def has_accelerator() -> bool:

@@ -132,7 +132,7 @@ def _compare(file: pathlib.Path, runtime: Runtime, arrays: dict[str, np.ndarray]
     dice = {}
     if "validation" in arrays and len(engines) > 1:
         dice = {
-            precision: _dice(_predict(engine, arrays["validation"]), arrays["masks"])
+            precision: pooled_dice(_predict(engine, arrays["validation"]), arrays["masks"])
             for precision, engine in engines.items()
         }
     return {
@@ -147,8 +147,13 @@ def _predict(engine: Engine, images: np.ndarray) -> np.ndarray:
     return np.concatenate([engine(images[start : start + BATCH]) for start in range(0, len(images), BATCH)])
 
 
-def _dice(probability: np.ndarray, masks: np.ndarray) -> list[float]:
-    """Dice of each target over all slices, at a threshold of 0.5."""
+def pooled_dice(probability: np.ndarray, masks: np.ndarray) -> list[float]:
+    """Dice of each target over all slices, at a threshold of 0.5.
+
+    Args:
+        probability: `(B, H, W, targets)`.
+        masks: bool, of the same shape.
+    """
     found = probability > 0.5
     both, sizes = ((found & masks).sum((0, 1, 2)), found.sum((0, 1, 2)) + masks.sum((0, 1, 2)))
     return ((2 * both + 1e-9) / (sizes + 1e-9)).tolist()

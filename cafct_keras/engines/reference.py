@@ -25,15 +25,19 @@ def write_reference(model_file: str, file: str) -> None:
     `validation`, images likewise, and `masks`, bool `(B, H, W, targets)`.
     """
     model = load_model(model_file)
-    images = _images(model.preprocessing.size if model.preprocessing else 256, model.input_shape[-1])
+    images = noise(model.preprocessing.size if model.preprocessing else 256, model.input_shape[-1])
     arrays = {"images": images, "probability": np.asarray(model(images, training=False))}
     with contextlib.suppress(UserError, DataError, OSError):  # no run, or data that are gone or have changed
-        arrays |= _validation(Run.open(model_file))
+        arrays |= validation_slices(Run.open(model_file))
     np.savez(file, allow_pickle=False, **arrays)
 
 
-def _images(size: int, channels: int) -> np.ndarray:
-    """Noise on several scales, so that the network finds edges and flat areas."""
+def noise(size: int, channels: int) -> np.ndarray:
+    """Images of noise on several scales, so that a network finds edges and flat areas.
+
+    Returns:
+        float32 `(B, size, size, channels)` in [0, 1].
+    """
     generator = np.random.default_rng(0)
     images = np.zeros((IMAGES, size, size, channels), "float32")
     for scale in (1, 8, 64):
@@ -43,7 +47,16 @@ def _images(size: int, channels: int) -> np.ndarray:
     return images
 
 
-def _validation(run: Run) -> dict[str, np.ndarray]:
+def validation_slices(run: Run) -> dict[str, np.ndarray]:
+    """Slices spread over the validation part of a run's data.
+
+    Returns:
+        `validation`, float32 `(B, H, W, channels)`, and `masks`, bool `(B, H, W, targets)`; nothing where the data have
+        changed or have no such part.
+
+    Raises:
+        UserError, DataError, OSError: the data are gone.
+    """
     source, seen = run.open_data(), run.preprocessing
     if source.fingerprint() != run.card["data"]["fingerprint"]:
         return {}

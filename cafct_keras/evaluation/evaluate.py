@@ -210,8 +210,10 @@ def _differences_from_training(predictor: Predictor, fingerprint: str) -> list[s
 
 
 def _patients_in_training(run: Run, accumulator: Accumulator, split: str) -> list[str]:
-    """A warning if scored patients have names of patients in the training part."""
+    """A warning if scored patients have names of patients in the training part, or if these are not named."""
     trained = set(run.card["data"]["split"]["train"]["patients"])
+    if not trained:
+        return ["patients: the model does not name those it was trained on, so they may be among those that are scored"]
     scored = {case.patient for case in accumulator.scores[AS_PREDICTED]}
     if split == "train" or not (seen := trained & scored):
         return []

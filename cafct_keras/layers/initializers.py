@@ -18,13 +18,18 @@ from keras import ops
 from cafct_keras.layers.serialization import register
 from cafct_keras.typing import Tensor
 
-_skipping = contextvars.ContextVar("skipping", default=False)
+# Weights that may still be created without being drawn; None outside of `skip_initialization`.
+_skipping: contextvars.ContextVar[float | None] = contextvars.ContextVar("skipping", default=None)
 
 
 @contextlib.contextmanager
-def skip_initialization() -> Iterator[None]:
-    """Initializes weights to zeros inside the context: for a network whose weights are then read from a file."""
-    token = _skipping.set(True)
+def skip_initialization(*, at_most: float = math.inf) -> Iterator[None]:
+    """Initializes weights to zeros inside the context: for a network whose weights are then read from a file.
+
+    Args:
+        at_most: number of weights; a layer that needs more raises `ValueError` before it takes any memory.
+    """
+    token = _skipping.set(at_most)
     try:
         yield
     finally:
@@ -49,7 +54,11 @@ class NumPyInitializer(keras.initializers.Initializer):
     def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> Tensor:
         """Returns initial values, of `keras.config.floatx()` unless `dtype` says otherwise."""
         shape = tuple(shape)
-        if _skipping.get():
+        left = _skipping.get()
+        if left is not None:
+            if math.prod(shape) > left:
+                raise ValueError(f"a network with more weights than its file: {'x'.join(map(str, shape))} in one layer")
+            _skipping.set(left - math.prod(shape))
             values = np.zeros(shape, "float32")
         else:
             values = self.draw(np.random.default_rng(self._drawn_seed), shape)

@@ -5,15 +5,16 @@ import jinja2
 from cafct_keras.pages import wording
 
 
-def environment(package: str) -> jinja2.Environment:
+def environment(package: str, *, autoescape: bool = True) -> jinja2.Environment:
     """Templates in the folder `templates` of a package, with the shared style sheet `page.css` and filters.
 
     Args:
         package: its full name.
+        autoescape: whether values are escaped for HTML: names of cases, paths and messages are arbitrary.
     """
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader([jinja2.PackageLoader(each) for each in (package, "cafct_keras.pages")]),
-        autoescape=True,  # names of cases, paths and messages are arbitrary
+        autoescape=autoescape,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

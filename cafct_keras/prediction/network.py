@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from cafct_keras.engines import Engine, load_engine
-from cafct_keras.engines.choice import model_digest
 from cafct_keras.errors import UserError
 from cafct_keras.prediction.seen import SeenCase
+from cafct_keras.runs.hub import resolve
+from cafct_keras.runs.model_file import model_digest
 from cafct_keras.runs.preprocessing import preprocessing_in
 from cafct_keras.runs.run import Run
 from pipelines.loading.read_ahead import map_ahead
@@ -53,10 +54,10 @@ class Network:
     def open(
         cls, path: str | pathlib.Path, *, engine: str = "keras", precision: str = "auto", batch_size: int = 8
     ) -> "Network":
-        """Opens a run folder, or a `.keras` file that states its preprocessing or lies in a run folder.
+        """Opens a run folder, a `.keras` file that states its preprocessing or lies in one, or a published model.
 
         Args:
-            path: the folder or file.
+            path: see `load_model`.
             engine: see `load_engine`.
             precision: likewise.
             batch_size: slices per batch.
@@ -65,7 +66,7 @@ class Network:
             UserError: see `load_engine`; or the preprocessing is unknown.
             MissingPackageError: see `load_engine`.
         """
-        path = pathlib.Path(path)
+        path = resolve(path)
         digest = model_digest(path)
         preprocessing = preprocessing_in(path)
         run: Run | None = None

@@ -41,11 +41,20 @@ def read_run(folder: str | pathlib.Path) -> dict[str, Any]:
     """
     file = pathlib.Path(folder) / RUN_FILE
     try:
-        card = json.loads(file.read_text())
-        written = card["format"]
+        return check_card(json.loads(file.read_text()), file)
     except FileNotFoundError:
         raise UserError(f"{folder}: no {RUN_FILE} here; give the folder of a run") from None
-    except (ValueError, TypeError, KeyError, OSError) as error:
+    except UserError:
+        raise
+    except (ValueError, OSError) as error:
+        raise UserError(f"{file}: not the card of a run ({error}); restore it or train again") from error
+
+
+def check_card(card: Any, file: pathlib.Path) -> dict[str, Any]:
+    """Returns a card in the present format; see `read_run`, whose errors name `file`."""
+    try:
+        written = card["format"]
+    except (TypeError, KeyError) as error:
         raise UserError(f"{file}: not the card of a run ({error}); restore it or train again") from error
     if written == 1:
         card = _from_format_1(card, file)

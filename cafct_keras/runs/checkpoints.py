@@ -8,7 +8,6 @@ renamed.
 import concurrent.futures
 import contextlib
 import dataclasses
-import hashlib
 import json
 import pathlib
 import re
@@ -18,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from cafct_keras.checksums import SUMS_FILE, sums
 from cafct_keras.errors import UserError
-from cafct_keras.runs.files import PROGRESS_FILE, STATE_FILE, SUMS_FILE
+from cafct_keras.runs.files import PROGRESS_FILE, STATE_FILE
 from pipelines.atomic import atomic_directory, fsync
 
 
@@ -123,7 +123,7 @@ class CheckpointStore:
             arrays: dict[str, Any] = state
             np.savez(temporary / STATE_FILE, **arrays)
             (temporary / PROGRESS_FILE).write_text(json.dumps(progress, indent=1))
-            (temporary / SUMS_FILE).write_text(_sums(temporary))
+            (temporary / SUMS_FILE).write_text(sums(temporary))
             for path in temporary.iterdir():
                 fsync(path)
             with np.load(temporary / STATE_FILE) as written:
@@ -166,19 +166,10 @@ def read_checkpoint(folder: str | pathlib.Path) -> Checkpoint:
     """
     folder = pathlib.Path(folder)
     try:
-        if (folder / SUMS_FILE).read_bytes() != _sums(folder).encode():
+        if (folder / SUMS_FILE).read_bytes() != sums(folder).encode():
             raise ValueError(f"its files do not match {SUMS_FILE}")
         with np.load(folder / STATE_FILE, allow_pickle=False) as arrays:
             state = dict(arrays)
         return Checkpoint(folder, state, json.loads((folder / PROGRESS_FILE).read_text()))
     except (OSError, ValueError) as error:
         raise UserError(f"{folder}: damaged ({error})") from error
-
-
-def _sums(folder: pathlib.Path) -> str:
-    lines = []
-    for path in sorted(folder.iterdir()):
-        if path.name != SUMS_FILE:
-            with path.open("rb") as file:
-                lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n")
-    return "".join(lines)

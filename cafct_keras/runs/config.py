@@ -115,7 +115,7 @@ class ModelConfig(Group):
         "Fraction of foreground that the untrained model predicts.  [default: 0.01; liver: 0.5]", above=0, below=1
     )
     precision: str = option("Precision: a Keras dtype policy.", "float32", choices=PRECISIONS)
-    init: str | None = option("Initialize from this run folder or .keras file.", metavar="RUN")
+    init: str | None = option("Initialize from this run folder, .keras file or published model.", metavar="RUN")
     weights: tuple[str, ...] = option(
         "Initialize encoders from this file (see import-weights) and normalize images as on ImageNet; repeatable.",
         (),

@@ -16,4 +16,8 @@ LAST_MODEL = pathlib.PurePosixPath(CHECKPOINTS, "last.keras")
 # In the folder of a checkpoint.
 STATE_FILE = "state.npz"
 PROGRESS_FILE = "progress.json"
-SUMS_FILE = "SHA256SUMS"
+
+# In a published folder, along with `SHA256SUMS`; weights by their precision, those that are preferred first.
+CONFIG_FILE = "config.json"
+WEIGHTS_FILES = {"float32": "model.safetensors", "float16": "model.fp16.safetensors"}
+MODEL_CARD_FILE = "README.md"

@@ -7,9 +7,13 @@ import keras
 import cafct_keras.models  # noqa: F401  (registers the classes that files name)
 from cafct_keras.errors import UserError
 from cafct_keras.layers.initializers import skip_initialization
+from cafct_keras.models.registry import build
 from cafct_keras.runs.card import read_run
-from cafct_keras.runs.files import MODEL_FILE, RUN_FILE
+from cafct_keras.runs.files import RUN_FILE
+from cafct_keras.runs.hub import resolve
+from cafct_keras.runs.model_file import model_file
 from cafct_keras.runs.preprocessing import add_preprocessing, preprocessing_of, unreadable
+from cafct_keras.runs.published import Published, open_published
 from cafct_keras.runs.validation import check_model_file
 from pipelines.atomic import atomic_write
 
@@ -18,24 +22,24 @@ def load_model(path: str | pathlib.Path) -> keras.Model:
     """Loads a trained model for prediction, whatever backend it was trained on.
 
     The file is validated before it is loaded: loading runs no code of the file and writes nothing, see
-    `cafct_keras.runs.validation`.
+    `cafct_keras.runs.validation` and `cafct_keras.runs.published`.
 
     Args:
-        path: a run folder, whose `model.keras` is loaded, or a `.keras` file.
+        path: a run folder, whose `model.keras` is loaded; a `.keras` file; or a published model, which is a folder, a
+            `.zip` file of one, or `hf://OWNER/NAME`, see `cafct_keras.runs.hub`.
 
     Returns:
         A `keras.Model`, not compiled. Its attribute `preprocessing` is the `pipelines.preprocessing.Preprocessing` that
         makes its input of slices and takes its output back to them; None where neither the file nor the run states it.
 
     Raises:
-        UserError: there is no such file, it is not a model of this project, or the run folder is in the format of a
-            later version.
+        UserError: there is no such file, it is not a model of this project, or it is in the format of a later version.
     """
-    path = pathlib.Path(path)
+    path = resolve(path)
+    if (published := open_published(path)) is not None:
+        return build_published(published)
     card = read_run(path) if (path / RUN_FILE).is_file() else None
-    file = path / MODEL_FILE if path.is_dir() else path
-    if not file.is_file() or file.suffix != ".keras":
-        raise UserError(f"{path}: no model here; give a run folder with {MODEL_FILE}, or a .keras file")
+    file = model_file(path)
     try:
         preprocessing = check_model_file(file)
         with skip_initialization():
@@ -43,6 +47,40 @@ def load_model(path: str | pathlib.Path) -> keras.Model:
     except Exception as error:  # a file that was made to fail fails in any way
         raise unreadable(file, error) from error
     model.preprocessing = preprocessing or (None if card is None else preprocessing_of(card))
+    return model
+
+
+def build_published(published: Published, *, precision: str | None = None) -> keras.Model:
+    """Builds the network of a published model, which computes in float32.
+
+    Args:
+        published: the model.
+        precision: of the weights, see `Published.weights`.
+
+    Raises:
+        UserError: the weights are not those of the network.
+    """
+    config, values = published.config, published.weights(precision)
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        with skip_initialization(at_most=sum(value.size for value in values.values())):
+            model = build(config["network"], **config["arguments"])
+    except Exception as error:  # arguments may be anything
+        raise unreadable(published.path, error) from error
+    finally:
+        keras.config.set_dtype_policy(policy)
+    variables = {variable.path: variable for variable in model.weights}
+    shapes = {path: tuple(variable.shape) for path, variable in variables.items()}
+    if differing := sorted(shapes.items() ^ {path: value.shape for path, value in values.items()}.items()):
+        version = published.card["versions"].get("cafct-keras", "of that time")
+        raise UserError(
+            f"{published.path}: its weights are not those of {config['network']} as this version builds it (first "
+            f"difference: {differing[0][0]}); use cafct-keras {version}"
+        )
+    for path, variable in variables.items():
+        variable.assign(values[path])
+    model.preprocessing = published.preprocessing
     return model
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from cafct_keras.errors import UserError
 from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import MODEL_FILE
+from cafct_keras.runs.published import open_published
 from pipelines.errors import DataError
 from pipelines.orientation import orientation_of_layout
 from pipelines.preprocessing import Preprocessing
@@ -55,11 +56,13 @@ def read_preprocessing(archive: zipfile.ZipFile) -> Preprocessing | None:
 
 
 def preprocessing_in(path: pathlib.Path) -> Preprocessing | None:
-    """The preprocessing that the model of a run folder, or a `.keras` file, states; None without.
+    """The preprocessing that the model of a run folder, a `.keras` file or a published model states; None without.
 
     Raises:
         UserError: the file is damaged.
     """
+    if (published := open_published(path)) is not None:
+        return published.preprocessing
     file = path / MODEL_FILE if path.is_dir() else path
     try:
         with zipfile.ZipFile(file) as archive:

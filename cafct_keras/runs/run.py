@@ -11,8 +11,10 @@ from cafct_keras.runs.card import read_run, write_card
 from cafct_keras.runs.choice import Choice
 from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import RUN_FILE
+from cafct_keras.runs.hub import resolve
 from cafct_keras.runs.lock import lock
 from cafct_keras.runs.preprocessing import preprocessing_of
+from cafct_keras.runs.published import Published, open_published
 from pipelines import DataError, Source, open_source
 from pipelines.preprocessing import Preprocessing
 
@@ -22,21 +24,28 @@ class Run:
     """A trained model and how it was trained.
 
     Attributes:
-        path: the run folder, or a `.keras` file in it.
+        path: the run folder, a `.keras` file in it, or the published model.
         card: see `read_run`.
+        published: the model; None for a run folder.
     """
 
     path: pathlib.Path
     card: dict[str, Any]
+    published: Published | None = None
 
     @classmethod
     def open(cls, path: str | pathlib.Path) -> "Run":
-        """Finds the card of a run folder, or of a `.keras` file that lies in one.
+        """Finds the card of a run folder, of a `.keras` file that lies in one, or of a published model.
+
+        Args:
+            path: see `load_model`.
 
         Raises:
             UserError: there is none; without it the input of the model is unknown.
         """
-        path = folder = pathlib.Path(path)
+        path = folder = resolve(path)
+        if (published := open_published(path)) is not None:
+            return cls(path=path, card=published.card, published=published)
         if path.suffix == ".keras" and path.is_file():
             folders = [each for each in path.resolve().parents[:2] if (each / RUN_FILE).is_file()]
             if not folders:
@@ -49,7 +58,9 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Name in reports: that of its folder."""
+        """Name in reports: that of its folder, or of the published model."""
+        if self.published is not None:
+            return self.published.name
         path = self.path.resolve()
         return f"{path.parent.name}/{path.name}" if path.is_file() else path.name
 
@@ -72,8 +83,10 @@ class Run:
         """Writes a choice into the run's card; training that is resumed removes it.
 
         Raises:
-            UserError: the run is being trained.
+            UserError: the run is being trained, or is published.
         """
+        if self.published is not None:
+            raise UserError(f"`keep`: {self.path} is published and does not change; give the run, and publish it again")
         with lock(self.path):
             # What an older version wrote is read as it is now, and stays as it was.
             card = json.loads((self.path / RUN_FILE).read_text())

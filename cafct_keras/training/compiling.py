@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -14,6 +15,17 @@ from cafct_keras.training.selection import score_name
 from cafct_keras.weights import create_model
 
 
+def network_arguments(config: FitConfig, *, channels: int, classes: int) -> dict[str, Any]:
+    """Arguments with which `create_model` builds the model of a run, besides its name."""
+    return {
+        "preset": config.model.preset,
+        "input_shape": (None, None, channels),
+        "classes": classes,
+        "prior": config.model.prior,
+        **config.model.options,
+    }
+
+
 def build_model(config: FitConfig, *, channels: int, classes: int) -> keras.Model:
     """Builds the model of a run, with random weights.
 
@@ -21,13 +33,7 @@ def build_model(config: FitConfig, *, channels: int, classes: int) -> keras.Mode
         UserError: the model does not have one of its `model_options`, or not with this value.
     """
     try:
-        return create_model(
-            config.model.name,
-            preset=config.model.preset,
-            input_shape=(None, None, channels),
-            classes=classes,
-            **{"prior": config.model.prior, **config.model.options},
-        )
+        return create_model(config.model.name, **network_arguments(config, channels=channels, classes=classes))
     except (TypeError, ValueError) as error:
         raise UserError(f"`model_options`: {error}") from error
 

@@ -1,16 +1,15 @@
 """Initial weights of a run: random, of another run, or of published encoders."""
 
-import pathlib
 from typing import Any
 
 import keras
 
 from cafct_keras.errors import UserError
 from cafct_keras.runs.config import FitConfig
-from cafct_keras.runs.files import MODEL_FILE
+from cafct_keras.runs.hub import resolve
 from cafct_keras.runs.loading import load_model
+from cafct_keras.runs.model_file import model_digest
 from cafct_keras.weights import load_weights
-from cafct_keras.weights.readers import sha256
 
 
 def initialize_weights(model: keras.Model, config: FitConfig) -> list[dict[str, Any]]:
@@ -34,6 +33,4 @@ def initialize_weights(model: keras.Model, config: FitConfig) -> list[dict[str, 
     if [w.shape for w in source.weights] != [w.shape for w in model.weights]:
         raise UserError(f"`init` {init}: another model; give the `model`, `preset` and `target` that it has")
     model.set_weights(source.get_weights())
-    path = pathlib.Path(init)
-    file = path / MODEL_FILE if path.is_dir() else path
-    return [{"file": str(file), "sha256": sha256(file), "filled": ["all"]}]
+    return [{"file": str(init), "sha256": model_digest(resolve(init)), "filled": ["all"]}]

@@ -7,12 +7,12 @@ from typing import Any
 
 import keras
 
+from cafct_keras.checksums import sha256
 from cafct_keras.errors import UserError
 from cafct_keras.models.registry import build, list_encoders, list_models
 from cafct_keras.runtime.versions import versions
 from cafct_keras.typing import File
 from cafct_keras.weights.loading import CARD_FORMAT, SUFFIX, arguments_for, fill, read_weights
-from cafct_keras.weights.readers import sha256
 from pipelines.atomic import atomic_directory
 
 ANY_SIZE_RGB = [None, None, 3]

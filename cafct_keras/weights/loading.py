@@ -10,11 +10,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from cafct_keras.checksums import sha256
 from cafct_keras.errors import UserError
 from cafct_keras.models.registry import build, list_conversions, list_encoders, list_models, takes
 from cafct_keras.typing import File, Files
 from cafct_keras.weights.matching import Part, encoders, match, whole
-from cafct_keras.weights.readers import read_state, sha256
+from cafct_keras.weights.readers import read_state
 from cafct_keras.weights.translation import Tensors, translate
 
 SUFFIX = ".weights.h5"

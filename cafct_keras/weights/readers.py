@@ -1,6 +1,5 @@
 """Reading PyTorch checkpoints as NumPy arrays by name."""
 
-import hashlib
 import pathlib
 import pickle
 import warnings
@@ -42,12 +41,6 @@ def read_state(file: File) -> dict[str, np.ndarray]:
     if not state:
         raise UserError(f"{file}: contains no tensors; give the file of a network's state_dict")
     return state
-
-
-def sha256(file: File) -> str:
-    """Returns the SHA-256 of a file, in hexadecimal."""
-    with pathlib.Path(file).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _read_safetensors(file: pathlib.Path) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ COMMANDS = {
     "score",
     "compare",
     "export",
+    "publish",
     "reproduce",
     "benchmark",
     "data verify",

@@ -1,0 +1,176 @@
+"""Publishing of a run."""
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from cafct_keras.checksums import SUMS_FILE, sums
+from cafct_keras.engines.converted import BATCH, pooled_dice
+from cafct_keras.engines.reference import noise, validation_slices
+from cafct_keras.errors import UserError
+from cafct_keras.evaluation.results.loading import load_document
+from cafct_keras.export.precision import in_float32
+from cafct_keras.publishing.facts import Facts
+from cafct_keras.publishing.run_card import public_card, same_network
+from cafct_keras.runs import Run, load_model
+from cafct_keras.runs.files import CONFIG_FILE, CURVES_FILE, MODEL_CARD_FILE, WEIGHTS_FILES
+from cafct_keras.runs.loading import build_published
+from cafct_keras.runs.published import PUBLISHED_FORMAT, Published
+from cafct_keras.runtime.compilation import cache_compilations
+from cafct_keras.training.compiling import network_arguments
+from pipelines.atomic import atomic_directory
+from pipelines.errors import DataError
+from pipelines.optional import optional
+
+with optional("publish", extra="hub"):
+    import safetensors.numpy
+
+    from cafct_keras.publishing.model_card import model_card
+
+
+def publish(
+    run: str | pathlib.Path,
+    *,
+    out: str | pathlib.Path,
+    facts: Facts | None = None,
+    evaluations: Sequence[str | pathlib.Path] = (),
+    list_patients: bool = False,
+) -> dict[str, Any]:
+    """Writes a folder that others can use a network from, as model hubs expect it.
+
+    `config.json` holds the network's name and arguments, its preprocessing, and what of the run card is not private;
+    `model.safetensors` the weights in float32 and `model.fp16.safetensors` in float16; `README.md` is the model card
+    (Mitchell et al., "Model cards for model reporting", FAT* 2019); `SHA256SUMS` has the checksums. The folder is
+    loaded and compared with the run before it appears. The published network computes in float32, whatever precision it
+    was trained in.
+
+    Args:
+        run: a run folder.
+        out: folder to create.
+        facts: for the model card; None to state none.
+        evaluations: `evaluation.json` files of the run, or their folders, whose scores the card shows.
+        list_patients: name the patients of each part of the split, so that others can tell whether theirs are among
+            them. Their identifiers become public.
+
+    Returns:
+        `name`, `folder`, `files` (name to bytes), `float16` (see `Comparison`) and `missing`, the facts that the card
+        does not state.
+
+    Raises:
+        UserError, DataError: `run` is not a finished run, an evaluation is of another one, or `out` exists.
+    """
+    cache_compilations()
+    opened, facts = Run.open(run), facts or Facts()
+    if opened.published is not None or opened.path.is_file():
+        raise UserError(f"{run}: not a run folder; give one that fit wrote")
+    if opened.warnings:
+        raise UserError(f"{run}: {opened.warnings[0]}; resume it first")
+    documents = [load_document(path) for path in evaluations]
+    for path, document in zip(evaluations, documents, strict=True):
+        if document["run"] is None or not same_network(document["run"], opened.card):
+            raise UserError(f"{path}: not an evaluation of {run} as it is now; evaluate it again")
+    facts = dataclasses.replace(facts, name=facts.name or opened.name)
+    model = in_float32(load_model(run))
+    with atomic_directory(out) as folder:
+        for precision, file in WEIGHTS_FILES.items():
+            (folder / file).write_bytes(safetensors.numpy.save(_weights(model, precision)))
+        _write_config(folder / CONFIG_FILE, opened, str(facts.name), list_patients=list_patients)
+        (folder / SUMS_FILE).write_text(sums(folder))
+        halved = _compare(model, Published(path=folder), opened)
+        if curves := (opened.path / CURVES_FILE).is_file():
+            shutil.copyfile(opened.path / CURVES_FILE, folder / CURVES_FILE)
+        card = model_card(opened, facts, documents, halved=halved, list_patients=list_patients, curves=curves)
+        (folder / MODEL_CARD_FILE).write_text(card, encoding="utf-8")
+        (folder / SUMS_FILE).write_text(sums(folder))
+        files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+    return {
+        "name": facts.name,
+        "folder": str(out),
+        "files": files,
+        "float16": dataclasses.asdict(halved),
+        "missing": [*facts.missing, *([] if documents else ["evaluations"])],
+    }
+
+
+def _weights(model: keras.Model, precision: str) -> dict[str, np.ndarray]:
+    """Path of each variable to its value; what float16 cannot hold stays in float32."""
+    weights = {}
+    for variable in model.weights:
+        value = np.ascontiguousarray(keras.ops.convert_to_numpy(variable), np.float32)
+        with np.errstate(over="ignore"):
+            rounded = value.astype(precision)
+        weights[variable.path] = rounded if np.isfinite(rounded).all() else value
+    return weights
+
+
+def _write_config(path: pathlib.Path, run: Run, name: str, *, list_patients: bool) -> None:
+    seen = run.preprocessing
+    card = public_card(run.card, list_patients=list_patients)
+    config = {
+        "format": PUBLISHED_FORMAT,
+        "name": name,
+        "network": run.config.model.name,
+        "arguments": network_arguments(run.config, channels=seen.channels, classes=len(seen.targets)),
+        "preprocessing": seen.to_dict(),
+        "run": {field: value for field, value in card.items() if field != "preprocessing"},
+    }
+    path.write_text(json.dumps(config, indent=2) + "\n")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Predictions with weights in float16 beside those with weights in float32.
+
+    Attributes:
+        largest_difference: of probabilities, on images of noise.
+        slices: of the run's validation part that Dice is of; 0 where its data are gone.
+        dice: precision to target to pooled Dice on them, at a threshold of 0.5.
+    """
+
+    largest_difference: float
+    slices: int
+    dice: dict[str, dict[str, float]]
+
+
+def _compare(model: keras.Model, published: Published, run: Run) -> Comparison:
+    """Compares a published model with its run, and its float16 with its float32 weights.
+
+    Raises:
+        UserError: the published model predicts something else.
+    """
+    slices: dict[str, np.ndarray] = {}
+    with contextlib.suppress(UserError, DataError, OSError):  # the data are gone
+        slices = validation_slices(run)
+    seen = run.preprocessing
+    images = np.concatenate([noise(seen.size, seen.channels), *([slices["validation"]] if slices else [])])
+    count = len(images) - len(slices.get("masks", ()))
+    network = build_published(published, precision="float32")
+    expected, full = _predict(model, images), _predict(network, images)
+    if not np.allclose(full, expected, rtol=0, atol=1e-6):
+        raise UserError(
+            f"{run.path}: {run.config.model.name} of this version predicts something else than the run's own network; "
+            f"publish it with cafct-keras {run.card['versions'].get('cafct-keras', 'of that time')}"
+        )
+    network.set_weights(build_published(published, precision="float16").get_weights())
+    half = _predict(network, images)
+    dice = {}
+    if slices:
+        for precision, predicted in (("float32", full), ("float16", half)):
+            values = pooled_dice(predicted[count:], slices["masks"])
+            dice[precision] = dict(zip(run.targets, values, strict=True))
+    return Comparison(
+        largest_difference=float(np.abs(half - full)[:count].max()), slices=len(images) - count, dice=dice
+    )
+
+
+def _predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Predicts in batches that are full, so that the network is compiled once."""
+    filled = np.concatenate([images, np.repeat(images[:1], -len(images) % BATCH, axis=0)])
+    return np.asarray(model.predict(filled, batch_size=BATCH, verbose=0))[: len(images)]
