@@ -33,7 +33,8 @@ def _threshold(ctx: click.Context, parameter: click.Parameter, value: str) -> fl
     show_default=True,
     metavar="NUMBER|auto|kept",
     callback=_threshold,
-    help="Probability above which a pixel is foreground; auto: the best one on the validation part; kept: see --keep.",
+    help="Probability above which a pixel is foreground; auto: the best one by Dice per case on the validation part; "
+    "kept: see --keep.",
 )
 @postprocessing_options(["auto", "kept"], "Post-processing chosen on the validation part, or kept with the run.")
 @click.option("--keep", is_flag=True, help="Keep what auto chooses in the run folder; predict uses it.")

@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from cafct_keras.errors import UserError
-from cafct_keras.evaluation.metrics.calibration import Calibration
 from cafct_keras.evaluation.options import AUTO, CHOSEN_ON, KEPT
-from cafct_keras.evaluation.predicted import calibrate, predicted_masks
-from cafct_keras.evaluation.tuning import POSTPROCESSING_RULE, THRESHOLD_RULE, PostProcessingChoice, best_threshold
+from cafct_keras.evaluation.predicted import calibrations_of, predicted_masks
+from cafct_keras.evaluation.tuning import RULE, PostProcessingChoice, ThresholdChoice
 from cafct_keras.postprocessing import PostProcessing
 from cafct_keras.prediction import CasePrediction, Run
 from cafct_keras.runs.choice import Choice
@@ -54,11 +53,11 @@ def choose(
     if threshold == KEPT:
         threshold, threshold_rule = choice.threshold, choice.threshold_rule
     elif isinstance(threshold, str):
-        threshold, threshold_rule = _best_threshold(run, on_validation), THRESHOLD_RULE
+        threshold, threshold_rule = _best_threshold(run, on_validation), RULE
     if postprocessing == KEPT:
         postprocessing, postprocessing_rule = choice.postprocessing, choice.postprocessing_rule
     elif isinstance(postprocessing, str):
-        postprocessing, postprocessing_rule = _best_steps(run, threshold, on_validation), POSTPROCESSING_RULE
+        postprocessing, postprocessing_rule = _best_steps(run, threshold, on_validation), RULE
     return Choice(
         threshold=threshold,
         threshold_rule=threshold_rule,
@@ -70,10 +69,10 @@ def choose(
 
 
 def _best_threshold(run: Run, on_validation: OnValidation) -> float:
-    calibrations = {target: Calibration() for target in run.targets}
-    for _ in on_validation(functools.partial(calibrate, calibrations=calibrations), "choosing the threshold"):
-        pass
-    return best_threshold(list(calibrations.values()))
+    choice = ThresholdChoice(run.targets)
+    for calibrations in on_validation(calibrations_of, "choosing the threshold"):
+        choice.add(calibrations)
+    return choice.best()
 
 
 def _best_steps(run: Run, threshold: float, on_validation: OnValidation) -> PostProcessing:

@@ -25,9 +25,10 @@ class EvaluateOptions:
         grid: pixels that are scored, one of `GRIDS`: `"native"` for those of the data, to which probabilities are
             brought back before they are compared with the threshold; `"network"` for those that the network sees.
         threshold: a pixel is foreground where its probability exceeds it; `"auto"` for the threshold with the best
-            pooled Dice on the validation part; `"kept"` for the one that was kept with the run.
-        postprocessing: steps to apply as well; None for none, `"auto"` for those with the best mean Dice on the cases
-            of the validation part, `"kept"` for those that were kept with the run.
+            Dice per case on the validation part, by the rule `per_case_positive` and averaged over targets; `"kept"`
+            for the one that was kept with the run.
+        postprocessing: steps to apply as well; None for none, `"auto"` for those with the best Dice by
+            the same rule, of equals by `per_case_lits`; `"kept"` for those that were kept with the run.
         keep: write what is chosen on the validation part into the run folder, for `predict`.
         scoring: choices behind the scores.
         keep_going: score what can be read; the rest is in the documents' `failures`.

@@ -50,11 +50,13 @@ def predicted_masks(
     )
 
 
-def calibrate(prediction: CasePrediction, *, calibrations: Mapping[str, Calibration]) -> None:
-    """Adds the probabilities of a case to those of the cases before, target by target."""
+def calibrations_of(prediction: CasePrediction) -> dict[str, Calibration]:
+    """The probabilities of a case, target by target."""
+    calibrations = {target: Calibration() for target in prediction.probability}
     for target, calibration in calibrations.items():
         for _ in _calibrated(prediction, target, calibration):
             pass
+    return calibrations
 
 
 def _calibrated(prediction: CasePrediction, target: str, calibration: Calibration) -> Iterator[np.ndarray]:

@@ -2,39 +2,53 @@
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from cafct_keras.errors import UserError
-from cafct_keras.evaluation.metrics.calibration import RULES, Calibration, Sweep
+from cafct_keras.evaluation.metrics.calibration import Calibration, nearest_best
 from cafct_keras.evaluation.metrics.overlap import count, unit_scores
 from cafct_keras.measurement.components import bounding_box
 from cafct_keras.packed import Masks
 from cafct_keras.postprocessing import PostProcessing, unit_of_size
 
-THRESHOLD_RULE = "pooled_dice"  # counts false positives on every slice, which per_slice_positive does not
-POSTPROCESSING_RULE = "per_case_lits"  # Dice: a false positive in a case without the target costs all of it
+# Of the cases that show a target, as the best epoch is chosen. Pooled, the largest lesion alone would decide.
+RULE = "per_case_positive"
+# Between steps that are equal by it: false positives in the other cases.
+SECOND_RULE = "per_case_lits"
 SMALLEST_LESIONS = (0.0, 10.0, 30.0, 100.0, 300.0)  # mm^3, mm^2 or voxels, see `remove_small_components`
 
 
-def best_threshold(calibrations: Sequence[Calibration]) -> float:
-    """The threshold with the highest pooled Dice, averaged over targets.
+class ThresholdChoice:
+    """Accumulates the Dice by threshold of the cases that show a target.
 
     Args:
-        calibrations: of the validation cases, one per target.
-
-    Raises:
-        UserError: no case shows a target.
+        targets: what is predicted.
     """
-    sweeps = [calibration.sweep() for calibration in calibrations]
-    shown = [sweep for sweep in sweeps if not np.isnan(sweep.per_slice_positive_dice).any()]
-    if not shown:
-        raise UserError("`threshold` auto: no validation slice shows the target; give a number")
-    mean = {rule: np.mean([getattr(sweep, rule) for sweep in shown], axis=0) for rule in RULES}
-    best = Sweep(thresholds=shown[0].thresholds, **mean).best_threshold(THRESHOLD_RULE)
-    assert best is not None  # every sweep that is shown has scores
-    return best
+
+    def __init__(self, targets: Sequence[str]):
+        self._dice: dict[str, list[np.ndarray]] = {target: [] for target in targets}
+        self._thresholds = np.zeros(0)
+
+    def add(self, calibrations: Mapping[str, Calibration]) -> None:
+        """Adds the probabilities of one case: target to calibration."""
+        for target, calibration in calibrations.items():
+            sweep = calibration.sweep()
+            self._thresholds = sweep.thresholds
+            if not np.isnan(sweep.per_slice_positive_dice).any():  # some slice shows it
+                self._dice[target].append(sweep.pooled_dice.astype(np.float32))
+
+    def best(self) -> float:
+        """The threshold with the highest mean Dice of cases, averaged over targets.
+
+        Raises:
+            UserError: no case shows the last target.
+        """
+        _check_shown("threshold", self._dice)
+        means = [np.mean(curves, axis=0) for curves in self._dice.values() if curves]
+        return nearest_best(self._thresholds, np.mean(means, axis=0))
 
 
 class PostProcessingChoice:
@@ -51,7 +65,8 @@ class PostProcessingChoice:
             (False, True) if liver and lesion else (False,),
             SMALLEST_LESIONS if lesion else (0.0,),
         )
-        self._dice: dict[PostProcessing, list[list[float]]] = {
+        self._targets = tuple(targets)
+        self._dice: dict[PostProcessing, list[np.ndarray]] = {  # by rule and target, of each case
             PostProcessing(largest_liver=largest, lesions_inside_liver=inside, smallest_lesion=smallest): []
             for largest, inside, smallest in combinations
         }
@@ -75,16 +90,37 @@ class PostProcessingChoice:
         )
         for steps, dice in self._dice.items():
             masks = steps(prediction, spacing=spacing, contiguous=contiguous)
-            dice.append([_case_dice(*map(np.asarray, (masks[target], reference[target]))) for target in reference])
+            pairs = [(np.asarray(masks[target]), reference[target]) for target in self._targets]
+            dice.append(np.stack([_case_dice(*pair) for pair in pairs], axis=1))
 
     def best(self) -> PostProcessing:
-        """The steps with the highest mean Dice over cases and targets; of equals the fewest steps."""
-        best = max(self._dice, key=lambda steps: np.mean(self._dice[steps]))
+        """The steps with the highest mean Dice of the cases that show a target, averaged over targets.
+
+        Of equals those with the highest mean over all cases, and of these the fewest.
+
+        Raises:
+            UserError: no case shows the last target.
+        """
+        shown = ~np.isnan(np.array(next(iter(self._dice.values())))).all(axis=0)[0]
+        _check_shown("postprocess", dict(zip(self._targets, shown, strict=True)))
+        means = {
+            steps: np.nanmean(np.array(dice)[..., shown], axis=0).mean(axis=1) for steps, dice in self._dice.items()
+        }
+        best = max(means, key=lambda steps: tuple(means[steps]))
         known = best.smallest_lesion and len(self._units) == 1
         return dataclasses.replace(best, unit=next(iter(self._units))) if known else best
 
 
-def _case_dice(prediction: np.ndarray, reference: np.ndarray) -> float:
+def _case_dice(prediction: np.ndarray, reference: np.ndarray) -> list[float]:
     counts = count(prediction, reference)
     whole = counts.grouped(np.zeros(len(counts), int), 1)
-    return float(unit_scores(POSTPROCESSING_RULE, "dice", whole)[0])
+    return [float(unit_scores(rule, "dice", whole)[0]) for rule in (RULE, SECOND_RULE)]
+
+
+def _check_shown(option: str, shown: Mapping[str, Any]) -> None:
+    """Refuses to choose by cases of which none shows the last target; `shown` says so of each, by its truth."""
+    *_, (target, found) = shown.items()
+    if not found:
+        raise UserError(
+            f"`{option}` auto: no validation case shows {target}, so that nothing can be chosen by them; give a value"
+        )

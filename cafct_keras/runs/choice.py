@@ -15,9 +15,9 @@ class Choice:
 
     Attributes:
         threshold: a pixel is foreground where its probability exceeds it.
-        threshold_rule: by which it was chosen, such as `"pooled_dice"`; None if it was given.
+        threshold_rule: by which it was chosen, such as `"per_case_positive"`; None if it was given.
         postprocessing: steps that are applied to the masks.
-        postprocessing_rule: by which they were chosen, such as `"per_case_lits"`; None if they were given.
+        postprocessing_rule: by which they were chosen, likewise.
         part: of the split that was chosen on.
         fingerprint: of the data, see `pipelines.Source.fingerprint`.
 
@@ -37,7 +37,7 @@ class Choice:
             raise UserError(f"`threshold` {self.threshold:g}: give a number between 0 and 1")
 
     def describe(self) -> str:
-        """In words: `"threshold 0.62 (pooled_dice), post-processing none (per_case_lits)"`."""
+        """In words: `"threshold 0.62 (per_case_positive), post-processing none (given)"`."""
         parts = (
             (f"threshold {self.threshold:g}", self.threshold_rule),
             (f"post-processing {self.postprocessing.describe()}", self.postprocessing_rule),

@@ -20,7 +20,7 @@ def test_the_threshold_is_chosen_on_validation_alone(scans, tmp_path, monkeypatc
     assert read == ["validation"] * 2 + ["test"] * 3
     threshold = document["threshold"]
     assert threshold["value"] > 0.7
-    assert (threshold["chosen_on"], threshold["rule"]) == ("validation", "pooled_dice")
+    assert (threshold["chosen_on"], threshold["rule"]) == ("validation", "per_case_positive")
     dice = document["results"][0]["summary"]["targets"]["lesion"]["overlap"]["pooled"]["dice"]["value"]
     assert (
         dice
@@ -70,7 +70,7 @@ def test_post_processing_is_reported_with_and_without(speckled, tmp_path):
 def test_post_processing_is_chosen_on_validation(speckled, perfect, tmp_path):
     network = make_run(tmp_path / "run", speckled)
     result = evaluated(network, "--postprocess", "auto")
-    assert "lesions of at least 30 mm3; chosen on validation by per_case_lits" in result.out
+    assert "lesions of at least 30 mm3; chosen on validation by per_case_positive" in result.out
     chosen = result.json["results"][1]["postprocessing"]
     # A size drops the specks of the lesion; asking for the liver too would change nothing.
     assert chosen == {
@@ -79,7 +79,7 @@ def test_post_processing_is_chosen_on_validation(speckled, perfect, tmp_path):
         "smallest_lesion": 30,
         "unit": "mm3",
         "chosen_on": "validation",
-        "rule": "per_case_lits",
+        "rule": "per_case_positive",
     }
     # Specks in test cases alone are nothing that validation would show.
     late = write_scans(tmp_path / "late", spoil=lambda number, hu: specks(number, hu) if number == 2 else None)

@@ -34,7 +34,7 @@ def test_what_is_chosen_is_kept_and_used_again(network):
     assert choice.threshold == chosen.json["threshold"]["value"]
     assert choice.postprocessing.smallest_lesion == chosen.json["results"][1]["postprocessing"]["smallest_lesion"] > 0
     assert choice.postprocessing.unit == "mm3"
-    assert (choice.threshold_rule, choice.postprocessing_rule) == ("pooled_dice", "per_case_lits")
+    assert (choice.threshold_rule, choice.postprocessing_rule) == ("per_case_positive", "per_case_positive")
     assert (choice.part, choice.fingerprint) == ("validation", card["data"]["fingerprint"])
     assert f"{network}: keeps threshold {choice.threshold:g}" in chosen.out
     kept = evaluated(network, *KEPT).json
@@ -48,11 +48,11 @@ def test_what_is_chosen_is_kept_and_used_again(network):
 def test_what_is_given_is_kept_beside_what_is_chosen(network):
     evaluated(network, "--threshold", 0.9, "--postprocess", "auto", "--keep")
     choice = Run.open(network).choice
-    assert (choice.threshold, choice.threshold_rule, choice.postprocessing_rule) == (0.9, None, "per_case_lits")
+    assert (choice.threshold, choice.threshold_rule, choice.postprocessing_rule) == (0.9, None, "per_case_positive")
     evaluated(network, "--threshold", "auto", "--largest-liver", "--keep")
     choice = Run.open(network).choice
     assert (choice.postprocessing, choice.postprocessing_rule) == (PostProcessing(largest_liver=True), None)
-    assert choice.threshold_rule == "pooled_dice"
+    assert choice.threshold_rule == "per_case_positive"
 
 
 def test_mistakes_keep_nothing(network, speckled, tmp_path):
@@ -74,7 +74,7 @@ def test_mistakes_keep_nothing(network, speckled, tmp_path):
 
 def test_a_run_of_an_older_version_keeps_its_format(tmp_path):
     run = shutil.copytree(OLDER, tmp_path / "run")
-    choice = Choice(threshold=0.4, threshold_rule="pooled_dice", fingerprint="abc")
+    choice = Choice(threshold=0.4, threshold_rule="per_case_positive", fingerprint="abc")
     Run.open(run).keep(choice)
     assert Run.open(run).choice == choice
     card = json.loads((run / "run.json").read_text())

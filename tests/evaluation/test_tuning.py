@@ -3,28 +3,50 @@ import pytest
 
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation import Calibration
-from cafct_keras.evaluation.tuning import SMALLEST_LESIONS, PostProcessingChoice, best_threshold
+from cafct_keras.evaluation.tuning import SMALLEST_LESIONS, PostProcessingChoice, ThresholdChoice
 from cafct_keras.postprocessing import PostProcessing
 
 KNOWN = {"spacing": (5.0, 1.0, 1.0), "contiguous": True}
 
 
-def calibration(low, high, *, shown=True):
+def calibration(low, high, *, shown=True, size=8):
     """Of a slice whose target lies between two probabilities."""
-    truth = np.zeros((1, 8, 8), bool)
-    truth[0, :4] = shown
+    truth = np.zeros((1, size, size), bool)
+    truth[0, : size // 2] = shown
     gathered = Calibration()
     gathered.add(np.where(truth, high, low), truth)
     return gathered
 
 
+def best_threshold(*cases):
+    choice = ThresholdChoice(list(cases[0]))
+    for case in cases:
+        choice.add(case)
+    return choice.best()
+
+
 def test_one_threshold_suits_all_targets():
-    assert best_threshold([calibration(0.2, 0.301)]) == 0.3
-    assert best_threshold([calibration(0.2, 0.401), calibration(0.3, 0.9)]) == 0.4
+    assert best_threshold({"lesion": calibration(0.2, 0.301)}) == 0.3
+    assert best_threshold({"liver": calibration(0.2, 0.401), "lesion": calibration(0.3, 0.9)}) == 0.4
     # A target that validation does not show says nothing.
-    assert best_threshold([calibration(0.2, 0.301), calibration(0.8, 1, shown=False)]) == 0.3
-    with pytest.raises(UserError, match="`threshold` auto: no validation slice shows"):
-        best_threshold([calibration(0.2, 0.3, shown=False)])
+    assert best_threshold({"liver": calibration(0.8, 1, shown=False), "lesion": calibration(0.2, 0.301)}) == 0.3
+
+
+def test_every_case_counts_as_much_in_the_threshold():
+    """Two small cases that a threshold of 0.6 finds outweigh a large one with a background of 0.7."""
+    large, small = calibration(0.7, 0.9, size=64), calibration(0.1, 0.65)
+    assert best_threshold({"lesion": large}, {"lesion": small}, {"lesion": small}) < 0.65
+    assert best_threshold({"lesion": large}) >= 0.7
+
+
+def test_nothing_is_chosen_on_cases_without_the_lesion():
+    with pytest.raises(UserError, match="`threshold` auto: no validation case shows lesion"):
+        best_threshold({"liver": calibration(0.2, 0.3), "lesion": calibration(0.2, 0.3, shown=False)})
+    choice = PostProcessingChoice(["liver", "lesion"])
+    nothing = np.zeros((2, 12, 12), bool)
+    choice.add({"liver": liver(), "lesion": liver()}, {"liver": liver(), "lesion": nothing}, **KNOWN)
+    with pytest.raises(UserError, match="`postprocess` auto: no validation case shows lesion"):
+        choice.best()
 
 
 def liver(*specks):

@@ -67,10 +67,13 @@ class Sweep:
         if rule not in RULES:
             raise UserError(f"rule={rule!r}: no such rule; give one of {', '.join(RULES)}")
         scores = getattr(self, rule)
-        if np.isnan(scores).all():
-            return None
-        best = self.thresholds[scores >= np.nanmax(scores) - 1e-12]
-        return float(best[np.abs(best - 0.5).argmin()])
+        return None if np.isnan(scores).all() else nearest_best(self.thresholds, scores)
+
+
+def nearest_best(thresholds: np.ndarray, scores: np.ndarray) -> float:
+    """The threshold with the highest score, of several the one nearest 0.5; NaN is no score."""
+    best = thresholds[scores >= np.nanmax(scores) - 1e-12]
+    return float(best[np.abs(best - 0.5).argmin()])
 
 
 class Calibration:
