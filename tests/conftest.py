@@ -9,7 +9,7 @@ import cafct_keras  # noqa: F401  (chooses the backend before any test imports K
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # Finished runs for every test that needs one, and the network that `tests.training.micro` registers.
-pytest_plugins = ["tests.trained", "tests.evaluating", "tests.training.micro"]
+pytest_plugins = ["tests.memory", "tests.trained", "tests.evaluating", "tests.training.micro"]
 
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 

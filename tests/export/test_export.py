@@ -1,8 +1,7 @@
-"""One run, three backends, one SavedModel: the same predictions."""
+"""SavedModels: numbered, checked and served; `test_formats.py` has the other formats."""
 
 import contextlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -17,11 +16,14 @@ from cafct_keras.export import export, selfcheck, versions
 from tests.cli import fails, run
 from tests.evaluating import make_run, write_scans
 
-PREDICT = """
-import sys, numpy as np, cafct_keras
-images = np.load(sys.argv[2])
-np.save(sys.argv[3], cafct_keras.load_model(sys.argv[1]).predict(images, verbose=0))
-"""
+
+@pytest.fixture
+def unconverted(monkeypatch):
+    """Leaves out conversion and check, which start processes of 12 s, where only what leads to them is tested."""
+    monkeypatch.setattr(versions, "convert", lambda *_: None)
+    check = {"endpoint": "serve", "shape": [1, 32, 32, 3], "largest_difference": 0.0, "ms_per_image": 1.0}
+    report = {"checks": [check], "runtime": "none"}
+    monkeypatch.setattr(selfcheck, "run_python", lambda *_: json.dumps(report))
 
 
 @pytest.fixture(scope="module")
@@ -29,26 +31,20 @@ def images():
     return np.random.default_rng(0).random((3, 96, 64, 3), dtype="float32")
 
 
-@pytest.mark.parametrize("backend", ["jax", "tensorflow", "torch"])
-def test_predictions_on_every_backend(backend, trained, images, tmp_path):
-    if backend == "torch":
-        pytest.importorskip("torch", reason="PyTorch is not installed (extra: torch)")
-    expected = cafct_keras.load_model(trained[0]).predict(images, verbose=0)
-    np.save(tmp_path / "images.npy", images)
-    arguments = [str(trained[0]), str(tmp_path / "images.npy"), str(tmp_path / "out.npy")]
-    environ = {**os.environ, "KERAS_BACKEND": backend}
-    subprocess.run([sys.executable, "-c", PREDICT, *arguments], check=True, env=environ)
-    actual = np.load(tmp_path / "out.npy")
-    assert np.ptp(expected) > 0.01
-    np.testing.assert_allclose(actual, expected, atol=1e-5)
+@pytest.fixture
+def network(request):
+    """A run of the project's own network; under other backends, which convert it by the same process, a small one."""
+    if keras.backend.backend() == "jax":
+        return request.getfixturevalue("trained")[0]
+    return request.getfixturevalue("network_file")
 
 
 @pytest.mark.backends
-def test_savedmodel_is_numbered_checked_and_served(trained, images, tmp_path):
+def test_savedmodel_is_numbered_checked_and_served(network, images, tmp_path):
     out = tmp_path / "served"
     # An older version is there already.
     (out / "1").mkdir(parents=True)
-    result = run("export", trained[0], "--out", out, "--json")
+    result = run("export", network, "--out", out, "--json")
     assert result.code == 0, result
     manifest = json.loads((out / "manifest-2.json").read_text())
     assert manifest == result.json
@@ -66,7 +62,7 @@ assert "cafct_keras" not in sys.modules
     arguments = [str(out / "2"), str(tmp_path / "slices.npy"), str(tmp_path / "out.npy")]
     subprocess.run([sys.executable, "-c", code, *arguments], check=True)
     repeated = np.repeat(slices[..., None].astype("float32") / 255, 3, axis=-1)
-    expected = cafct_keras.load_model(trained[0]).predict(repeated, verbose=0)
+    expected = cafct_keras.load_model(network).predict(repeated, verbose=0)
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-5)
 
 
@@ -87,6 +83,7 @@ def neighbours_run(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["", "model.keras", "checkpoints/last.keras"])
+@pytest.mark.usefixtures("unconverted")
 def test_a_network_file_is_served_as_its_run_is(file, neighbours_run, tmp_path):
     (neighbours_run / "checkpoints").mkdir()
     shutil.copy(neighbours_run / "model.keras", neighbours_run / "checkpoints" / "last.keras")
@@ -95,6 +92,7 @@ def test_a_network_file_is_served_as_its_run_is(file, neighbours_run, tmp_path):
     assert "uint8 (batch, H, W, 3), grey, each slice among its neighbours" in str(result.json["endpoints"])
 
 
+@pytest.mark.usefixtures("unconverted")
 def test_three_channels_without_a_run_are_ambiguous(neighbours_run, tmp_path):
     alone = tmp_path / "alone.keras"
     shutil.copy(neighbours_run / "model.keras", alone)
