@@ -2,7 +2,9 @@
 
 import abc
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -55,11 +57,13 @@ class Source(abc.ABC):
         layout: name of the layout, such as `"phantom"` or `"paired_folder"`.
         intensity: `"hu"` (int16, Hounsfield units), `"grey"` (uint8, 0..255, one window for all slices) or `"minmax"`
             (uint8, every slice rescaled from its own minimum and maximum).
+        window: Hounsfield units that grey 0 and 255 stand for; None where unknown, and for other intensities.
         orientation: directions of the axes of the slices, see `pipelines.orientation`; None if unknown.
         targets: names of the masks that every case has.
         mask_rule: how masks are resized: `"area"`, see `SquareGrid.coverage`, or `"nearest"` in a dataset that an
             earlier version prepared.
         parts: name of each case to its part of the split, one of `SPLITS`, in the order of `cases()`.
+        reading: what was stated about the folder and is not in its files, as JSON holds it.
         patients_by: how patients were found, one of `FOUND_BY`: an index, a pattern, the names of files, their headers,
             or one for each case.
     """
@@ -67,10 +71,12 @@ class Source(abc.ABC):
     layout: str
     intensity: str
     orientation: str | None = None
+    window: tuple[float, float] | None = None
     mask_rule: str = "area"
     targets: tuple[str, ...]
     parts: dict[str, str]
     patients_by: str = "names"
+    reading: Mapping[str, Any] = MappingProxyType({})
     _notes: list[str]
 
     @property

@@ -21,6 +21,25 @@ def apply_window(images: np.ndarray, window: tuple[float, float]) -> np.ndarray:
     return grey
 
 
+def change_window(images: np.ndarray, current: tuple[float, float], wanted: tuple[float, float]) -> np.ndarray:
+    """Maps grey values of one intensity window to those of another.
+
+    Args:
+        images: `(slices, H, W)` uint8.
+        current: Hounsfield units that 0 and 255 stand for.
+        wanted: Hounsfield units that become 0 and 255. What lies outside of `current` is lost.
+
+    Returns:
+        `(slices, H, W)` uint8; `images` itself if the windows are equal.
+    """
+    if current == wanted:
+        return images
+    (low, high), (black, white) = current, wanted
+    hounsfield = np.linspace(low, high, 256)
+    table = np.rint(255 * np.clip((hounsfield - black) / (white - black), 0, 1)).astype(np.uint8)
+    return table[images]
+
+
 def rescale_slices(images: np.ndarray) -> np.ndarray:
     """Rescales each slice from its own minimum and maximum to 0..255, as PNG exports of LiTS do.
 

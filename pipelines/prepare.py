@@ -54,6 +54,7 @@ def prepare(
     from pipelines.tfds.lits_slices import LitsSlices, LitsSlicesConfig
 
     wanted = {"fingerprint": source.fingerprint(), "size": size, "window": None if window is None else list(window)}
+    wanted |= {"reading": dict(source.reading)} if source.reading else {}
     # Named after its contents, so that cases of another size, version or of changed data are never mistaken for these.
     contents = json.dumps([str(LitsSlices.VERSION), wanted])
     finished = Path(out) / f".{source.layout}-{hashlib.sha256(contents.encode()).hexdigest()[:16]}"

@@ -33,6 +33,7 @@ class Preprocessing:
     Attributes:
         size: height and width of the network's images in pixels. Slices are padded to a square and resized.
         window: Hounsfield units that become black and white; slices that are grey already keep their values.
+        window_known: False for training slices that were grey already, in a window that nobody stated.
         context: neighbouring slices on either side that the network sees too.
         intensity: of the training slices, one of `INTENSITIES`. Where it is `"minmax"`, slices in Hounsfield units are
             rescaled to their own range as the training slices were.
@@ -46,6 +47,7 @@ class Preprocessing:
 
     size: int
     window: tuple[float, float]
+    window_known: bool = True
     context: int = 0
     intensity: str = "hu"
     orientation: str | None = None
@@ -67,6 +69,11 @@ class Preprocessing:
     def grid(self, images: np.ndarray) -> SquareGrid:
         """The transform between slices `(N, H, W)` and the network's square."""
         return SquareGrid.of(images, self.size)
+
+    @property
+    def shares_window(self) -> bool:
+        """Whether its window means Hounsfield units, so that grey slices of a known window can be shown in it."""
+        return self.window_known and self.intensity != "minmax"
 
     def rescales(self, intensity: str) -> bool:
         """Whether slices of an intensity are rescaled to their own range, see `rescale_slices`."""
@@ -173,12 +180,15 @@ class Preprocessing:
             DataError: it says something else.
         """
         names = {field.name for field in dataclasses.fields(cls)}
+        if isinstance(values, Mapping):  # earlier versions did not ask for the window of grey slices
+            values = {"window_known": values.get("intensity") != "grey", **values}
         if not isinstance(values, Mapping) or set(values) != names:
             raise DataError(f"preprocessing: must state {', '.join(sorted(names))}")
         window, targets, orientation = values["window"], values["targets"], values["orientation"]
         fits = {
             **{name: _is_integer(values[name]) and values[name] <= LARGEST[name] for name in LARGEST},
             "window": isinstance(window, list | tuple) and len(window) == 2 and all(map(_is_number, window)),
+            "window_known": isinstance(values["window_known"], bool),
             "intensity": values["intensity"] in INTENSITIES,
             "orientation": orientation is None or is_axial(orientation),
             "targets": isinstance(targets, list | tuple) and tuple(targets) in ((LIVER,), (LESION,), (LIVER, LESION)),

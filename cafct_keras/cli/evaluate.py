@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from cafct_keras.cli.reporting import finish, report_all, report_folder, report_options, score_options, scoring
-from cafct_keras.cli.shared import LAYOUT_HELP, PATIENT_PATTERN_HELP, postprocessing_options
+from cafct_keras.cli.shared import LAYOUT_HELP, postprocessing_options, reading_options
 
 
 def _threshold(ctx: click.Context, parameter: click.Parameter, value: str) -> float | str:
@@ -16,7 +16,7 @@ def _threshold(ctx: click.Context, parameter: click.Parameter, value: str) -> fl
 @click.argument("runs", metavar="RUN [RUN_B ...]", nargs=-1, required=True)
 @click.option("--data", metavar="DIR", help="Data folder to score on.  [default: that of the first run]")
 @click.option("--layout", help=LAYOUT_HELP)
-@click.option("--patient-pattern", help=PATIENT_PATTERN_HELP)
+@reading_options()
 @click.option(
     "--split", default="test", show_default=True, help="Part of the data to score: train, validation, test or all."
 )

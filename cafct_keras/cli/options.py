@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import types
 import typing
 from collections.abc import Callable
 from typing import Any
@@ -91,7 +92,7 @@ def chosen_config(values: dict[str, Any]) -> tuple[FitConfig, set[str]]:
 
 
 def _option(name: str, place: Place) -> Callable[[Callable], Callable]:
-    declared, kind, default = place.option, place.type, FitConfig()[name]
+    declared, kind, default = place.option, _required(place.type), FitConfig()[name]
     help_text, flag = declared.help, declared.flag or f"--{name.replace('_', '-')}"
     if kind is bool:
         flag = f"{flag}/--no-{flag[2:]}" if default else flag
@@ -105,12 +106,13 @@ def _option(name: str, place: Place) -> Callable[[Callable], Callable]:
         return click.option(flag, name, multiple=True, metavar=metavar, help=help_text)
     if "[default" not in help_text:
         help_text += _defaults(name, default)
-    types: Any = typing.get_args(kind) if typing.get_origin(kind) is tuple else _scalar(kind)
-    return click.option(flag, name, type=types, default=default, metavar=metavar, help=help_text)
+    several: Any = typing.get_args(kind) if typing.get_origin(kind) is tuple else kind
+    return click.option(flag, name, type=several, default=default, metavar=metavar, help=help_text)
 
 
-def _scalar(kind: Any) -> type:
-    return kind if kind in (int, float, str) else typing.get_args(kind)[0]
+def _required(kind: Any) -> Any:
+    """The type without its None."""
+    return typing.get_args(kind)[0] if isinstance(kind, types.UnionType) else kind
 
 
 def _defaults(name: str, default: Any) -> str:

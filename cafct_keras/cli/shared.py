@@ -18,6 +18,42 @@ QUIET_HELP = "Plain lines instead of a progress bar."
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
+def reading_options() -> Decorator:
+    """Options that say how a paired folder is read; the command takes them as the dictionary `reading`."""
+    options = (
+        click.option("--patient-pattern", help=PATIENT_PATTERN_HELP),
+        click.option(
+            "--label",
+            "labels",
+            multiple=True,
+            metavar="NAME=LABELS",
+            help="Labels of a target in the masks of a paired folder, such as liver=1,2; may be repeated.",
+        ),
+        click.option("--slice-step", type=int, help="Difference of the numbers of neighbouring slices.  [default: 1]"),
+        click.option(
+            "--grey-window",
+            type=(float, float),
+            default=None,
+            metavar="LOW HIGH",
+            help="HU that black and white stand for in the slices of a paired folder.",
+        ),
+        click.option("--orientation", help="Directions of slices, rows and columns of a paired folder, such as SPL."),
+    )
+    names = ("patient_pattern", "labels", "slice_step", "grey_window", "orientation")
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def with_reading(*arguments: Any, **others: Any) -> Any:
+            return command(*arguments, reading={name: others.pop(name) for name in names}, **others)
+
+        decorated: Callable[..., Any] = with_reading
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return add
+
+
 def json_option(document: str) -> Decorator:
     """The option `--json`.
 

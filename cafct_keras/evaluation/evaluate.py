@@ -56,7 +56,7 @@ def evaluate(
         options.postprocessing.check(first.targets)
     if options.keep and (files := [run.path for run in opened if run.path.is_file()]):
         raise UserError(f"`keep`: {files[0]} is one of the networks of a run; give its folder")
-    source = first.open_data(options.data, layout=options.layout, patient_pattern=options.patient_pattern)
+    source = first.open_data(options.data, layout=options.layout, **options.reading)
     folder = str(options.data or first.config.data.path)
     cache_compilations()
     evaluations: list[Evaluation] = []
@@ -105,7 +105,7 @@ class _RunEvaluation:
         intensity = {"hu": "HU"}.get(source.intensity, source.intensity) if options.grid == "native" else "grey"
         masks = functools.partial(predicted_masks, threshold=choice.threshold, calibrations=accumulator.calibrations)
         for case in self._predicted(options.split, masks, f"scoring {name}"):
-            accumulator.add(**vars(case), intensity=intensity, window=run.config.data.window)
+            accumulator.add(**vars(case), intensity=intensity, window=run.preprocessing.window)
         warnings = _differences_from_training(self._predictor, fingerprint)
         warnings += _patients_in_training(run, accumulator, options.split)
         warnings += _doubts_about_choice(choice, options, fingerprint)
@@ -123,7 +123,7 @@ class _RunEvaluation:
                 patients=source.patients_by,
                 grid=options.grid,
                 size=run.config.data.size,
-                window=run.config.data.window,
+                window=run.preprocessing.window,
                 context=run.config.data.context,
                 notes=list(source.notes),
                 warnings=warnings,
@@ -195,6 +195,13 @@ def _differences_from_training(predictor: Predictor, fingerprint: str) -> list[s
             "intensity: hu, rescaled slice by slice to 0..255 as the run's training slices (minmax) were; the grey of "
             "an organ depends on the brightest pixel of its slice, so scores may be lower than on such slices"
         )
+    elif source.window is not None and predictor.preprocessing.shares_window:
+        (low, high), (black, white) = source.window, predictor.preprocessing.window
+        if low > black or high < white:
+            warnings.append(
+                f"window: the slices show {low:g} to {high:g} HU, the run was trained on {black:g} to {white:g}; what "
+                "lies beyond is lost, so scores may be lower than on CT"
+            )
     elif source.intensity != trained_on["intensity"]:
         warnings.append(
             f"intensity: {source.intensity}, but the run was trained on {trained_on['intensity']}; scores mean little "

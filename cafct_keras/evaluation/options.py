@@ -1,6 +1,7 @@
 """Options of an evaluation."""
 
 import dataclasses
+from typing import Any
 
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation.metrics.options import ScoreOptions
@@ -20,7 +21,7 @@ class EvaluateOptions:
     Attributes:
         data: folder of cases, or `"phantom"`; None for the data that the first run was trained on.
         layout: of the folder, one of `pipelines.LAYOUTS`; None to detect it.
-        patient_pattern: see `PairedFolder`.
+        reading: how a paired folder is read, see `pipelines.open_source`.
         split: part of the data to score, one of `PARTS`.
         grid: pixels that are scored, one of `GRIDS`: `"native"` for those of the data, to which probabilities are
             brought back before they are compared with the threshold; `"network"` for those that the network sees.
@@ -40,7 +41,7 @@ class EvaluateOptions:
 
     data: str | None = None
     layout: str | None = None
-    patient_pattern: str | None = None
+    reading: dict[str, Any] = dataclasses.field(default_factory=dict)
     split: str = "test"
     grid: str = "native"
     threshold: float | str = 0.5

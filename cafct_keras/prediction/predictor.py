@@ -12,6 +12,7 @@ from cafct_keras.prediction.stream import predict_cases
 from cafct_keras.runs.run import Run
 from pipelines import DataError, Source
 from pipelines.grid import SquareGrid, covered
+from pipelines.intensity import change_window
 from pipelines.loading.read_ahead import read_ahead
 from pipelines.orientation import reorient
 from pipelines.probability import PredictedProbability
@@ -83,10 +84,13 @@ class Predictor:
 
         def read(name: str) -> CaseInput:
             case = next(cases) if failures is None else self.source.case(name)
-            check_neighbours(case, self.preprocessing)
-            orientation, masks = self.source.orientation, case.masks
+            seen, orientation, masks = self.preprocessing, self.source.orientation, case.masks
+            check_neighbours(case, seen)
+            images = case.images
+            if self.source.window is not None and seen.shares_window:
+                images = change_window(images, self.source.window, seen.window)
             if grid == "network":
-                given, seen = case.coverage or case.masks, self.preprocessing
+                given = case.coverage or case.masks
                 masks = {
                     target: reorient(
                         covered(seen.coverage(given[target], orientation=orientation)), seen.orientation, orientation
@@ -94,10 +98,10 @@ class Predictor:
                     for target in seen.targets
                 }
             return CaseInput(
-                case=dataclasses.replace(case, masks={}, coverage=None),
+                case=dataclasses.replace(case, images=images, masks={}, coverage=None),
                 intensity=self.source.intensity,
                 orientation=orientation,
-                masks={target: PackedMask(masks[target]) for target in self.preprocessing.targets},
+                masks={target: PackedMask(masks[target]) for target in seen.targets},
             )
 
         def on_grid(prediction: CasePrediction) -> Result:

@@ -50,6 +50,15 @@ class DataConfig(Group):
     slice_step: int | None = option(
         "Difference of the numbers of neighbouring slices in a paired folder.  [default: 1]", minimum=1
     )
+    grey_window: tuple[float, float] | None = option(
+        "HU that black and white stand for in the slices of a paired folder; predict needs it for CT.  "
+        "[default: unknown]",
+        metavar="LOW HIGH",
+    )
+    orientation: str | None = option(
+        "Directions of the slices, rows and columns of a paired folder, such as SPL for slices from the feet up, the "
+        "spine at the bottom and the liver on the left.  [default: unknown]"
+    )
     target: str = option("What to segment; both has two output channels, liver first.", "lesion", choices=TARGETS)
     window: tuple[float, float] = option("Window in HU, for data in HU.", metavar="LOW HIGH", by_data=True)
     size: int = option("Height and width in pixels, a multiple of 32.", minimum=32, by_data=True)
@@ -93,7 +102,8 @@ class DataConfig(Group):
     @property
     def reading(self) -> dict[str, Any]:
         """How the folder is read: arguments of `pipelines.open_source`."""
-        return {name: getattr(self, name) for name in ("layout", "patient_pattern", "labels", "slice_step")}
+        names = ("layout", "patient_pattern", "labels", "slice_step", "grey_window", "orientation")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,7 @@ def preprocessing_of(card: dict[str, Any]) -> Preprocessing:
         return Preprocessing(
             size=data.size,
             window=data.window,
+            window_known=trained_on["intensity"] != "grey",
             context=data.context,
             intensity=trained_on["intensity"],
             orientation=trained_on.get("orientation") or orientation_of_layout(trained_on.get("layout", "")),

@@ -5,7 +5,7 @@ A layout is a package in this folder with the functions of `Layout`; its name in
 
 import importlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -32,7 +32,8 @@ class Layout(Protocol):
     def open_source(self, directory: Path, **options: object) -> Source:
         """Lists a folder and returns its reader.
 
-        Takes the folder and, as keyword arguments, whichever of the arguments of the function below the layout needs.
+        Takes the folder and, as keyword arguments, `target` and `size` if the layout needs them, and `**reading` if
+        its folders are read in several ways.
 
         Raises:
             DataError: the first error of the listing.
@@ -41,7 +42,7 @@ class Layout(Protocol):
     def check(self, directory: Path, findings: Findings, **options: object) -> None:
         """Reads everything by way of the same reader, one case in memory at a time, and adds what should be known.
 
-        Takes the same keyword arguments but `target` and `size`.
+        Takes `**reading` as `open_source` does.
         """
 
 
@@ -83,9 +84,7 @@ def open_source(
     target: str = "lesion",
     size: int = 256,
     layout: str | None = None,
-    patient_pattern: str | None = None,
-    labels: Sequence[str] = (),
-    slice_step: int | None = None,
+    **reading: Any,
 ) -> Source:
     """Opens the phantom or a data folder.
 
@@ -95,9 +94,8 @@ def open_source(
         size: height and width in pixels of the slices of the phantom and of a paired folder; other layouts are read at
             the size they have.
         layout: one of `LAYOUTS`; None to detect it.
-        patient_pattern: see `PairedFolder`; other layouts know their patients.
-        labels: likewise, and what their masks show.
-        slice_step: likewise, and which slices are neighbours.
+        **reading: how a paired folder is read, see `pipelines.layouts.paired_folder.settings.Settings`; other layouts
+            say it themselves.
 
     Returns:
         The reader. The folder has been listed; its slices are read, and checked, case by case.
@@ -105,10 +103,9 @@ def open_source(
     Raises:
         DataError: no such folder, something in it is wrong, or an argument does not apply to it.
     """
-    reading = {"patient_pattern": patient_pattern, "labels": tuple(labels), "slice_step": slice_step}
     if data == "phantom":
-        for name, value in {**_given(reading), **({} if layout is None else {"layout": layout})}.items():
-            raise DataError(f"`{name}` {value}: does not apply to the phantom; leave it out")
+        for name, value in _given({"layout": layout, **reading}).items():
+            raise DataError(f"`{name}` {_shown(value)}: does not apply to the phantom; leave it out")
         from pipelines.layouts.phantom import Phantom
 
         return Phantom(size=size)
@@ -116,39 +113,34 @@ def open_source(
         raise DataError(f"no such data folder: {data}; give a folder with images/ and masks/, or phantom")
     layout = layout or detect_layout(data)
     opener = load_layout(layout).open_source
-    accepted = {name: value for name, value in (("target", target), ("size", size)) if name in _names(opener)}
+    names = inspect.signature(opener).parameters
+    accepted = {name: value for name, value in (("target", target), ("size", size)) if name in names}
     return opener(Path(data), **accepted, **_accepted(opener, reading, layout))
 
 
 def _given(reading: dict[str, Any]) -> dict[str, Any]:
     """Those that are not left out."""
-    return {name: value for name, value in reading.items() if value not in (None, ())}
+    return {name: value for name, value in reading.items() if value not in (None, (), [])}
 
 
-def _names(function: Callable[..., object]) -> set[str]:
-    return set(inspect.signature(function).parameters)
+def _shown(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 def _accepted(function: Callable[..., object], reading: dict[str, Any], layout: str) -> dict[str, Any]:
-    """The arguments that a layout takes.
+    """What has been given of `reading`.
 
     Raises:
-        DataError: another one has been given.
+        DataError: something has, and the layout does not take it.
     """
-    for name in _given(reading).keys() - _names(function):
-        shown = reading[name] if name != "labels" else " ".join(reading[name])
-        raise DataError(f"`{name}` {shown}: a {layout} folder says so itself; leave it out")
-    return {name: value for name, value in reading.items() if name in _names(function)}
+    given = _given(reading)
+    if "reading" not in inspect.signature(function).parameters:
+        for name, value in given.items():
+            raise DataError(f"`{name}` {_shown(value)}: a {layout} folder says so itself; leave it out")
+    return given
 
 
-def verify(
-    directory: str | Path,
-    *,
-    layout: str | None = None,
-    patient_pattern: str | None = None,
-    labels: Sequence[str] = (),
-    slice_step: int | None = None,
-) -> list[Finding]:
+def verify(directory: str | Path, *, layout: str | None = None, **reading: Any) -> list[Finding]:
     """Reads every file of a data folder and collects all findings. No more than one case is held in memory.
 
     What makes a file or case unusable is an error, what can be read but is probably wrong a warning, what is good to
@@ -161,9 +153,7 @@ def verify(
     Args:
         directory: the folder.
         layout: one of `LAYOUTS`; None to detect it.
-        patient_pattern: see `open_source`.
-        labels: likewise.
-        slice_step: likewise.
+        **reading: see `open_source`.
 
     Returns:
         The findings, errors first, then by code and file. A note with the code `read` says what was read.
@@ -183,7 +173,6 @@ def verify(
         report.refused("layout-unknown", directory, error)
         return report.sorted()
     check = load_layout(layout).check
-    reading = {"patient_pattern": patient_pattern, "labels": tuple(labels), "slice_step": slice_step}
     check(directory, report, **_accepted(check, reading, layout))
     check_overlap(directory, report)
     counts = report.counts

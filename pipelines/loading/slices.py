@@ -64,7 +64,8 @@ def load_slices(
         source: the reader.
         target: `"liver"`, `"lesion"`, or `"both"` for the channels (liver, lesion).
         size: height and width in pixels; slices of another size are resized.
-        window: Hounsfield units mapped to 0 and 255; values outside are clipped. Grey sources are not changed.
+        window: Hounsfield units mapped to 0 and 255; values outside are clipped. Grey sources are not changed: their
+            own window counts.
         context: number of neighbouring slices on either side, 0 or more.
         cache: `"ram"`, or `"none"` to keep the slices in temporary files and read them as needed. Both give the same
             slices.
@@ -89,7 +90,8 @@ def load_slices(
         )
     preprocessing = Preprocessing(
         size=size,
-        window=window,
+        window=source.window or window,
+        window_known=source.window is not None or source.intensity != "grey",
         context=context,
         intensity=source.intensity,
         orientation=source.orientation,

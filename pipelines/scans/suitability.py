@@ -81,7 +81,7 @@ def check_neighbours(case: Case, preprocessing: Preprocessing) -> None:
 
 def _compare_intensity(scan: Scan, preprocessing: Preprocessing, warnings: Findings) -> None:
     trained, given = preprocessing.intensity, scan.intensity
-    if trained == "grey" and given == "hu":
+    if trained == "grey" and given == "hu" and not preprocessing.window_known:
         low, high = preprocessing.window
         warnings.warning(
             "window-unknown",

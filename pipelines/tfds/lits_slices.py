@@ -54,6 +54,12 @@ class LitsSlicesConfig(tfds.core.BuilderConfig):
         intensity = self.source.intensity
         return "grey" if intensity == "hu" and self.window else intensity
 
+    @property
+    def grey_window(self) -> list[float] | None:
+        """Hounsfield units that 0 and 255 stand for in the dataset; None where unknown, and in Hounsfield units."""
+        window = self.window if self.source.intensity == "hu" else self.source.window
+        return None if window is None else list(window)
+
 
 class LitsSlices(tfds.core.GeneratorBasedBuilder):
     """Builder of `lits_slices`.
@@ -105,6 +111,8 @@ class LitsSlices(tfds.core.GeneratorBasedBuilder):
                 fingerprint=config.source.fingerprint(),
                 notes=list(config.source.notes),
                 patients_by=config.source.patients_by,
+                grey_window=config.grey_window,
+                **({"reading": dict(config.source.reading)} if config.source.reading else {}),
             ),
             disable_shuffling=True,
         )

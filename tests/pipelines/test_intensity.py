@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.intensity import apply_window, rescale_slices
+from pipelines.intensity import apply_window, change_window, rescale_slices
 
 
 def test_a_window_maps_its_ends_to_0_and_255_and_clips_the_rest():
@@ -10,6 +10,17 @@ def test_a_window_maps_its_ends_to_0_and_255_and_clips_the_rest():
     grey = apply_window(images, (-200.0, 250.0))
     assert grey.dtype == np.uint8
     assert grey.tolist() == [[[0, 0, 0, 1, 128, 254, 255, 255, 255]]]
+
+
+@given(st.integers(-300, 0), st.integers(50, 400))
+def test_another_window_of_grey_slices_is_that_of_the_scan_to_their_own_rounding(low, high):
+    scan = np.arange(-400, 500, dtype=np.int16).reshape(1, 30, 30)
+    wide, wanted = (-400.0, 500.0), (float(low), float(high))
+    changed = change_window(apply_window(scan, wide), wide, wanted)
+    assert changed.dtype == np.uint8
+    step = 900 / (high - low)  # grey values of the wanted window per grey value of the wide one
+    assert np.abs(changed.astype(int) - apply_window(scan, wanted)).max() <= step / 2 + 1
+    assert change_window(changed, wanted, wanted) is changed
 
 
 @given(st.lists(st.integers(-3024, 3071), min_size=6, max_size=6), st.integers(-500, 500))

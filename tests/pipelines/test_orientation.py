@@ -48,8 +48,10 @@ def test_patients_of_every_layout_are_the_same_in_one_orientation(tmp_path, layo
     assert {case.masks["liver"].tobytes() for case in source.cases()} == expected
 
 
-def test_nobody_knows_how_the_slices_of_a_paired_folder_lie(tmp_path):
+def test_slices_of_a_paired_folder_lie_as_its_file_says(tmp_path):
     write_paired_folder(PHANTOM, tmp_path / "made")
+    assert open_source(tmp_path / "made", target="lesion", size=32).orientation == PHANTOM.orientation
+    (tmp_path / "made" / "paired_folder.toml").unlink()
     assert open_source(tmp_path / "made", target="lesion", size=32).orientation is None
 
 

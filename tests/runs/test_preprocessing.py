@@ -40,7 +40,8 @@ def test_a_file_by_itself_says_how_its_network_sees_slices(saved):
 
 def test_a_trained_run_says_it_in_its_card_and_in_its_file(trained, tmp_path):
     folder, _ = trained
-    expected = Preprocessing(size=64, window=(-200.0, 250.0), intensity="grey", orientation=None, targets=("liver",))
+    seen = {"size": 64, "intensity": "grey", "targets": ("liver",)}
+    expected = Preprocessing(window=(-200.0, 250.0), window_known=False, **seen)
     assert Preprocessing.from_dict(read_run(folder)["preprocessing"]) == Run.open(folder).preprocessing == expected
     shutil.copy(folder / "model.keras", tmp_path / "alone.keras")
     assert cafct_keras.load_model(tmp_path / "alone.keras").preprocessing == expected
@@ -54,7 +55,8 @@ def test_the_card_of_a_run_is_believed_rather_than_its_options(tmp_path):
 
 
 def test_runs_and_files_of_earlier_versions_load(tmp_path):
-    expected = Preprocessing(size=32, window=(-200.0, 250.0), intensity="grey", targets=("liver",))
+    seen = {"size": 32, "intensity": "grey", "targets": ("liver",)}
+    expected = Preprocessing(window=(-200.0, 250.0), window_known=False, **seen)
     assert cafct_keras.load_model(OLDER).preprocessing == Run.open(OLDER).preprocessing == expected
     shutil.copy(OLDER / "model.keras", tmp_path / "alone.keras")
     assert cafct_keras.load_model(tmp_path / "alone.keras").preprocessing is None

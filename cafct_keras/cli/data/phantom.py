@@ -37,7 +37,7 @@ class LayoutChoice(click.Choice):
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed: other patients.")
 @click.option(
     "--target",
-    type=click.Choice(["liver", "lesion"]),
+    type=click.Choice(["liver", "lesion", "both"]),
     default="lesion",
     show_default=True,
     help="Masks to write (paired_folder only).",

@@ -1,8 +1,10 @@
 """`cafct-keras data prepare`."""
 
+from typing import Any
+
 import click
 
-from cafct_keras.cli.shared import LAYOUT_HELP, SIDE_HELP, beam_option
+from cafct_keras.cli.shared import LAYOUT_HELP, SIDE_HELP, beam_option, reading_options
 
 
 @click.command()
@@ -22,8 +24,9 @@ from cafct_keras.cli.shared import LAYOUT_HELP, SIDE_HELP, beam_option
     type=click.Choice(["liver", "lesion"]),
     default="lesion",
     show_default=True,
-    help="Target of the masks (paired_folder only).",
+    help="Target of masks of two values (paired_folder only).",
 )
+@reading_options()
 @beam_option()
 @click.option("--out", required=True, metavar="DIR", help="Data folder of TensorFlow Datasets.")
 def prepare(
@@ -33,6 +36,7 @@ def prepare(
     window: tuple[float, float],
     hu: bool,
     target: str,
+    reading: dict[str, Any],
     beam_options: tuple[str, ...],
     out: str,
 ) -> None:
@@ -43,6 +47,6 @@ def prepare(
     from pipelines import open_source
     from pipelines.prepare import prepare as write
 
-    source = open_source(folder, layout=layout, target=target, size=size)
+    source = open_source(folder, layout=layout, target=target, size=size, **reading)
     made = write(source, out, size=size, window=None if hu else window, beam_options=beam_options or None)
     click.echo(f"{made} is ready: cafct-keras fit --data {made}")

@@ -2,23 +2,25 @@
 
 import shutil
 import sys
+from typing import Any
 
 import click
 
 from cafct_keras.cli.errors import as_options
-from cafct_keras.cli.shared import LAYOUT_HELP, echo_json, json_option
+from cafct_keras.cli.shared import LAYOUT_HELP, echo_json, json_option, reading_options
 
 
 @click.command()
 @click.argument("folder", metavar="DIR")
 @click.option("--layout", help=LAYOUT_HELP)
+@reading_options()
 @json_option("The findings")
-def verify(folder: str, layout: str | None, as_json: bool) -> None:
+def verify(folder: str, layout: str | None, reading: dict[str, Any], as_json: bool) -> None:
     """Read every file of a folder and report all problems. Exit code 1 if any is an error."""
     from pipelines.checks.table import table
     from pipelines.layouts import verify as check
 
-    findings = check(folder, layout=layout)
+    findings = check(folder, layout=layout, **reading)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     click.echo(as_options(table(findings, folder, width=width), click.get_current_context().find_root().command))
     if as_json:

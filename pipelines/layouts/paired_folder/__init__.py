@@ -1,7 +1,7 @@
 """Folders of PNG slices with one mask per slice: `images/ID.png`, `masks/ID.png`, perhaps `index.csv`."""
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pipelines.case import Source
 from pipelines.findings import Findings
@@ -10,40 +10,18 @@ from pipelines.layouts.paired_folder.listing import detect
 __all__ = ["check", "detect", "open_source", "write"]
 
 
-def open_source(
-    directory: Path,
-    *,
-    target: str,
-    size: int,
-    patient_pattern: str | None = None,
-    labels: Sequence[str] = (),
-    slice_step: int | None = None,
-) -> Source:
+def open_source(directory: Path, *, target: str, size: int, **reading: Any) -> Source:
     """See `pipelines.layouts.Layout`."""
     from pipelines.layouts.paired_folder.reader import PairedFolder
 
-    return PairedFolder(
-        directory,
-        target=target,
-        size=size,
-        patient_pattern=patient_pattern,
-        labels=labels,
-        slice_step=slice_step,
-    )
+    return PairedFolder(directory, target=target, size=size, **reading)
 
 
-def check(
-    directory: Path,
-    findings: Findings,
-    *,
-    patient_pattern: str | None = None,
-    labels: Sequence[str] = (),
-    slice_step: int | None = None,
-) -> None:
+def check(directory: Path, findings: Findings, **reading: Any) -> None:
     """See `pipelines.layouts.Layout`."""
     from pipelines.layouts.paired_folder import checks
 
-    checks.check(directory, findings, patient_pattern=patient_pattern, labels=labels, slice_step=slice_step)
+    checks.check(directory, findings, **reading)
 
 
 def write(source: Source, directory: Path, *, target: str = "lesion") -> None:

@@ -45,7 +45,7 @@ def check(directory: Path, findings: Findings, **reading: Any) -> None:
                     emptiness.liver(case, there)
         duplicates.add(case, case, digests, part=source.parts[case])
         if len(names) > 1:
-            check_gaps(findings, case, source.numbers(case), step=source.slice_step)
+            check_gaps(findings, case, source.numbers(case), step=source.settings.slice_step or 1)
     emptiness.finish()
     if len(sizes) > 1:
         counts = ", ".join(f"{count} of {width}x{height}" for (height, width), count in sizes.most_common(6))

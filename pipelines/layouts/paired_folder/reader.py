@@ -2,8 +2,9 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from pipelines.grid import SquareGrid, covered
 from pipelines.index import NAME, Index, assign_parts, read_index
 from pipelines.layouts.paired_folder.listing import is_png, list_pairs
 from pipelines.layouts.paired_folder.masks import FolderMasks
+from pipelines.layouts.paired_folder.settings import read_settings
 from pipelines.loading.read_ahead import map_ahead
 from pipelines.natural import last_numbers, natural_sort_key
 from pipelines.patients import find_patients, find_scans
@@ -29,17 +31,16 @@ class PairedFolder(Source):
     slice, its number in the scan and the split; what it does not say is taken from the IDs, see `find_patients` and
     `find_scans`. If the split has no validation part, one is carved out of the training patients; without a split,
     patients are split 70:15:15 by a hash of their names. The constructor lists files, reads the index, and looks into
-    some masks; all pixels are read, and checked, one scan at a time.
+    some masks; all pixels are read, and checked, one scan at a time. What neither names nor pixels say is stated as
+    arguments, or in a file `paired_folder.toml`, see `Settings`.
 
     Args:
         directory: the folder with `images/` and `masks/`.
         target: what masks of two values show, `"liver"` or `"lesion"`; masks of labels may show `"both"`.
         size: height and width in pixels that the slices of a scan are resized to where they differ in size, see
             `SquareGrid`.
-        patient_pattern: regular expression searched for in each ID; its first group is the patient.
-        labels: names of the labels of the masks, see `FolderMasks`.
-        slice_step: difference of the numbers of neighbouring slices, 1 or more; None for 1.
         findings: takes what is wrong; None to raise the first error.
+        **reading: fields of `Settings`.
 
     Raises:
         DataError: something is missing, unpaired, unreadable or ambiguous, and `findings` is None; or an argument is
@@ -52,7 +53,7 @@ class PairedFolder(Source):
         binary: whether masks have two values that nobody named.
         slice_names: case to the IDs of its slices, in order.
         patients: case to its patient.
-        slice_step: difference of the numbers of neighbouring slices.
+        settings: how it is read.
     """
 
     layout = "paired_folder"
@@ -64,19 +65,20 @@ class PairedFolder(Source):
         *,
         target: str = "lesion",
         size: int = 256,
-        patient_pattern: str | None = None,
-        labels: Sequence[str] = (),
-        slice_step: int | None = None,
         findings: Findings | None = None,
+        **reading: Any,
     ) -> None:
-        for name, value in (("size", size), ("slice_step", slice_step)):
-            if value is not None and value < 1:
-                raise DataError(f"`{name}` {value}: give 1 or more")
-        self._size, self.slice_step = size, slice_step or 1
-        self._root, self._findings = Path(directory), findings or Strict(directory)
+        if size < 1:
+            raise DataError(f"`size` {size}: give 1 or more")
+        self._size, self._root, self._findings = size, Path(directory), findings or Strict(directory)
+        stated = {name: value for name, value in reading.items() if value not in (None, (), [])}
+        self.settings, settings_file = read_settings(self._root, stated, self._findings)
+        self.window, self.orientation = self.settings.grey_window, self.settings.orientation
+        self.reading = {name: list(value) if isinstance(value, tuple) else value for name, value in stated.items()}
+        patient_pattern = self.settings.patient_pattern
         self._files = list_pairs(self._root, self._findings)
         paths = [files["mask"] for files in self._files.values() if is_png(files.get("mask"))]
-        self._masks = FolderMasks(paths, target=target, labels=labels, findings=self._findings)
+        self._masks = FolderMasks(paths, target=target, labels=self.settings.labels, findings=self._findings)
         self.targets, self.binary = self._masks.targets, self._masks.binary
         if target == "both" and len(self.targets) == 1:
             raise DataError(f"`target` both: {directory} has masks of one target; give liver or lesion")
@@ -98,7 +100,7 @@ class PairedFolder(Source):
         self.slice_names = {scan: tuple(names) for scan, names in grouped}
         self.patients = {scan: index.patients[names[0]] for scan, names in self.slice_names.items()}
         self.parts = {scan: parts[names[0]] for scan, names in self.slice_names.items()}
-        self._index = index.path
+        self._described_by = [path for path in (index.path, settings_file) if path is not None]
         self._notes = [patients_note, split_note, *([self._masks.note] if self._masks.note else [])]
         self._resized_note = len(self._notes)
         self._resized: set[str] = set()
@@ -186,7 +188,7 @@ class PairedFolder(Source):
                 for target, masks in planes.items()
             }
             planes = {target: [covered(areas)] for target, areas in coverage.items()}
-        numbers = self.numbers(name)
+        numbers, step = self.numbers(name), self.settings.slice_step or 1
         return Case(
             name=name,
             patient=self.patients[name],
@@ -194,7 +196,7 @@ class PairedFolder(Source):
             images=np.concatenate(images),
             masks={target: np.concatenate(masks) for target, masks in planes.items()},
             slice_names=self.slice_names[name],
-            contiguous=bool(numbers) and all(b - a == self.slice_step for a, b in itertools.pairwise(numbers)),
+            contiguous=bool(numbers) and all(b - a == step for a, b in itertools.pairwise(numbers)),
             coverage=coverage,
         )
 
@@ -203,6 +205,6 @@ class PairedFolder(Source):
         return map_ahead(self.case, [name for name, part in self.parts.items() if split in (None, part)])
 
     def fingerprint(self) -> str:
-        """SHA-256, in hex, of the PNG files and the index; see `pipelines.fingerprint`."""
+        """SHA-256, in hex, of the PNG files, the index and the settings; see `pipelines.fingerprint`."""
         files = [path for pair in self._files.values() for path in pair.values()]
-        return fingerprint([*files, *([self._index] if self._index else [])], self._root)
+        return fingerprint([*files, *self._described_by], self._root)

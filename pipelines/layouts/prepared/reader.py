@@ -1,7 +1,7 @@
 """Reader of prepared datasets."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,7 @@ class Prepared(Source):
         DataError: no dataset there, more than one, one of another kind, or a damaged one.
 
     Attributes:
-        layout, intensity, orientation, targets, mask_rule, notes: of the source that was prepared, see `Source`.
-        window: Hounsfield units mapped to 0 and 255; None for a dataset in Hounsfield units.
+        layout, intensity, window, orientation, targets, mask_rule, notes: of the prepared source, see `Source`.
     """
 
     def __init__(self, directory: str | Path) -> None:
@@ -52,7 +51,7 @@ class Prepared(Source):
         self.orientation = known["orientation"] if "orientation" in known else orientation_of_layout(self.layout)
         self.targets = tuple(known["targets"])
         self.parts = known["parts"]
-        self.window = known["window"]
+        self.window = _window(known)
         self.patients_by = known.get("patients_by", "table")  # an older one does not say
         self.mask_rule = "area" if "coverage" in self._builder.info.features else "nearest"
         size = "{}x{}".format(*self._builder.info.features["image"].shape[:2])
@@ -104,6 +103,13 @@ class Prepared(Source):
             if areas is None
             else {target: areas[..., channel] for channel, target in enumerate(self.targets)},
         )
+
+
+def _window(known: Mapping[str, Any]) -> tuple[float, float] | None:
+    # Older versions recorded the window that they were asked for, which did not change slices that were grey already.
+    from_hu = known["intensity"] == "grey" and known["layout"] != "paired_folder"
+    window = known["grey_window"] if "grey_window" in known else known["window"] if from_hu else None
+    return None if window is None else (float(window[0]), float(window[1]))
 
 
 @contextlib.contextmanager

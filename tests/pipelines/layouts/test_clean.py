@@ -17,7 +17,7 @@ NATURAL = {  # the oddities that the writers put there on purpose
     "dicom": {("slice-order", f"phantom-{number:03d}") for number in range(5)},
     "paired_folder": set(),
 }
-FILES = {"lits_png": 63, "nifti": 11, "msd": 12, "dicom": 26, "paired_folder": 41}
+FILES = {"lits_png": 63, "nifti": 11, "msd": 12, "dicom": 26, "paired_folder": 42}
 
 
 @pytest.mark.parametrize("layout", WRITERS)
@@ -30,7 +30,7 @@ def test_what_the_writers_write_is_clean(clean, layout):
 
 def test_a_clean_folder_is_one_line(clean):
     text = table(verify(clean / "paired_folder"), "mine")
-    assert text == "mine: no problems found (paired_folder: 5 cases, 20 slices, 41 files)"
+    assert text == "mine: no problems found (paired_folder: 5 cases, 20 slices, 42 files)"
 
 
 FINDINGS = [Finding("nan", "error", f"[bold]{number}.nii", "voxels are NaN") for number in range(30)]

@@ -42,6 +42,7 @@ def grey():
 
 def test_a_scan_like_the_training_scans_is_suitable(tmp_path):
     assert check_suitable(scan(tmp_path), case(), TRAINED) == ()
+    assert check_suitable(scan(tmp_path), case(), dataclasses.replace(TRAINED, intensity="grey")) == ()
     minmax = dataclasses.replace(TRAINED, intensity="minmax", orientation="SAR")
     assert check_suitable(scan(tmp_path), case(), minmax) == ()
 
@@ -80,7 +81,7 @@ DOUBTS = {
     ),
     "not air nor tissue": ({}, {}, {"values": np.abs(hu() // 10) - np.int16(50)}, "no scan with air and tissue in HU"),
     "another window": (
-        {"intensity": "grey"},
+        {"intensity": "grey", "window_known": False},
         {},
         {},
         "shown with a window of -200 to 250 HU, and the window of the grey",
