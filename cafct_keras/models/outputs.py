@@ -25,23 +25,32 @@ def logits_model(model: keras.Model) -> keras.Model:
     Returns:
         A `LogitsModel`.
     """
-    return LogitsModel(model.input, head_logits(model), name=model.name)
+    return LogitsModel(model)
 
 
-def head_logits(model: keras.Model) -> Tensor | list[Tensor]:
-    """Returns the symbolic float32 logits of a network; those of all heads, the kept one last, if there are several."""
+def heads(model: keras.Model) -> list[tuple[Tensor, float]]:
+    """Returns the symbolic float32 logits of a network's heads, the kept one last, and the weights of their losses."""
     for layer in model.layers:
         if isinstance(layer, DeepSupervision):
-            return layer.input
-    return model.get_layer("probability").input
+            weights = layer.loss_weights or [1.0] * len(layer.input)
+            return [(logits, weight / sum(weights)) for logits, weight in zip(layer.input, weights, strict=True)]
+    return [(model.get_layer("probability").input, 1.0)]
 
 
 class LogitsModel(keras.Model):
     """A network to be trained, from an image to the logits of one or several heads.
 
-    Several heads are trained on the same masks: the loss is the mean of theirs. Metrics are those of the last one,
-    which is kept.
+    Several heads are trained on the same masks: the loss is the weighted mean of theirs. Metrics are those of the last
+    one, which is kept.
+
+    Args:
+        network: see `logits_model`.
     """
+
+    def __init__(self, network: keras.Model) -> None:
+        logits, weights = zip(*heads(network), strict=True)
+        super().__init__(network.input, list(logits) if len(logits) > 1 else logits[0], name=network.name)
+        self._head_weights = weights
 
     def compute_loss(
         self,
@@ -52,8 +61,9 @@ class LogitsModel(keras.Model):
         training: bool = True,
     ) -> Tensor:
         """Returns the mean of the losses of the heads, a scalar; arguments as in `keras.Model.compute_loss`."""
-        loss, heads = super().compute_loss, _as_list(y_pred)
-        return sum(loss(x, y, logits, sample_weight, training) for logits in heads) / len(heads)
+        loss = super().compute_loss
+        losses = [loss(x, y, logits, sample_weight, training) for logits in _as_list(y_pred)]
+        return sum(weight * loss for weight, loss in zip(self._head_weights, losses, strict=True))
 
     def compute_metrics(self, x: Tensor, y: Tensor, y_pred: Any, sample_weight: Tensor = None) -> dict[str, Any]:
         """Returns the metrics of the last head; arguments as in `keras.Model.compute_metrics`."""

@@ -21,15 +21,15 @@ class AveragedModel(LogitsModel):
     The averages are variables of the model, so they are saved and restored with its state.
 
     Args:
-        inputs, outputs, name: see `keras.Model`.
+        network: see `LogitsModel`.
         decay: per step, in (0, 1); None for no average.
 
     Attributes:
         average_in_use: whether the network has its averaged weights.
     """
 
-    def __init__(self, inputs: Any, outputs: Any, *, decay: float | None = None, name: str | None = None) -> None:
-        super().__init__(inputs, outputs, name=name)
+    def __init__(self, network: keras.Model, *, decay: float | None = None) -> None:
+        super().__init__(network)
         self.average_in_use = False
         self._decay = decay
         self._averaged: list[keras.Variable] = []

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import keras
 
-from cafct_keras.models.outputs import head_logits
 from cafct_keras.runs.checkpoints import Checkpoint, CheckpointStore
 from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import CHECKPOINTS
@@ -184,12 +183,7 @@ class TrainingLoop:
         return self._model
 
     def _compile(self) -> None:
-        self.trained = AveragedModel(
-            self._model.input,
-            head_logits(self._model),
-            decay=self._config.optimizer.ema_decay,
-            name=self._model.name,
-        )
+        self.trained = AveragedModel(self._model, decay=self._config.optimizer.ema_decay)
         self._counts = compile_for_training(
             self.trained,
             self._config,

@@ -8,7 +8,6 @@ import pytest
 
 import cafct_keras
 from cafct_keras.losses import BCEDiceLoss
-from cafct_keras.models.outputs import head_logits
 from cafct_keras.training.averaging import AveragedModel
 from tests.cli import run
 from tests.trained import write_folder
@@ -25,7 +24,7 @@ def floats(model):
 def test_average_of_weights_and_statistics():
     keras.utils.set_random_seed(0)
     network = micro(input_shape=(8, 8, 1))
-    model = AveragedModel(network.input, head_logits(network), decay=0.25)
+    model = AveragedModel(network, decay=0.25)
     model.compile(keras.optimizers.Adam(0.1), BCEDiceLoss(from_logits=True))
     seen = [floats(model)]
     record = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(floats(recorded.model)))

@@ -16,6 +16,7 @@ from cafct_keras.layers import (
     BilinearUpsampling,
     ConvBNReLU,
     DecoderBlock,
+    DeepSupervision,
     SegmentationHead,
 )
 from cafct_keras.models.inputs import image_input, normalized
@@ -29,6 +30,7 @@ LEVELS = (1, 2, 3, 4)
 ABLATIONS = ("transformer", "aff", "aspp", "gates")
 ASPP_RATES = (6, 12, 18)
 DEEPLAB_FILTERS = 64
+HEAD_WEIGHTS = (0.25, 0.5, 1.0)
 
 PRESETS: Presets = {
     "tiny": {"cnn": "resnet_tiny", "transformer": "pvt_v2_tiny", "dims": (8, 16, 32, 32), "reduction_ratio": 4},
@@ -56,6 +58,7 @@ def CAFCTNet(
     aspp_rates: Sequence[int] | Mapping[int | str, Sequence[int]] = ASPP_RATES,
     attention_gates: bool = True,
     decoder: str = "unet",
+    deep_supervision: bool = False,
     stochastic_depth_rate: float | None = None,
     ablation: str | None = None,
     normalization: str | None = None,
@@ -81,6 +84,9 @@ def CAFCTNet(
             without an entry have the rates 6, 12, 18.
         attention_gates: whether skip connections are gated.
         decoder: `"unet"`, level by level; or `"deeplab"`: gated maps all resized to level 1 and concatenated there.
+        deep_supervision: whether the decoder's maps at strides 16 and 8 are trained to predict the mask too, by losses
+            that count a quarter and half as much as that of the mask, as in nnU-Net (Isensee et al., Nature Methods 18,
+            2021). Prediction is not concerned. With the decoder `"unet"` only.
         stochastic_depth_rate: stochastic depth of the last block of the transformer; None for its default.
         ablation: row of table 4 to reproduce, which overrides the option in parentheses: `"transformer"`, replaced by a
             second CNN (`transformer`); `"aff"`, by plain concatenation (`fusion`); `"aspp"` (`aspp_levels`); `"gates"`
@@ -94,6 +100,8 @@ def CAFCTNet(
     attention_gates = attention_gates and ablation != "gates"
     if decoder not in ("unet", "deeplab"):
         raise ValueError(f"decoder must be 'unet' or 'deeplab', not {decoder!r}")
+    if deep_supervision and decoder != "unet":
+        raise ValueError(f"deep_supervision needs decoder 'unet', not {decoder!r}")
     if set(aspp_levels) - set(LEVELS):
         raise ValueError(f"aspp_levels must be out of {LEVELS}, not {tuple(aspp_levels)}")
     if len(dims) != len(LEVELS):
@@ -120,7 +128,8 @@ def CAFCTNet(
         logits = _decode_deeplab(fused, aspp, attention_gates=attention_gates, classes=classes, prior=prior)
     else:
         maps = [aspp(x, level) for level, x in zip(LEVELS, fused, strict=True)]
-        logits = _decode_unet(maps, attention_gates=attention_gates, classes=classes, prior=prior)
+        options = {"attention_gates": attention_gates, "deep_supervision": deep_supervision}
+        logits = _decode_unet(maps, **options, classes=classes, prior=prior)
     return segmentation_model(image, logits, activation=classifier_activation, name=name)
 
 
@@ -142,15 +151,22 @@ def _branch(image: Tensor, encoder: str, *, name: str, stochastic_depth_rate: fl
     raise ValueError(f"unknown {name} {encoder!r}; known are {', '.join([*RESNETS, *PVTS])}")
 
 
-def _decode_unet(maps: Sequence[Tensor], *, attention_gates: bool, classes: int, prior: float) -> Tensor:
+def _decode_unet(
+    maps: Sequence[Tensor], *, attention_gates: bool, deep_supervision: bool, classes: int, prior: float
+) -> Tensor:
     """Decodes from the deepest map upward; each map gates the next finer one and is then merged with it."""
-    x = maps[-1]
+    x, heads = maps[-1], []
     for level in (3, 2, 1):
         skip = maps[level - 1]
         if attention_gates:
             skip = AttentionGate(name=f"gate{level}")([skip, x])
         x = DecoderBlock(filters=skip.shape[-1], name=f"decoder{level}")([skip, x])
-    return SegmentationHead(classes=classes, prior=prior, name="logits")(x)
+        if deep_supervision and level > 1:
+            stride = 2 ** (level + 1)
+            head = SegmentationHead(classes=classes, depth=0, factor=stride, prior=prior, name=f"logits{level}")
+            heads.append(head(x))
+    logits = SegmentationHead(classes=classes, prior=prior, name="logits")(x)
+    return DeepSupervision(weights=HEAD_WEIGHTS, name="heads")([*heads, logits]) if heads else logits
 
 
 def _decode_deeplab(
