@@ -78,6 +78,59 @@ def test_dice_of_targets_of_0_and_1_is_the_products(reduction):
     np.testing.assert_allclose(float(loss(truth, probability)), 1 - dice.mean(), rtol=1e-5)
 
 
+@settings(max_examples=30, deadline=None)
+@given(truth=MASKS, mask=MASKS, alpha=st.floats(0, 1), beta=st.floats(0.01, 1), gamma=st.floats(1, 3))
+@pytest.mark.parametrize("reduction", ["batch", "image"])
+def test_focal_tversky_loss_is_the_papers(reduction, truth, mask, alpha, beta, gamma):
+    """Counted pixel by pixel: Salehi et al. 2017, equation 4; Abraham and Khan 2019, equation 4."""
+    losses = []
+    for images in [slice(0, 4)] if reduction == "batch" else [slice(i, i + 1) for i in range(4)]:
+        for channel in range(2):
+            t, m = truth[images, ..., channel].ravel(), mask[images, ..., channel].ravel()
+            true = sum(1 for a, b in zip(t, m, strict=True) if a and b)
+            false_positives = sum(1 for a, b in zip(t, m, strict=True) if b and not a)
+            false_negatives = sum(1 for a, b in zip(t, m, strict=True) if a and not b)
+            index = (true + 0.5) / (true + alpha * false_positives + beta * false_negatives + 0.5)
+            losses.append((1 - index) ** (1 / gamma))
+    loss = BCEDiceLoss(dice_reduction=reduction, bce_weight=0, alpha=alpha, beta=beta, gamma=gamma)
+    # 1e-7, below which the loss is cut off, has a cube root of 0.005.
+    found = float(loss(truth.astype("float32"), mask.astype("float32")))
+    np.testing.assert_allclose(found, np.mean(losses), atol=0.006 if gamma > 1 else 1e-5)
+
+
+def test_published_weights_of_missed_and_invented_pixels():
+    truth = np.zeros((1, 1, 10, 1), "float32")
+    truth[0, 0, :6] = 1
+    missed, invented = truth.copy(), truth.copy()
+    missed[0, 0, :2] = 0
+    invented[0, 0, 8:] = 1
+    loss = BCEDiceLoss(bce_weight=0, smooth=0, alpha=0.3, beta=0.7)
+    assert float(loss(truth, missed)) == pytest.approx(1 - 4 / (4 + 0.7 * 2))
+    assert float(loss(truth, invented)) == pytest.approx(1 - 6 / (6 + 0.3 * 2))
+
+
+@settings(max_examples=20, deadline=None)
+@given(truth=MASKS, seed=st.integers(0, 99), weights=st.tuples(st.floats(0.1, 9), st.floats(0.1, 9)))
+@pytest.mark.parametrize("reduction", ["batch", "image"])
+def test_class_weights_weigh_the_losses_of_the_classes(reduction, truth, seed, weights):
+    options = {"from_logits": True, "dice_reduction": reduction, "alpha": 0.3, "beta": 0.7}
+    truth = truth.astype("float32")
+    logits = np.random.default_rng(seed).normal(size=truth.shape).astype("float32")
+    alone = [float(BCEDiceLoss(**options)(truth[..., i : i + 1], logits[..., i : i + 1])) for i in range(2)]
+    loss = BCEDiceLoss(**options, class_weights=weights)
+    np.testing.assert_allclose(float(loss(truth, logits)), np.average(alone, weights=weights), rtol=1e-4)
+
+
+def test_gradient_of_the_focal_loss_is_finite_where_all_is_right():
+    truth = np.zeros((1, 4, 4, 1), "float32")
+    truth[0, :2] = 1
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Rescaling(1e4, -5e3), keras.layers.Conv2D(1, 1)])
+    model.layers[-1].set_weights([np.ones((1, 1, 1, 1), "float32"), np.zeros(1, "float32")])
+    model.compile(keras.optimizers.SGD(0.1), BCEDiceLoss(from_logits=True, gamma=4 / 3))
+    assert np.isfinite(model.train_on_batch(truth, truth))
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
 @pytest.mark.parametrize("bce_weight", [0, 1])
 def test_the_loss_of_soft_targets_is_least_at_the_targets(bce_weight):
     # With the product in place of the minimum, the Dice alone is least where they are rounded.
@@ -115,7 +168,17 @@ def test_loss_is_finite_for_certain_predictions(logit, dtype):
 
 
 def test_loss_and_metrics_survive_their_configuration():
-    loss = BCEDiceLoss(from_logits=True, dice_reduction="image", smooth=2.0, bce_weight=0.5, dice_weight=3.0)
+    loss = BCEDiceLoss(
+        from_logits=True,
+        dice_reduction="image",
+        smooth=2.0,
+        bce_weight=0.5,
+        dice_weight=3.0,
+        alpha=0.2,
+        beta=0.7,
+        gamma=1.5,
+        class_weights=(1, 3),
+    )
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert again.get_config() == loss.get_config()
     for metric in (metrics.PooledDice, metrics.PooledIoU, metrics.PerSlicePositiveDice):
@@ -127,6 +190,19 @@ def test_loss_and_metrics_survive_their_configuration():
 def test_unknown_reduction():
     with pytest.raises(ValueError, match="`dice_reduction` volume: unknown; choose batch, image"):
         BCEDiceLoss(dice_reduction="volume")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"alpha": -1}, "`alpha` -1 `beta` 0.5: must be at least 0"),
+        ({"gamma": 0.5}, "`gamma` 0.5: must be at least 1"),
+        ({"class_weights": (0, 0)}, "must be at least 0, and one above 0"),
+    ],
+)
+def test_weights_out_of_range(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        BCEDiceLoss(**wrong)
 
 
 @pytest.mark.parametrize("reduction", ["sum", "none", None])

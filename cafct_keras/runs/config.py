@@ -157,10 +157,18 @@ class OptimizerConfig(Group):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LossConfig(Group):
-    """Weights of the two terms of the loss, see `BCEDiceLoss`."""
+    """The loss, see `BCEDiceLoss`."""
 
     bce_weight: float = option("Weight of the cross-entropy in the loss.", minimum=0)
     dice_weight: float = option("Weight of the Dice loss.", minimum=0)
+    tversky: tuple[float, float] | None = option(
+        "Tversky loss in place of the Dice: weights of false positives and false negatives, such as 0.3 0.7.",
+        metavar="FP FN",
+    )
+    focal_gamma: float = option("Focal Dice or Tversky loss: its root of this order, such as 1.33.", 1.0, minimum=1)
+    target_weights: tuple[float, float] | None = option(
+        "Weights of the two targets of both in the loss.", metavar="LIVER LESION"
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

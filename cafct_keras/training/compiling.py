@@ -75,7 +75,16 @@ def compile_for_training(
         for metric in (metrics.PooledDice, metrics.PooledIoU, metrics.PerSlicePositiveDice):
             name = score_name(targets, target, metric().name)
             measured.append(metric(name=name, from_logits=True, class_index=index))
-    loss = BCEDiceLoss(from_logits=True, bce_weight=config.loss.bce_weight, dice_weight=config.loss.dice_weight)
+    alpha, beta = config.loss.tversky or (0.5, 0.5)
+    loss = BCEDiceLoss(
+        from_logits=True,
+        bce_weight=config.loss.bce_weight,
+        dice_weight=config.loss.dice_weight,
+        alpha=alpha,
+        beta=beta,
+        gamma=config.loss.focal_gamma,
+        class_weights=config.loss.target_weights,
+    )
     # Weighted, so that the padding of the last validation batch does not count.
     model.compile(optimizer, loss, weighted_metrics=measured)
     return counts

@@ -1,5 +1,6 @@
 """Resolving a configuration: values from the recipe for what is left open, and all checks that need no data."""
 
+import math
 import pathlib
 from typing import Any
 
@@ -133,6 +134,11 @@ def _check_together(config: FitConfig) -> None:
     if config.selection.average > alike:
         less = " less `first_epochs`" if data.first_epochs else ""
         raise UserError(f"`select_average` {config.selection.average}: must be at most `epochs`{less}, {alike}")
+    for name, weights in (("tversky", loss.tversky), ("target_weights", loss.target_weights)):
+        if weights is not None and not (min(weights) >= 0 and 0 < sum(weights) < math.inf):
+            raise UserError(f"`{name}` {shown(weights)}: must be two numbers of at least 0, not both 0")
+    if loss.target_weights is not None and data.target != "both":
+        raise UserError(f"`target_weights` {shown(loss.target_weights)}: goes with `target` both only")
     if model.init is not None and model.weights:
         raise UserError("`init` and `weights`: use one of them")
     _check_augmentation(data)
