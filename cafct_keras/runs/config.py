@@ -125,7 +125,14 @@ class ModelConfig(Group):
         "Fraction of foreground that the untrained model predicts.  [default: 0.01; liver: 0.5]", above=0, below=1
     )
     precision: str = option("Precision: a Keras dtype policy.", "float32", choices=PRECISIONS)
-    init: str | None = option("Initialize from this run folder, .keras file or published model.", metavar="RUN")
+    init: str | None = option(
+        "Initialize from this run folder, .keras file or published model, perhaps of other targets and context.",
+        metavar="RUN",
+    )
+    init_patients: str | None = option(
+        "CSV with the columns init and patient: names in the data of `init` and here, to report patients of both.",
+        metavar="FILE",
+    )
     weights: tuple[str, ...] = option(
         "Initialize encoders from this file (see import-weights) and normalize images as on ImageNet; repeatable.",
         (),

@@ -139,6 +139,8 @@ def _check_together(config: FitConfig) -> None:
             raise UserError(f"`{name}` {shown(weights)}: must be two numbers of at least 0, not both 0")
     if loss.target_weights is not None and data.target != "both":
         raise UserError(f"`target_weights` {shown(loss.target_weights)}: goes with `target` both only")
+    if model.init_patients is not None and model.init is None:
+        raise UserError(f"`init_patients` {model.init_patients}: goes with `init` only")
     if model.init is not None and model.weights:
         raise UserError("`init` and `weights`: use one of them")
     _check_augmentation(data)

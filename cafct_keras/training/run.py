@@ -97,7 +97,8 @@ def fit(
         schedule_epochs = card["schedule_epochs"]
         loop = TrainingLoop(model, config, parts, schedule_epochs=schedule_epochs, selection=selection, group=group)
         with _run_folder(config, card, parts, group) as folder:
-            changed = card["resumed"][-1]["notes"] if "resumed" in card else []
+            begun = [line for entry in card["initial_weights"] for line in entry.get("notes", [])]
+            changed = card["resumed"][-1]["notes"] if "resumed" in card else begun
             chosen = [selection.describe()] if selection.score else []
             warnings = [f"warning: {doubt}" for doubt in doubts]
             for line in (*source.notes, *changed, headline(config, card), *chosen, *warnings):
@@ -145,14 +146,14 @@ def _build(
     model.preprocessing = seen
     now = new_card(config, source, parts, model)
     if card is None:
-        return model, {**now, "initial_weights": initialize_weights(model, config)}
+        return model, {**now, "initial_weights": initialize_weights(model, config, parts)}
     folder = pathlib.Path(str(config.out))
     check_unchanged(card, now, folder=folder, data=config.data.path)
     changed = change_of_targets(card, now, train, config.data.augmentation)
     resumed = [*card.get("resumed", []), {**command_and_time(), "notes": changed}]
     data = {**card["data"], "mask_rule": now["data"]["mask_rule"]}
     if not has_checkpoints(folder / CHECKPOINTS):  # killed before its first
-        initialize_weights(model, config)
+        initialize_weights(model, config, parts)
     card = {name: value for name, value in card.items() if name != "choice"}  # was of another model
     now = {name: now[name] for name in ("config", "preprocessing")}
     return model, {**card, **now, "status": "running", "data": data, "resumed": resumed}
