@@ -69,7 +69,7 @@ def model_card(
         "duration": duration(seconds),
         "energy": facts.energy(seconds),
         "emissions": facts.emissions(seconds),
-        "scores": [(markdown(document), document["data"]["warnings"]) for document in documents],
+        "scores": [(markdown(document), _warnings(document, list_patients)) for document in documents],
         "rules": RULES,
         "halved": halved,
         "weights_files": WEIGHTS_FILES,
@@ -124,6 +124,17 @@ def _result(run: Run, facts: Facts, document: dict[str, Any]) -> dict[str, Any]:
         "dataset": {"type": slug, "name": name, "split": data["split"]},
         "metrics": metrics,
     }
+
+
+def _warnings(document: dict[str, Any], list_patients: bool) -> list[str]:
+    """Reasons to doubt the scores, without those that name cases unless patients are named too."""
+    warnings = document["data"]["warnings"]
+    if list_patients:
+        return warnings
+    names = {
+        str(row[column]) for result in document["results"] for row in result["cases"] for column in ("case", "patient")
+    }
+    return [line for line in warnings if not any(name in re.findall(r"[^\s,;:()]+", line) for name in names)]
 
 
 def _options(config: FitConfig) -> dict[str, str]:

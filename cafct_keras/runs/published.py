@@ -11,7 +11,6 @@ import functools
 import hashlib
 import json
 import pathlib
-import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -153,8 +152,6 @@ class Published:
             raise ValueError(f"it has {size:,} bytes")
         if isinstance(member, pathlib.Path):
             return member.read_bytes()
-        if stat.S_ISLNK(member.external_attr >> 16):
-            raise ValueError("it is a link")
         if not is_text and size > LARGEST_EXPANSION * member.compress_size:
             raise ValueError("it expands to many times its size")
         with zipfile.ZipFile(self.path) as archive:

@@ -61,6 +61,17 @@ def test_scores_have_their_rule_and_interval(card):
     assert re.search(r"\| recall \|", card)
 
 
+@pytest.mark.parametrize("option", [(), ("--list-patients",)])
+def test_warnings_that_name_cases_are_private(run, report, tmp_path, option):
+    document = json.loads((report / "evaluation.json").read_text())
+    document["data"]["warnings"] = ["slices: 1 of 3 cases has gaps (volume-2 lacks 3)", "data: not those of volume-22"]
+    (tmp_path / "evaluation.json").write_text(json.dumps(document))
+    assert call("publish", run, "--out", tmp_path / "out", "--evaluation", tmp_path, *option).code == 0
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "- data: not those of volume-22" in card
+    assert ("volume-2 lacks 3" in card) == bool(option)
+
+
 def test_facts_from_the_user_are_text(card):
     assert "| data | Tumours \\| \\[x\\](y) |" in card
     assert "| energy | 0.1 kWh: the time at 50 W, the stated mean power |" in card

@@ -192,7 +192,7 @@ def test_another_version(copied):
         ({"network": "resnet999"}, "unknown model 'resnet999'"),
         ({"network": 3}, "it does not state its network"),
         ({"arguments": {"classes": 2, "code": "import os"}}, "unexpected keyword argument 'code'"),
-        ({"network": "unet", "arguments": {"dims": [10**7] * 5}}, "a network with more weights than its file"),
+        ({"network": "unet", "arguments": {"dims": [512] * 5}}, "a network with more weights than its file"),
         ({"arguments": {"classes": 2, "width": 5}}, "its weights are not those of micro"),
         ({"preprocessing": {"size": 32}}, "must state"),
     ],
