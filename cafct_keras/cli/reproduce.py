@@ -20,6 +20,7 @@ _OF_THE_TABLE += tuple(name for name, place in OPTIONS.items() if place.group ==
 @click.option(
     "--budget", type=float, metavar="MINUTES", help="Time for all runs, to which the number of epochs is fitted."
 )
+@click.option("--equal-time", is_flag=True, help="Give every network the same time of the budget, not the same epochs.")
 @config_options(without=_OF_THE_TABLE)
 @click.option("--out", metavar="DIR", required=True, help="Folder to create, or to resume in.")
 @quiet_option()
@@ -29,6 +30,7 @@ def reproduce(
     models: str | None,
     seeds: int,
     budget: float | None,
+    equal_time: bool,
     out: str,
     quiet: bool,
     as_json: bool,
@@ -44,7 +46,9 @@ def reproduce(
     config, given = chosen_config(options)
     if "target" not in given and table in TABLES:
         config = config.replace(target=TABLES[table].target)
-    chosen = ReproduceOptions(table=table, models=models, seeds=seeds, budget=budget, out=out, config=config)
+    chosen = ReproduceOptions(
+        table=table, models=models, seeds=seeds, budget=budget, equal_time=equal_time, out=out, config=config
+    )
     document = reproduce_table(chosen, quiet=quiet)
     if as_json:
         echo_json(document)

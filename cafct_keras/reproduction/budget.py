@@ -1,4 +1,4 @@
-"""Number of epochs that fits a time budget."""
+"""Numbers of epochs that fit a time budget."""
 
 import math
 import time
@@ -15,8 +15,8 @@ _STARTUP_S = 20.0  # imports, data and first files of a run
 _REPEATS = 3
 
 
-def epochs_within(minutes: float, configs: Sequence[FitConfig], seeds: int) -> int:
-    """The largest number of epochs, the same for every row, for which all runs fit the budget.
+def epochs_within(minutes: float, configs: Sequence[FitConfig], seeds: int, *, equal_time: bool) -> list[int]:
+    """The largest numbers of epochs for which all runs fit the budget.
 
     Each row's training step is compiled and timed, which takes from the budget too.
 
@@ -24,6 +24,10 @@ def epochs_within(minutes: float, configs: Sequence[FitConfig], seeds: int) -> i
         minutes: the budget.
         configs: resolved configurations of the rows, all on the same data.
         seeds: runs per row.
+        equal_time: whether every row has the same part of the budget, and so epochs of its own, or the same epochs.
+
+    Returns:
+        The epochs of each row.
 
     Raises:
         UserError: there is not enough time for one epoch.
@@ -35,16 +39,23 @@ def epochs_within(minutes: float, configs: Sequence[FitConfig], seeds: int) -> i
         source, target=data.target, size=data.size, window=data.window, context=data.context, cache=data.cache
     )
     images = {name: len(part.names) for name, part in parts.items()}
-    per_epoch = images["train"] + _FORWARD * images["validation"]
-    fixed_s = epoch_s = 0.0
+    # Crops are trained on, whole slices predicted.
+    whole = _FORWARD * (data.size / (data.augmentation.crop or data.size)) ** 2
+    per_epoch = images["train"] + whole * images["validation"]
+    fixed_s, epoch_s = [], []
     for config in configs:
         report = time_step("train", config, repeats=_REPEATS)
         seconds = report["ms_per_image"] / 1000
-        epoch_s += seeds * per_epoch * seconds
-        fixed_s += seeds * (_STARTUP_S + 1.5 * report["compile_s"] + _FORWARD * images["test"] * seconds)
-    left = 60 * minutes - (time.perf_counter() - started) - fixed_s
-    epochs = math.floor(left / epoch_s)
-    if epochs < 1:
-        needed = math.ceil(minutes + (epoch_s - left) / 60)
-        raise UserError(f"`budget` {minutes:g}: not enough for one epoch of every row; give {needed} or more")
-    return epochs
+        epoch_s.append(seeds * per_epoch * seconds)
+        fixed_s.append(seeds * (_STARTUP_S + 1.5 * report["compile_s"] + whole * images["test"] * seconds))
+    left = 60 * minutes - (time.perf_counter() - started)
+    if equal_time:
+        epochs = [(left / len(configs) - fixed) / each for fixed, each in zip(fixed_s, epoch_s, strict=True)]
+        needed = len(configs) * max(map(sum, zip(fixed_s, epoch_s, strict=True)))
+    else:
+        epochs = [(left - sum(fixed_s)) / sum(epoch_s)] * len(configs)
+        needed = sum(fixed_s) + sum(epoch_s)
+    if min(epochs) < 1:
+        enough = math.ceil(minutes + (needed - left) / 60)
+        raise UserError(f"`budget` {minutes:g}: not enough for one epoch of every row; give {enough} or more")
+    return [math.floor(each) for each in epochs]

@@ -31,14 +31,15 @@ def measure(config: FitConfig, file: pathlib.Path) -> dict[str, Any]:
 
 
 def time_step(task: str, config: FitConfig, *, repeats: int) -> dict[str, Any]:
-    """Times a network's step, see `benchmark`."""
+    """Times a network's step, see `benchmark`; in training on crops, if the configuration says so."""
+    crop = config.data.augmentation.crop if task == "train" else 0
     return benchmark(
         task,
         model=config.model.name,
         preset=config.model.preset,
         model_options=config.model.options,
         batch_size=config.optimizer.batch_size,
-        size=config.data.size,
+        size=crop or config.data.size,
         context=config.data.context,
         precision=config.model.precision,
         repeats=repeats,

@@ -45,8 +45,8 @@ class ReproduceOptions:
         table: of the paper, 2, 3 or 4.
         models: rows, see `choose_systems`; None for all.
         seeds: runs per system, seeded 0, 1 and so on.
-        budget: minutes for everything, to which the epochs are fitted, equally for every row; None for the recipe's
-            epochs.
+        budget: minutes for everything, to which the epochs are fitted; None for the recipe's epochs.
+        equal_time: with a budget, give every row the same time, and not the same epochs.
         out: folder to create, or to resume in.
         config: of every run; what it leaves open is each network's by the recipe. Its model, seed and folder are not
             used.
@@ -56,6 +56,7 @@ class ReproduceOptions:
     models: str | None = None
     seeds: int = 3
     budget: float | None = None
+    equal_time: bool = False
     out: str
     config: FitConfig
 
@@ -86,6 +87,8 @@ def reproduce(options: ReproduceOptions, *, console: Console | None = None, quie
     systems = choose_systems(options.table, options.models)
     if options.seeds < 1:
         raise UserError(f"`seeds` {options.seeds}: give 1 or more")
+    if options.equal_time and options.budget is None:
+        raise UserError("`equal_time`: needs a `budget`")
     folder = pathlib.Path(options.out)
     configs = _configs(options, systems, folder)
     rows = [_Row(system, config, folder, console, quiet) for system, config in zip(systems, configs, strict=True)]
@@ -148,30 +151,35 @@ def _configs(options: ReproduceOptions, systems: Sequence[System], folder: pathl
     """Resolved configuration of every row, kept in the folder, so that a second start is held to them."""
     asked, file = options.config.replace(seed=0, out=str(folder)), folder / RECIPE_FILE
 
-    def resolved(**changes: Any) -> list[FitConfig]:
+    def resolved(epochs: Sequence[int | None]) -> list[FitConfig]:
         return [
             resolve(
-                asked.replace(model=system.model, model_options={**asked.model.options, **system.options}, **changes)
+                asked.replace(model=system.model, model_options={**asked.model.options, **system.options}, epochs=count)
             )
-            for system in systems
+            for system, count in zip(systems, epochs, strict=True)
         ]
 
-    configs = resolved()
+    configs = resolved([asked.optimizer.epochs] * len(systems))
     kept: dict[str, FitConfig] = {}
     if file.is_file():
-        kept, epochs = _read_kept(file)
+        kept, before = _read_kept(file)
+        if options.equal_time and (new := [system.name for system in systems if system.key not in kept]):
+            raise UserError(f"`models`: {new[0]} was not in {folder}, whose time is divided; give another `out`")
+        epochs = [kept[system.key].optimizer.epochs if system.key in kept else before for system in systems]
     else:
         if folder.exists() and any(folder.iterdir()):
             raise UserError(f"`out` {folder}: already exists and holds no {RECIPE_FILE}; give another name")
-        epochs = epochs_within(options.budget, configs, options.seeds) if options.budget is not None else 0
-    if options.budget is not None:
-        configs = resolved(epochs=epochs)  # fitted to the budget at the first start
+        epochs = []
+        if options.budget is not None:
+            epochs = epochs_within(options.budget, configs, options.seeds, equal_time=options.equal_time)
+    if options.budget is not None:  # they were fitted at the first start
+        configs = resolved(epochs)
     for system, config in zip(systems, configs, strict=True):
-        before = kept.setdefault(system.key, config)
+        first = kept.setdefault(system.key, config)
         for name in OPTIONS:
-            if name not in _OF_A_RUN and before[name] != config[name]:
+            if name not in _OF_A_RUN and first[name] != config[name]:
                 raise UserError(
-                    f"`out` {folder}: its runs of {system.name} were begun with {name} {shown(before[name])}, not "
+                    f"`out` {folder}: its runs of {system.name} were begun with {name} {shown(first[name])}, not "
                     f"{shown(config[name])}; give the same options or another `out`"
                 )
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ import pytest
 
 from cafct_keras import create_model
 from cafct_keras.evaluation.metrics.overlap import RULES
-from cafct_keras.reproduction import TABLES, table
+from cafct_keras.reproduction import TABLES, budget, table
 from cafct_keras.reproduction.paper import PRINTED
 from cafct_keras.reproduction.systems import choose_systems
 from pipelines.loading.cache import CACHES
@@ -106,6 +106,31 @@ def test_a_budget_fits_the_epochs_equally(folder, tmp_path):
     line = fails(*call, "--budget", 0.01, "--out", out)
     assert "--budget 0.01: not enough" in line
     assert not out.exists()
+
+
+def test_a_budget_of_equal_time_fits_the_epochs_of_each_row(folder, tmp_path, begun, monkeypatch):
+    """U-Net's step takes a tenth of the other's, so its share of the time lasts for about ten times as many epochs."""
+    milliseconds = {"unet": 100.0, "attention_unet": 1000.0}
+    monkeypatch.setattr(
+        budget, "time_step", lambda _, config, **__: {"ms_per_image": milliseconds[config.model.name], "compile_s": 1.0}
+    )
+    call = ("reproduce", "--table", 3, "--models", "unet,attention_unet", "--data", folder, "--target", "liver")
+    call = (*call, "--size", 32, "--batch-size", 4, "--seeds", 1)
+    epochs = {}
+    for name, options in {"time": ["--equal-time"], "epochs": []}.items():
+        out = tmp_path / name
+        assert run(*call, "--budget", 10, *options, "--out", out).code == 130
+        kept = json.loads((out / "recipe.json").read_text())["rows"]
+        epochs[name] = [kept[key]["optimizer"]["epochs"] for key in ("unet", "attention_unet")]
+    slices = 10 + 2 / 3  # of 12, two are for validation, which takes a forward pass alone
+    assert epochs["time"] == [pytest.approx(275 / slices / step, rel=0.05, abs=1) for step in (0.1, 1)]
+    assert epochs["epochs"] == [pytest.approx(550 / slices / 1.1, rel=0.05)] * 2
+    # A second start has the same, and takes no other rows.
+    again = (*call, "--budget", 10, "--equal-time", "--out", tmp_path / "time")
+    assert run(*again).code == 130
+    assert begun[-1]["epochs"] == epochs["time"][0]
+    assert "UNet++ was not in" in fails(*again, "--models", "unet_plus_plus")
+    assert "--equal-time: needs a --budget" in fails(*call, "--equal-time", "--out", tmp_path / "none")
 
 
 def test_mistakes_are_named(folder, tmp_path):
