@@ -1,9 +1,10 @@
 """Training configurations as TOML files: those that ship with the package, and a user's own.
 
-`paper.toml` and `phantom.toml` are the defaults for a folder and for the phantom. `msd_liver_1.toml` and
-`msd_liver_2.toml` train on real slices. A file with a model's name is the recipe that the model's authors published, in
-their paper or else in their code, without the number of epochs (an epoch of theirs is another amount of data), weights
-from ImageNet, and what the file itself says; values that it leaves out are those of `paper.toml`.
+`paper.toml` and `phantom.toml` are the defaults for a folder and for the phantom. `msd_liver_1.toml`,
+`msd_liver_2.toml`, `lits_liver.toml`, `lits_lesion_1.toml` and `lits_lesion_2.toml` train on real slices. A file with a
+model's name is the recipe that the model's authors published, in their paper or else in their code, without the number
+of epochs (an epoch of theirs is another amount of data), weights from ImageNet, and what the file itself says; values
+that it leaves out are those of `paper.toml`.
 """
 
 import functools
