@@ -27,7 +27,7 @@ def reading_options() -> Decorator:
             "labels",
             multiple=True,
             metavar="NAME=LABELS",
-            help="Labels of a target in the masks of a paired folder, such as liver=1,2; may be repeated.",
+            help="Labels of a target in the masks of a paired folder, such as liver=1,2 or #ff0000; may be repeated.",
         ),
         click.option("--slice-step", type=int, help="Difference of the numbers of neighbouring slices.  [default: 1]"),
         click.option(

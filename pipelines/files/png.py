@@ -1,8 +1,9 @@
 """PNG slices and masks."""
 
+import functools
 import io
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from pipelines.findings import Findings, listed
 
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _HIGHEST = (0, 1, 255)  # level of a mask, all others being 0
+NAME_COLORS = "name the colors by `labels`, such as lesion=#ff0000"
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 
 
@@ -29,7 +31,11 @@ def read_image(path: Path, findings: Findings) -> np.ndarray | None:
 
 
 def read_mask(
-    path: Path, findings: Findings, *, fix: str = "save it with 0 and 255 only, one target in one folder"
+    path: Path,
+    findings: Findings,
+    *,
+    fix: str = "save it with 0 and 255 only, one target in one folder",
+    colored: str = "save it as 8-bit grey PNG",
 ) -> np.ndarray | None:
     """Reads a mask of two levels: 0 and 1, or 0 and 255.
 
@@ -37,11 +43,12 @@ def read_mask(
         path: the file.
         findings: takes the error of a file that is not a PNG, damaged, colored, or has other levels.
         fix: what to do about other levels.
+        colored: what to do about colors.
 
     Returns:
         `(H, W)` bool, or None after an error.
     """
-    levels = _read(path, findings, "mask")
+    levels = _read(path, findings, "mask", functools.partial(_to_grey, colored=colored))
     if levels is None:
         return None
     mask, highest = levels != 0, levels.max()
@@ -52,17 +59,28 @@ def read_mask(
     return mask
 
 
-def read_labels(path: Path, findings: Findings) -> np.ndarray | None:
-    """Reads a mask of labels: grey values of 8 or 16 bits, or the indices of a coloured palette.
+def read_labels(path: Path, findings: Findings, colors: Mapping[int, int] | None = None) -> np.ndarray | None:
+    """Reads a mask of labels: grey values of 8 or 16 bits, the indices of a coloured palette, or colors.
 
     Args:
         path: the file.
-        findings: takes the error of a file that is not a PNG, damaged, or has colors without a palette.
+        findings: takes the error of a file that is not a PNG, damaged, or has colors that are not known.
+        colors: color, `0xrrggbb`, to its label; black is 0. Empty or None to read grey values and indices.
 
     Returns:
         `(H, W)` uint8 or uint16, or None after an error.
     """
-    return _read(path, findings, "mask", _to_labels)
+    pixels = _read(path, findings, "mask", _to_rgb if colors else _to_labels)
+    if pixels is None or not colors:
+        return pixels
+    packed = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    there, places = np.unique(packed, return_inverse=True)
+    known = {0: 0, **colors}
+    if unnamed := [f"#{color:06x}" for color in there.tolist() if color not in known]:
+        fix = f"name them by `labels`, such as other={unnamed[0]} for background"
+        findings.error("mask-values", path, f"colors {listed(unnamed)}, which have no name; {fix}")
+        return None
+    return np.array([known[color] for color in there.tolist()], np.uint16)[places].reshape(packed.shape)
 
 
 def _read(
@@ -115,11 +133,17 @@ def _is_complete(data: bytes) -> bool:
 
 def _to_labels(image: Image.Image) -> Image.Image | str:
     """The image itself where its pixels are labels already: 16 bits, or a palette with colors."""
-    grey = image if image.mode == "I;16" else _to_grey(image)
+    grey = image if image.mode == "I;16" else _to_grey(image, colored=NAME_COLORS)
     return image if isinstance(grey, str) and image.mode == "P" else grey
 
 
-def _to_grey(image: Image.Image) -> Image.Image | str:
+def _to_rgb(image: Image.Image) -> Image.Image | str:
+    if image.mode not in ("1", "L", "P", "RGB"):
+        return f"{image.mode} pixels; save it as RGB or palette PNG without transparency"
+    return image.convert("RGB")
+
+
+def _to_grey(image: Image.Image, *, colored: str = "save it as 8-bit grey PNG") -> Image.Image | str:
     """An 8-bit grey image, or what keeps it from being one."""
     if image.mode == "L":
         return image
@@ -131,5 +155,5 @@ def _to_grey(image: Image.Image) -> Image.Image | str:
         return f"{image.mode} pixels; save it as 8-bit grey PNG without transparency"
     red, green, blue = image.convert("RGB").split()
     if not red.tobytes() == green.tobytes() == blue.tobytes():
-        return "colored pixels; save it as 8-bit grey PNG"
+        return f"colored pixels; {colored}"
     return red

@@ -1,7 +1,7 @@
 """Pairs of masks in two folders, from any tool, by the names of their files."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +117,8 @@ class MaskFolders:
             other = next(kind for kind in kinds if kind != "PNG")
             raise DataError(f"{kinds['PNG']} is PNG, {kinds[other]} {other}; score each kind alone")
         self.kind = " and ".join(sorted(kinds)) or "PNG"
+        if self.kind != "PNG" and self._labels.colors:
+            raise DataError(f"`labels`: {self.kind} files have no colors; give numbers, such as lesion=2")
         if self.kind != "PNG" and spacing is not None:
             raise DataError(f"`spacing`: {self.kind} files have their own; leave it out")
         if self.kind == "PNG" or patient_pattern is not None:
@@ -212,7 +214,7 @@ class MaskFolders:
         unnamed: set[int] = set()
         first = None
         for paths in files:
-            planes = {path: _read_plane(path) for path in paths if path is not None}
+            planes = {path: _read_plane(path, self._labels.colors) for path in paths if path is not None}
             reference = planes[paths[1]]
             first = first or reference.shape
             _check_shapes([paths[1], files[0][1]], [reference.shape, first])
@@ -231,8 +233,8 @@ class MaskFolders:
         return masks, Remarks(unnamed=frozenset(unnamed), beside=0.0)
 
 
-def _read_plane(path: Path) -> np.ndarray:
-    plane = read_labels(path, Strict(path.parent))
+def _read_plane(path: Path, colors: Mapping[int, int]) -> np.ndarray:
+    plane = read_labels(path, Strict(path.parent), colors)
     assert plane is not None  # or an error was raised
     return plane
 

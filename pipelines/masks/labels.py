@@ -1,5 +1,6 @@
 """Meaning of the labels of masks."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -19,37 +20,50 @@ class MaskLabels:
     """Converts labels to one mask per target.
 
     Args:
-        texts: one `NAME=LABEL,...` per target, such as `"liver=1,2"` and `"lesion=2"`; a label may belong to several
-            targets. Known names, such as "tumour" or "Liver", stand for `"liver"` and `"lesion"`, see
-            `pipelines.targets`. If empty, masks have two values, 0 and 1, 255 or 65535, and their target is called
-            `"foreground"`.
+        texts: one `NAME=LABEL,...` per target, such as `"liver=1,2"` and `"lesion=2"`, or for colored PNG files
+            `"liver=#00ff00,#ff0000"` and `"lesion=#ff0000"`; a label may belong to several targets. Known names, such
+            as "tumour" or "Liver", stand for `"liver"` and `"lesion"`, see `pipelines.targets`. If empty, masks have
+            two values, 0 and 1, 255 or 65535, and their target is called `"foreground"`.
 
     Raises:
         DataError: a text has another form, or names a target twice.
 
     Attributes:
         labels: target to its labels; empty if none were named.
+        colors: color, `0xrrggbb`, to the label that stands for it; empty if labels are numbers. Black is background.
+        shown: target to its labels as they were given.
         targets: names of the targets.
         notes: lines about names that are not known, and what they lose.
     """
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self.labels: dict[str, tuple[int, ...]] = {}
+        self.shown: dict[str, tuple[str, ...]] = {}
+        self.colors: dict[int, int] = {}
+        kinds = set()
         for text in texts:
             given, _, numbers = (part.strip() for part in text.partition("="))
             values = [number.strip() for number in numbers.split(",")]
-            if not given or not all(value.isdecimal() and 0 < int(value) < 65536 for value in values):
-                raise DataError(f"`labels` {text}: give NAME=LABEL,... with labels of 1 to 65535, such as liver=1,2")
+            kinds |= {value.startswith("#") for value in values}
+            if not given or not all(map(_is_label, values)):
+                examples = "such as liver=1,2, or colors, such as lesion=#ff0000"
+                raise DataError(f"`labels` {text}: give NAME=LABEL,... with labels of 1 to 65535, {examples}")
+            if len(kinds) > 1:
+                raise DataError(f"`labels` {text}: give either numbers or colors")
             name = target_of(given) or given
             if name in self.labels:
                 raise DataError(f"`labels` {text}: {name} is named twice; give all its labels at once")
-            self.labels[name] = tuple(map(int, values))
+            self.labels[name] = tuple(map(self._number, values))
+            self.shown[name] = tuple(values)
         self.targets = tuple(self.labels) or (UNNAMED,)
         unknown = [name for name in self.labels if name not in (LIVER, LESION)]
         self.notes: list[str] = []
         if unknown:
             what = "no tumour burden, which needs liver and lesion" if len(self.labels) > 1 else "scored like lesions"
             self.notes.append(f"targets: {listed(unknown)}: neither liver nor lesion by name; {what}")
+
+    def _number(self, value: str) -> int:
+        return self.colors.setdefault(int(value[1:], 16), len(self.colors) + 1) if value[0] == "#" else int(value)
 
     def masks(
         self, layers: Sequence[np.ndarray], path: Path, segments: Mapping[tuple[int, int], str] | None = None
@@ -113,6 +127,12 @@ class MaskLabels:
         raise DataError(
             f"{path}: labels {shown}, not 0 and 1 or 0 and 255; name them by `labels`, such as liver=1,2 and lesion=2"
         )
+
+
+def _is_label(value: str) -> bool:
+    if re.fullmatch("#[0-9a-fA-F]{6}", value):
+        return int(value[1:], 16) > 0
+    return value.isdecimal() and 0 < int(value) < 65536
 
 
 def _isin(layer: np.ndarray, labels: set[int]) -> np.ndarray:

@@ -1,14 +1,14 @@
 """Masks of a paired folder: of one target each, or of labels."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pipelines.errors import DataError
 from pipelines.files.labels import levels
-from pipelines.files.png import read_labels, read_mask
+from pipelines.files.png import NAME_COLORS, read_labels, read_mask
 from pipelines.findings import Findings, Report, listed
 from pipelines.loading.read_ahead import map_ahead
 from pipelines.masks.labels import MaskLabels
@@ -50,7 +50,7 @@ class FolderMasks:
         if labels and not known:
             raise DataError(f"`labels` {listed(labels)}: neither liver nor lesion; name the labels of one of them")
         self.targets = (target,) if self.binary else tuple(known)
-        shown = ", ".join(f"{name} {'+'.join(map(str, each))}" for name, each in self._labels.labels.items())
+        shown = ", ".join(f"{name} {'+'.join(each)}" for name, each in self._labels.shown.items())
         guessed = "" if labels else ", as in LiTS; name others by `labels`"
         self.note = None if self.binary else f"masks: labels {shown}{guessed}"
 
@@ -62,9 +62,10 @@ class FolderMasks:
             took.
         """
         if self.binary:
-            mask = read_mask(path, self._findings, fix="save it with 0 and 255 only, or name them by `labels`")
+            fix = "save it with 0 and 255 only, or name them by `labels`"
+            mask = read_mask(path, self._findings, fix=fix, colored=NAME_COLORS)
             return None if mask is None else {self._target: mask}
-        plane = read_labels(path, self._findings)
+        plane = read_labels(path, self._findings, self._labels.colors)
         if plane is None:
             return None
         masks, unnamed = self._labels.masks([plane[..., None]], path)
@@ -82,12 +83,16 @@ class FolderMasks:
         """Adds an error where a named label is in no mask; reads until all have been seen."""
         wanted = set(itertools.chain.from_iterable(self._labels.labels.values()))
         seen: set[int] = set()
-        for values in _values(paths):
+        for values in _values(paths, self._labels.colors):
             seen |= values
             if wanted <= seen:
                 return
         if seen:
-            missing, there = listed(sorted(wanted - seen)), listed(sorted(seen))
+            names = {0: "#000000", **{label: f"#{color:06x}" for color, label in self._labels.colors.items()}}
+            missing, there = (
+                listed(names[label] if self._labels.colors else label for label in sorted(each))
+                for each in (wanted - seen, seen)
+            )
             message = f"no mask has the label {missing}, only {there}; correct `labels`"
             self._findings.error("labels-missing", self._findings.root / "masks", message)
 
@@ -102,11 +107,11 @@ def _have_labels(paths: Sequence[Path]) -> bool:
     return False
 
 
-def _values(paths: Sequence[Path]) -> Iterator[set[int]]:
+def _values(paths: Sequence[Path], colors: Mapping[int, int] | None = None) -> Iterator[set[int]]:
     """Values of every mask that can be read; what cannot is reported when it is its turn."""
 
     def values(path: Path) -> set[int]:
-        plane = read_labels(path, Report(path.parent))
+        plane = read_labels(path, Report(path.parent), colors)
         return set() if plane is None else set(levels(plane[..., None]).tolist())
 
     return map_ahead(values, itertools.chain.from_iterable(paths[start::_STRIDE] for start in range(_STRIDE)))

@@ -7,6 +7,7 @@ from PIL import Image
 from pipelines import open_source, verify
 from pipelines.describe import describe
 from pipelines.errors import DataError
+from tests.cli import fails, run
 from tests.pipelines.layouts.paired_folder.folders import IDS, SHARED, index, read
 
 LITS = SHARED / "lits_slices"
@@ -160,3 +161,63 @@ def test_real_lits_slices():
     assert shown == {"liver": 44, "lesion": 15}
     assert open_source(LITS).case("036").contiguous is False
     assert source.case("000").contiguous is False  # every fourth slice beside the liver
+
+
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+COLORS = ("liver=#00ff00", "lesion=#FF0000", "other=#0000ff")
+
+
+def color(folder, *, palette):
+    """Masks in colors: the liver green, lesions red, and a blue pixel that is neither."""
+    for name in IDS:
+        pixels = labels(name)
+        pixels[0, 0] = 3
+        if palette:
+            picture = Image.fromarray(pixels)
+            picture.putpalette([0, 0, 0, *GREEN, *RED, *BLUE])
+        else:
+            picture = Image.fromarray(np.array([(0, 0, 0), GREEN, RED, BLUE], np.uint8)[pixels])
+        picture.save(folder / "masks" / f"{name}.png")
+    return folder
+
+
+@pytest.mark.parametrize("palette", [False, True])
+def test_colors_are_labels(labelled, palette):
+    source = read(color(labelled, palette=palette), target="both", labels=COLORS)
+    assert source.notes[-1] == "masks: labels liver #00ff00, lesion #FF0000, other #0000ff"
+    for case in source.cases():
+        for name, liver, lesion in zip(case.slice_names, case.masks["liver"], case.masks["lesion"], strict=True):
+            assert np.array_equal(liver, labels(name) > 0)
+            assert np.array_equal(lesion, labels(name) == 2)
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ((), r"masks/a_2_f\.png: colored pixels; name the colors by `labels`, such as lesion=#ff0000"),
+        (
+            COLORS[:2],
+            r"colors #0000ff, which have no name; name them by `labels`, such as other=#0000ff for background",
+        ),
+        (
+            (*COLORS, "spleen=#123456"),
+            r"no mask has the label #123456, only #000000, #00ff00, #ff0000, #0000ff;",
+        ),
+        (("liver=#00ff00", "lesion=2"), r"`labels` lesion=2: give either numbers or colors"),
+        (("liver=#00ff0",), r"`labels` liver=#00ff0: give NAME=LABEL,\.\.\. with labels of 1 to 65535, .* or colors"),
+        (("liver=#000000",), r"`labels` liver=#000000: give NAME=LABEL"),
+    ],
+)
+def test_bad_colors_are_one_line(labelled, texts, message):
+    color(labelled, palette=False)
+    with pytest.raises(DataError, match=message) as caught:
+        read(labelled, labels=texts)
+    assert "\n" not in str(caught.value)
+
+
+def test_score_takes_the_same_colors(labelled, tmp_path):
+    masks = color(labelled, palette=True) / "masks"
+    named = [part for text in COLORS[:2] for part in ("--label", text)]
+    document = run("score", "--prediction", masks, "--reference", masks, *named, "--label", COLORS[2], "--json").json
+    assert document["results"][0]["summary"]["targets"]["lesion"]["overlap"]["pooled"]["dice"]["value"] == 1
+    assert "colors #0000ff, which have no name" in fails("score", "--prediction", masks, "--reference", masks, *named)
