@@ -150,7 +150,7 @@ def test_two_targets(tmp_path):
 
 def test_nan_stops_the_run_with_step_files_and_cause(slices_folder, tmp_path):
     wild = ("--optimizer", "sgd", "--learning-rate", 1e30, "--schedule", "constant", "--epochs", 5)
-    message = fails("fit", "--data", slices_folder, *SMALL, *wild, "--out", tmp_path / "run")
+    message = fails("fit", "--data", slices_folder, *MICRO, *wild, "--out", tmp_path / "run")
     assert "NaN or infinite at step 1 (slices phantom-" in message
     assert "--learning-rate 1e+29" in message
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "stopped"
