@@ -47,8 +47,8 @@ class Ensemble:
         self,
         cases: Sequence[CaseInput],
         *,
+        on_progress: Callable[[float], None],
         rows: Sequence[np.ndarray] | None = None,
-        on_progress: Callable[[float], None] = lambda fraction: None,
     ) -> Iterator[list[CasePrediction]]:
         """Predicts cases in a thread, in batches that they share.
 
@@ -57,8 +57,8 @@ class Ensemble:
 
         Args:
             cases: the cases.
+            on_progress: called with the fraction of the work that was done since the last call, in the thread.
             rows: indices of the slices to predict, per case, the others being 0; None for all.
-            on_progress: called with the fraction of the work that was done since the last call.
 
         Yields:
             A prediction of each case. The thread is waited for at the end, or stopped where there is an error.

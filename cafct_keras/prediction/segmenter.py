@@ -1,7 +1,7 @@
 """Segmentation of scans with trained networks."""
 
 import pathlib
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 from cafct_keras.postprocessing import PostProcessing
@@ -97,16 +97,21 @@ class Segmenter:
         )
 
     def segment(
-        self, scans: Iterable[Scan], *, failures: list[dict[str, str]] | None = None
+        self,
+        scans: Iterable[Scan],
+        *,
+        failures: list[dict[str, str]] | None = None,
+        on_progress: Callable[[float], None] | None = None,
     ) -> Generator[Segmentation, None, None]:
         """Segments scans, in their order.
 
-        One thread reads scans ahead and another predicts them, while the caller works on the one before: a handful of
-        scans is in memory, however many there are.
+        Threads read scans ahead, predict them, and make masks of their slices as these are predicted, while the caller
+        works on the one before: a handful of scans is in memory, however many there are.
 
         Args:
             scans: with names of their own, see `find_scans`.
             failures: see `read_ahead`.
+            on_progress: see `predict_cases`.
 
         Raises:
             DataError: unless there is a list of `failures`, a scan cannot be read, or does not suit the networks.
@@ -138,4 +143,5 @@ class Segmenter:
                 warnings=warnings.pop(prediction.case.name),
             )
 
-        return predict_cases(self._predictor, read_ahead(read, list(by_name), failures=failures), finish)
+        cases = read_ahead(read, list(by_name), failures=failures)
+        return predict_cases(self._predictor, cases, finish, on_progress=on_progress)

@@ -31,7 +31,7 @@ def predict_cases(
     cases: Iterable[CaseInput],
     work: Callable[[CasePrediction], Result],
     *,
-    on_progress: Callable[[float], None] = lambda cases: None,
+    on_progress: Callable[[float], None] | None = None,
 ) -> Generator[Result, None, None]:
     """Predicts cases in their order.
 
@@ -44,7 +44,7 @@ def predict_cases(
         cases: the cases.
         work: what to make of each prediction, in another thread, which then lets go of it. It waits for slices that it
             reads before they are predicted.
-        on_progress: called with the number of cases predicted since the last call, such as 0.02.
+        on_progress: called with the number of cases predicted since the last call, such as 0.02, in another thread.
 
     Yields:
         What `work` returned.
@@ -55,7 +55,7 @@ def predict_cases(
         for each in stopped:
             each.set()
 
-    results = _results(predictor, cases, work, on_progress)
+    results = _results(predictor, cases, work, on_progress or (lambda cases: None))
     ahead = map_ahead(lambda _: list(itertools.islice(results, 1)), itertools.count(), workers=1, stop=stop)
     try:
         with contextlib.closing(ahead):

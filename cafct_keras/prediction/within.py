@@ -54,7 +54,7 @@ class WithinLiver:
 
     @contextlib.contextmanager
     def predict(
-        self, cases: Sequence[CaseInput], *, on_progress: Callable[[float], None] = lambda fraction: None
+        self, cases: Sequence[CaseInput], *, on_progress: Callable[[float], None]
     ) -> Iterator[list[CasePrediction]]:
         """Predicts cases, in batches that they share; see `Ensemble.predict`. Lesions are half of the progress."""
 
@@ -64,7 +64,7 @@ class WithinLiver:
         with self._liver.predict(cases, on_progress=half) as livers:
             masks = [self._choices.masks(liver)[LIVER] for liver in livers]
         shown = [_shown(mask) for mask in masks]
-        with self._lesions.predict(cases, rows=shown, on_progress=half) as predictions:
+        with self._lesions.predict(cases, on_progress=half, rows=shown) as predictions:
             yield [
                 dataclasses.replace(
                     prediction, inside=mask, probability={LIVER: liver.probability[LIVER], **prediction.probability}

@@ -1,40 +1,87 @@
 """Progress over cases."""
 
+from __future__ import annotations
+
+import threading
 import time
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import rich.progress
 from rich.console import Console
 
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
 LINES = 10  # at most, without a terminal
+PATIENCE = 10.0  # seconds without a line, after which there is one within a case
 
 Item = TypeVar("Item")
+
+
+class CaseProgress:
+    """Reports progress over cases: a bar on a terminal, a few lines elsewhere.
+
+    Args:
+        total: number of cases.
+        what: description, such as `"scoring"`.
+        console: where to report to; None for the standard output.
+        quiet: plain lines even on a terminal.
+    """
+
+    def __init__(self, *, total: int, what: str, console: Console | None = None, quiet: bool = False) -> None:
+        self._total, self._what = total, what
+        self._console = console or Console()
+        self._finished, self._worked, self._told = 0, 0.0, 0.0
+        self._lock = threading.Lock()
+        self._bar: tuple[Progress, TaskID] | None = None
+        if self._console.is_terminal and not quiet:
+            from rich import progress  # which takes as long as reading a small scan
+
+            bar = progress.Progress(*progress.Progress.get_default_columns(), console=self._console, transient=True)
+            self._bar = bar, bar.add_task(what, total=total)
+
+    def __enter__(self) -> CaseProgress:
+        self._started = self._last = time.perf_counter()
+        if self._bar:
+            self._bar[0].start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar:
+            self._bar[0].stop()
+
+    def advance(self, cases: float) -> None:
+        """Adds work on cases that are not finished, such as 0.02 of one; from any thread."""
+        with self._lock:
+            self._worked = min(self._worked + cases, self._total)
+            late = time.perf_counter() - self._last > PATIENCE and self._worked - self._told >= self._total / LINES
+            self._show(f"{self._worked / self._total:.0%}" if late else None)
+
+    def finish(self) -> None:
+        """Adds a case that is finished, whether or not its work was added."""
+        with self._lock:
+            self._finished += 1
+            self._worked = max(self._worked, self._finished)
+            due = self._finished % -(-self._total // LINES) == 0
+            self._show(f"{self._finished} of {self._total} cases" if due else None)
+
+    def _show(self, done: str | None) -> None:
+        """Updates the bar, or prints a line if there is something to say."""
+        if self._bar:
+            self._bar[0].update(self._bar[1], completed=self._worked)
+        elif done is not None and self._worked < self._total:
+            self._last, self._told = time.perf_counter(), self._worked
+            spent = self._last - self._started
+            left = spent / self._worked * (self._total - self._worked)
+            line = f"{self._what}: {done}, {spent:.0f} s, {left:.0f} s left"
+            self._console.print(line, highlight=False, soft_wrap=True)
 
 
 def track(
     items: Iterable[Item], *, total: int, what: str, console: Console | None = None, quiet: bool = False
 ) -> Iterator[Item]:
-    """Yields the items while reporting progress: a bar on a terminal, a few lines elsewhere.
-
-    Args:
-        items: one per case.
-        total: their number.
-        what: description, such as `"scoring"`.
-        console: where to report to; None for the standard output.
-        quiet: plain lines even on a terminal.
-    """
-    console = console or Console()
-    if console.is_terminal and not quiet:
-        yield from rich.progress.track(items, description=what, total=total, console=console, transient=True)
-        return
-    started = time.perf_counter()
-    step = -(-total // LINES)
-    for number, item in enumerate(items, 1):
-        yield item
-        if number % step == 0 and number < total:
-            spent = time.perf_counter() - started
-            left = spent / number * (total - number)
-            console.print(
-                f"{what}: {number} of {total} cases, {spent:.0f} s, {left:.0f} s left", highlight=False, soft_wrap=True
-            )
+    """Yields the items, one per case, while reporting progress; see `CaseProgress`."""
+    with CaseProgress(total=total, what=what, console=console, quiet=quiet) as progress:
+        for item in items:
+            yield item
+            progress.finish()

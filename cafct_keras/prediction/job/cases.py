@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cafct_keras.prediction.job.options import PredictOptions
@@ -17,9 +17,21 @@ PAGES = "pages"  # folder in the output folder
 
 
 def segment_scans(
-    scans: Iterable[Scan], segmenter: Segmenter, options: PredictOptions, results: Results
+    scans: Iterable[Scan],
+    segmenter: Segmenter,
+    options: PredictOptions,
+    results: Results,
+    *,
+    on_progress: Callable[[float], None] | None = None,
 ) -> Iterator[str]:
     """Segments scans and writes each while the next is predicted.
+
+    Args:
+        scans: to be segmented.
+        segmenter: what segments them.
+        options: which files.
+        results: where to write.
+        on_progress: see `Segmenter.segment`.
 
     Yields:
         The names of those that are finished, in order, and then of those that failed.
@@ -30,7 +42,7 @@ def segment_scans(
     scans, window = list(scans), segmenter.window
     failures: list[dict[str, str]] | None = [] if options.keep_going else None
     # Closed, so that an interruption here ends the threads that read and predict.
-    with contextlib.closing(segmenter.segment(scans, failures=failures)) as segmentations:
+    with contextlib.closing(segmenter.segment(scans, failures=failures, on_progress=on_progress)) as segmentations:
         for segmentation in segmentations:
             try:
                 write_case(segmentation, options, results, window=window)

@@ -10,7 +10,7 @@ from cafct_keras.prediction.job.cases import formats_of, segment_scans
 from cafct_keras.prediction.job.documents import DOCUMENT, write_documents
 from cafct_keras.prediction.job.options import PredictOptions
 from cafct_keras.prediction.job.results import Results
-from cafct_keras.runtime.progress import track
+from cafct_keras.runtime.progress import CaseProgress
 from pipelines.findings import listed
 from pipelines.optional import optional
 from pipelines.scans import find_scans
@@ -60,9 +60,9 @@ def predict(options: PredictOptions, *, console: Console | None = None, quiet: b
         if on_beam is not None:
             on_beam.segment_on_beam(pending, options, results)
         else:
-            done = segment_scans(pending, segmenter, options, results)
-            for _ in track(done, total=len(pending), what="segmenting", console=console, quiet=quiet):
-                pass
+            with CaseProgress(total=len(pending), what="segmenting", console=console, quiet=quiet) as progress:
+                for _ in segment_scans(pending, segmenter, options, results, on_progress=progress.advance):
+                    progress.finish()
         document = write_documents(results, found, segmenter, options)
     warnings = list(_warnings(document["cases"]))
     if len(warnings) > _MOST:
