@@ -1,5 +1,6 @@
 """The file of a run's network."""
 
+import functools
 import pathlib
 
 from cafct_keras.checksums import sha256
@@ -31,5 +32,14 @@ def model_digest(path: pathlib.Path) -> str:
     Raises:
         UserError: there is none.
     """
-    published = open_published(path)
-    return sha256(model_file(path)) if published is None else published.digest
+    if published := open_published(path):
+        return published.digest
+    file = model_file(path)
+    status = file.stat()
+    return _digest(file, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=8)
+def _digest(file: pathlib.Path, size: int, changed: int) -> str:
+    """Of a file as it is: size and time tell whether it has changed."""
+    return sha256(file)

@@ -95,8 +95,7 @@ def open_volume(path: Path, findings: Findings) -> Volume | None:
 
 def is_grey(volume: Volume) -> bool:
     """Whether voxels are stored as 8 bits without rescaling, so that they cannot be Hounsfield units."""
-    proxy: Any = volume.image.dataobj
-    return volume.image.get_data_dtype() == np.uint8 and (proxy.slope, proxy.inter) == (1, 0)
+    return volume.image.get_data_dtype() == np.uint8 and not _is_scaled(volume)
 
 
 def check_placed(volume: Volume, findings: Findings) -> bool:
@@ -110,19 +109,19 @@ def check_placed(volume: Volume, findings: Findings) -> bool:
 
 def read_hu(volume: Volume, findings: Findings) -> np.ndarray | None:
     """Reads a CT: `(i, j, k)` int16 Hounsfield units; None after an error, such as values that no CT has."""
-    planes = _planes(volume, findings)
-    if planes is None:
-        return None
-    return to_hu(planes, volume.frame.shape, volume.path, findings)
+    stored = _stored(volume, findings)
+    if stored is None or (stored.dtype == np.int16 and not _is_scaled(volume)):
+        return stored
+    return to_hu(_planes(volume, stored), volume.frame.shape, volume.path, findings)
 
 
 def read_label_map(volume: Volume, findings: Findings) -> np.ndarray | None:
     """Reads a mask: `(i, j, k)` uint8 labels; None after an error, such as other values than whole numbers to 255."""
-    planes = _planes(volume, findings)
-    if planes is None:
+    stored = _stored(volume, findings)
+    if stored is None:
         return None
     labels = np.empty(volume.frame.shape, np.uint8, order="F")
-    for k, plane in enumerate(planes):
+    for k, plane in enumerate(_planes(volume, stored)):
         if plane.dtype.kind == "f":  # a scale factor leaves 1.00002 of a 1; NaN stays as it is
             whole = np.rint(plane)
             plane = np.where(np.abs(plane - whole) <= LABEL_ROUNDING, whole, plane)
@@ -149,23 +148,31 @@ def check_labels(path: Path, labels: np.ndarray, allowed: Collection[Collection[
     return False
 
 
-def _planes(volume: Volume, findings: Findings) -> Iterator[np.ndarray] | None:
-    """The rescaled values at each k: float64, or as stored where nothing is to be rescaled."""
+def _stored(volume: Volume, findings: Findings) -> np.ndarray | None:
+    """The values as stored, `(i, j, k)`; None after an error."""
     if not _fits(volume):
         findings.error("truncated", volume.path, "ends early or is damaged; copy it again")
         return None
     proxy: Any = volume.image.dataobj  # an ArrayProxy, which nibabel declares as array-like only
     try:
         stored = _read_gzip(volume.path, proxy) if _is_gzip(volume.path) else proxy.get_unscaled()
-        stored = stored.reshape(volume.frame.shape)
+        return np.asarray(stored).reshape(volume.frame.shape, order="F")
     except UNREADABLE:
         findings.error("truncated", volume.path, "ends early or is damaged; copy it again")
         return None
-    plain = (proxy.slope, proxy.inter) == (1, 0)
-    return (
-        stored[:, :, k] if plain else stored[:, :, k].astype(np.float64) * proxy.slope + proxy.inter
-        for k in range(stored.shape[2])
-    )
+
+
+def _planes(volume: Volume, stored: np.ndarray) -> Iterator[np.ndarray]:
+    """The rescaled values at each k: float64, or as stored where nothing is to be rescaled."""
+    proxy: Any = volume.image.dataobj
+    for k in range(stored.shape[2]):
+        plane = stored[:, :, k]
+        yield plane.astype(np.float64) * proxy.slope + proxy.inter if _is_scaled(volume) else plane
+
+
+def _is_scaled(volume: Volume) -> bool:
+    proxy: Any = volume.image.dataobj
+    return (proxy.slope, proxy.inter) != (1, 0)
 
 
 def _read_gzip(path: Path, proxy: Any) -> np.ndarray:

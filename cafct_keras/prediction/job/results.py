@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,8 @@ class Results:
             DataError: a file of that name is there already, of another case or another origin.
         """
         details: dict[str, Any] = {}
-        with atomic_directory(self._folder / scan.name, replace=True) as folder:
+        with atomic_directory(self._folder / scan.name, replace=True) as folder, ThreadPoolExecutor(1) as thread:
+            fingerprint = thread.submit(scan.fingerprint)
             files = folder / _FILES
             files.mkdir()
             yield files, details
@@ -165,7 +167,7 @@ class Results:
             record = Record(
                 name=scan.name,
                 input=str(scan.path),
-                fingerprint=scan.fingerprint(),
+                fingerprint=fingerprint.result(),
                 settings=self.settings,
                 files=sizes,
                 **details,
