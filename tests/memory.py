@@ -16,15 +16,16 @@ _smallest = sys.maxsize
 def pytest_runtest_teardown() -> None:
     """Returns the memory of compiled programs to the system where they pile up.
 
-    JAX keeps them for good, and glibc what compiling them needed. Without this, a worker grows by 5 GB in 400 tests,
+    JAX keeps them, and glibc what compiling them needed. Without this, a worker grows by 5 GB in 400 tests,
     and the system ends one that takes too much.
     """
     global _smallest
-    if "jax" not in sys.modules or platform.libc_ver()[0] != "glibc":
+    if platform.libc_ver()[0] != "glibc":
         return
     _smallest = min(_smallest, _resident())
     if _resident() - _smallest > GROWTH:
-        sys.modules["jax"].clear_caches()
+        if jax := sys.modules.get("jax"):
+            jax.clear_caches()
         gc.collect()
         ctypes.CDLL(None).malloc_trim(0)
         _smallest = _resident()

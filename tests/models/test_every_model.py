@@ -83,7 +83,8 @@ def test_prior_and_sizes(name):
     assert list_presets(name)[0] == "tiny"
 
 
-@pytest.mark.parametrize("name", NAMES)
+# Steps of CAFCT-Net are compared with those of a reference in `test_golden.py`.
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "cafct_net"])
 def test_training_steps_lower_the_loss(name):
     masks = (IMAGES[..., :2] > 0.7).astype("float32")
     model = logits_model(build(name))
