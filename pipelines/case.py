@@ -33,6 +33,8 @@ class Case:
         slice_names: name of each slice, unique within the source; the stem of its file if it has one of its own.
         spacing: millimetres between voxel centres along (slice, row, column), or None where unknown.
         contiguous: whether consecutive slices are neighbours in the patient.
+        gaps: `(slices - 1,)` bool, whether slices are missing between two consecutive ones; None where `contiguous`
+            says all that is known.
         frame: where the scan lies in the patient and how its file orders the axes; None for slices without a scan.
         coverage: target name to `(slices, H, W)` uint8, how much of each pixel it covers (0 to 255), of which `masks`
             is where that is at least half; None for slices that have not been resized.
@@ -46,8 +48,16 @@ class Case:
     slice_names: tuple[str, ...]
     spacing: tuple[float, float, float] | None = None
     contiguous: bool = True
+    gaps: np.ndarray | None = None
     frame: Frame | None = None
     coverage: dict[str, np.ndarray] | None = None
+
+    @property
+    def runs(self) -> np.ndarray | None:
+        """`(slices,)` int64 from 0 up, the run of neighbours that each slice is in; None where nobody knows."""
+        if self.gaps is not None:
+            return np.concatenate([[0], np.cumsum(self.gaps)])
+        return np.zeros(len(self.images), np.int64) if self.contiguous else None
 
 
 class Source(abc.ABC):

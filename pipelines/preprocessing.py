@@ -114,18 +114,19 @@ class Preprocessing:
         """
         return self.grid(mask).coverage(reorient(mask, orientation, self.orientation))
 
-    def inputs(self, pixels: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+    def inputs(self, pixels: np.ndarray, rows: np.ndarray | None = None, runs: np.ndarray | None = None) -> np.ndarray:
         """The network's input for slices of one case.
 
         Args:
             pixels: `(slices, size, size)` uint8, all of the case, see `pixels`.
             rows: indices of the slices that are wanted; None for all.
+            runs: `(slices,)`, ascending: the run of neighbours that each slice is in; None if all are in one.
 
         Returns:
             float32 `(slices, size, size, channels)` in [0, 1].
         """
         rows = np.arange(len(pixels)) if rows is None else rows
-        nearby = neighbours(rows, np.zeros(len(pixels)), self.context)
+        nearby = neighbours(rows, np.zeros(len(pixels)) if runs is None else runs, self.context)
         return self.as_input(np.moveaxis(pixels[nearby], 1, -1))
 
     def as_input(self, images: np.ndarray) -> np.ndarray:

@@ -25,13 +25,16 @@ class SeenCase:
         self.order = reorient(np.arange(count).reshape(-1, 1, 1), case.orientation, seen.orientation).ravel()
         self._pixels = np.empty((count, seen.size, seen.size), np.uint8)
         self._made = np.zeros(count, bool)
+        runs = case.case.runs
+        # From the other end where the network sees the slices in the other order, so that they ascend in any case.
+        self._runs = np.zeros(count, np.int64) if runs is None else np.abs(runs[self.order] - runs[self.order[0]])
 
     def inputs(self, rows: np.ndarray) -> np.ndarray:
         """The network's input for slices of the stack that it sees, see `Preprocessing.inputs`; from one thread."""
-        needed = np.unique(neighbours(rows, np.zeros(len(self.order)), self._seen.context))
+        needed = np.unique(neighbours(rows, self._runs, self._seen.context))
         for row in needed[~self._made[needed]]:
             plane = self._case.case.images[self.order[row], None]
             intensity, orientation = self._case.intensity, self._case.orientation
             self._pixels[row] = self._seen.pixels(plane, intensity=intensity, orientation=orientation)[0]
         self._made[needed] = True
-        return self._seen.inputs(self._pixels, rows)
+        return self._seen.inputs(self._pixels, rows, self._runs)

@@ -25,6 +25,7 @@ class Slices:
         names: `N` slice names, unique.
         patients: the patient of each slice.
         cases: `(N,)` int64, index of the case of each slice; a case's slices are adjacent and in order.
+        runs: `(N,)` int64, ascending: index of the run of neighbours that each slice is in; None if cases have no gaps.
         preprocessing: how they were made; it names the `C` targets.
     """
 
@@ -34,6 +35,7 @@ class Slices:
     patients: tuple[str, ...]
     cases: np.ndarray
     preprocessing: Preprocessing
+    runs: np.ndarray | None = None
 
     @functools.cached_property
     def foreground(self) -> np.ndarray:
@@ -45,7 +47,8 @@ class Slices:
         context = self.preprocessing.context
         if not context:
             return self.images[indices][..., None]
-        return np.moveaxis(self.images[neighbours(indices, self.cases, context)], 1, -1)
+        runs = self.cases if self.runs is None else self.runs
+        return np.moveaxis(self.images[neighbours(indices, runs, context)], 1, -1)
 
 
 def load_slices(
@@ -76,7 +79,7 @@ def load_slices(
 
     Raises:
         DataError: the source lacks the target, or has no training or no validation slices; an argument is out of range;
-            or `context` is given and a case's slices are not contiguous.
+            or `context` is given, and which of a case's slices are neighbours is not known.
     """
     if target not in _TARGETS:
         raise DataError(f"`target` {target}: unknown; give {', '.join(_TARGETS)}")
@@ -100,8 +103,11 @@ def load_slices(
     make = CACHES[cache]
     parts = {part: _Part(images=make(size, size), masks=make(size, size, len(targets))) for part in SPLITS}
     for case in source.cases():
-        if context and not case.contiguous:
-            raise DataError(f"`context` {context}: the slices of case {case.name} are not contiguous; give 0")
+        if (runs := case.runs) is None:
+            if context:
+                fix = "give 0, or for every n-th slice of a paired folder `slice_step`"
+                raise DataError(f"`context` {context}: the slices of case {case.name} are not contiguous; {fix}")
+            runs = np.zeros(len(case.images), np.int64)
         seen = {"orientation": source.orientation}
         masks = case.coverage or case.masks
         part = parts["train" if case.split == "validation" and not validation else case.split]
@@ -110,6 +116,7 @@ def load_slices(
         part.names.extend(case.slice_names)
         part.patients.extend([case.patient] * len(case.slice_names))
         part.lengths.append(len(case.slice_names))
+        part.runs.extend((runs + (part.runs[-1] + 1 if part.runs else 0)).tolist())
     for name in ("train", "validation") if validation else ("train",):
         if not parts[name].names:
             raise DataError(f"{source.layout}: no {name} slices; assign some patients to that part of the split")
@@ -160,6 +167,7 @@ class _Part:
     names: list[str] = dataclasses.field(default_factory=list)
     patients: list[str] = dataclasses.field(default_factory=list)
     lengths: list[int] = dataclasses.field(default_factory=list)
+    runs: list[int] = dataclasses.field(default_factory=list)
 
 
 def _to_slices(part: _Part, preprocessing: Preprocessing) -> Slices:
@@ -169,5 +177,6 @@ def _to_slices(part: _Part, preprocessing: Preprocessing) -> Slices:
         names=tuple(part.names),
         patients=tuple(part.patients),
         cases=np.repeat(np.arange(len(part.lengths)), part.lengths),
+        runs=np.array(part.runs, np.int64),
         preprocessing=preprocessing,
     )

@@ -72,7 +72,7 @@ def check_neighbours(case: Case, preprocessing: Preprocessing) -> None:
     Raises:
         DataError: its slices are not neighbours.
     """
-    if preprocessing.context and not case.contiguous:
+    if preprocessing.context and case.runs is None:
         raise DataError(
             f"{case.name}: its slices are not neighbours, and this network sees {preprocessing.context} on either "
             "side; give data of whole scans"

@@ -90,6 +90,18 @@ def test_neighbours_stay_within_their_case(network):
             np.testing.assert_allclose(one.probability["liver"][row], expected[..., 0], atol=1e-6)
 
 
+@pytest.mark.parametrize("orientation", ["SPL", "IPL"])
+def test_neighbours_stay_within_slices_without_a_gap(network, orientation):
+    (case,) = cases((5,))
+    apart = dataclasses.replace(case, contiguous=False, gaps=np.array([False, True, False, False]))
+    (found,) = predicted(network, [apart], context=1, orientation=orientation)
+    pieces = [dataclasses.replace(case, images=case.images[part]) for part in (slice(2), slice(2, 5))]
+    expected = list(predicted(network, pieces, context=1, orientation=orientation))
+    for target in ("liver", "lesion"):
+        joined = np.concatenate([list(one.probability[target]) for one in expected])
+        np.testing.assert_allclose(list(found.probability[target]), joined, atol=1e-6)
+
+
 def test_cases_come_as_soon_as_they_are_done(network):
     read = []
 

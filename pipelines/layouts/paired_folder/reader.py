@@ -188,7 +188,8 @@ class PairedFolder(Source):
                 for target, masks in planes.items()
             }
             planes = {target: [covered(areas)] for target, areas in coverage.items()}
-        numbers, step = self.numbers(name), self.settings.slice_step or 1
+        numbers = self.numbers(name)
+        gaps = np.diff(numbers) != (self.settings.slice_step or 1)
         return Case(
             name=name,
             patient=self.patients[name],
@@ -196,7 +197,8 @@ class PairedFolder(Source):
             images=np.concatenate(images),
             masks={target: np.concatenate(masks) for target, masks in planes.items()},
             slice_names=self.slice_names[name],
-            contiguous=bool(numbers) and all(b - a == step for a, b in itertools.pairwise(numbers)),
+            contiguous=bool(numbers) and not gaps.any(),
+            gaps=gaps if numbers and self.settings.slice_step else None,
             coverage=coverage,
         )
 

@@ -20,7 +20,7 @@ class Scans:
     """Two cases in each part of the split; lesions in every second slice."""
 
     layout = "scans"
-    orientation = None
+    orientation = window = None
     notes = ()
 
     def __init__(

@@ -7,9 +7,11 @@ from PIL import Image
 from pipelines import open_source, verify
 from pipelines.describe import describe
 from pipelines.errors import DataError
+from pipelines.loading.slices import load_slices
 from tests.cli import fails, run
 from tests.pipelines.layouts.paired_folder.folders import IDS, SHARED, index, read
 
+SLICES = (2, 14, 4, 1, 1, 1)  # numbers of `IDS`: two of case a are 2 apart, and the third 10
 LITS = SHARED / "lits_slices"
 
 
@@ -121,6 +123,21 @@ def test_index_tells_scans_and_slice_numbers(folder):
     assert {name: case.contiguous for name, case in cases.items()} == {"x": True, "y": False, "z": True}
     cases = {case.name: case for case in read(folder, slice_step=2).cases()}
     assert {name: case.contiguous for name, case in cases.items()} == {"x": False, "y": True, "z": True}
+
+
+def test_neighbours_of_every_second_slice_end_at_gaps(folder):
+    rows = (f"{name},{name[0]},{number},{name[0]},train" for name, number in zip(IDS, SLICES, strict=True))
+    index(folder, "id,case,slice,patient,split", *rows)
+    options = {"target": "liver", "size": 8, "context": 1, "validation": False}
+    with pytest.raises(DataError, match="`context` 1: the slices of case a are not contiguous; give 0, or for every"):
+        load_slices(read(folder), **options)
+    source = read(folder, slice_step=2)
+    assert not source.case("a").contiguous
+    train = load_slices(source, **options)["train"]
+    assert train.names[:3] == ("a_2_f", "a_9_m", "a_10_f")
+    for row, around in enumerate(((0, 0, 1), (0, 1, 1), (2, 2, 2), (3, 3, 3))):
+        expected = np.moveaxis(train.images[list(around)], 0, -1)
+        assert np.array_equal(train.gather_images(np.array([row]))[0], expected)
 
 
 def test_bad_case_and_slice_columns_are_one_line(folder):
