@@ -26,7 +26,7 @@ def split_patients(patients: Iterable[str], *, validation: float = 0.15, test: f
     """
     if validation < 0 or test < 0 or validation + test >= 1:
         raise ValueError(f"validation={validation} and test={test} must be 0 or more and together below 1")
-    ordered = sorted(set(patients), key=_hashed)
+    ordered = sorted(set(patients), key=patient_hash)
     count, parts = len(ordered), 1 + (validation > 0) + (test > 0)
     if count < parts:
         raise DataError(
@@ -59,6 +59,7 @@ def carve_validation(train_patients: Iterable[str], fraction: float = 0.15) -> f
     return frozenset(patient for patient, part in parts.items() if part == "validation")
 
 
-def _hashed(patient: str) -> bytes:
+def patient_hash(patient: str) -> bytes:
+    """What patients are ordered by: as good as random, and always the same."""
     # File names that are not UTF-8 reach Python with surrogates in them.
     return hashlib.sha256(patient.encode(errors="surrogateescape")).digest()

@@ -11,12 +11,26 @@ from cafct_keras.cli.options import chosen_config, config_options
 
 @click.command()
 @config_options()
+@click.option(
+    "--folds",
+    type=int,
+    metavar="N",
+    help="Cross-validation: a run for each of N folds of the patients, in fold-0, fold-1, ... of --out.",
+)
 @click.option("--save-config", metavar="FILE", help="Also write the configuration, complete, to this TOML file.")
 @click.option("--resume", is_flag=True, help="Resume the run in --out with its own options; start it if it is new.")
 @click.option("--quiet", is_flag=True, help="Plain lines instead of a progress bar.")
-@click.option("--json", "as_json", is_flag=True, help="Print the run card as JSON on the last line.")
+@click.option("--json", "as_json", is_flag=True, help="Run card as JSON on the last line; a list for --folds.")
 @click.pass_obj
-def fit(started: float, save_config: str | None, resume: bool, quiet: bool, as_json: bool, **options: Any) -> None:
+def fit(
+    started: float,
+    folds: int | None,
+    save_config: str | None,
+    resume: bool,
+    quiet: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Train a model. Without options: on the built-in phantom, in a few minutes on a CPU.
 
     At SIGTERM, Ctrl-C or the time limit, a run finishes its step, writes a checkpoint and exits with code 75. --resume
@@ -28,12 +42,18 @@ def fit(started: float, save_config: str | None, resume: bool, quiet: bool, as_j
     from cafct_keras.runs.run import Run
     from cafct_keras.training import fit as train
     from cafct_keras.training.config import resolve
+    from cafct_keras.training.folds import fit_folds, folds_in
 
     config, given = chosen_config(options)
     if save_config is not None:
         kept = pathlib.Path(config.out or "", RUN_FILE).is_file() and resume
         complete = Run.open(str(config.out)).config if kept else resolve(config)
         recipes.save_config(complete.replace(out=None), save_config)
-    card = train(config, resume=resume, given=given, quiet=quiet, started=started)
+    folds = folds if folds is not None or not resume else folds_in(config.out)
+    cards: Any
+    if folds is not None:
+        cards = fit_folds(config, folds=folds, resume=resume, given=given, quiet=quiet)
+    else:
+        cards = train(config, resume=resume, given=given, quiet=quiet, started=started)
     if as_json:
-        click.echo(json.dumps(card))
+        click.echo(json.dumps(cards))

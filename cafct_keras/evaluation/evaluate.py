@@ -12,12 +12,14 @@ from cafct_keras.errors import UserError
 from cafct_keras.evaluation.accumulator import Accumulator
 from cafct_keras.evaluation.choosing import choose
 from cafct_keras.evaluation.comparison import compare, shared_result
+from cafct_keras.evaluation.folds import check_folds, missing_folds, names_of, on_its_fold, part_of
 from cafct_keras.evaluation.options import AUTO, CHOSEN_ON, KEPT, EvaluateOptions
 from cafct_keras.evaluation.predicted import predicted_masks
-from cafct_keras.evaluation.results import AS_PREDICTED, Comparison, Evaluation, RunData, Threshold
+from cafct_keras.evaluation.results import Comparison, Evaluation, RunData, Threshold
 from cafct_keras.postprocessing import PostProcessing
 from cafct_keras.prediction import CasePrediction, Predictor, Run
 from cafct_keras.runs.choice import Choice
+from cafct_keras.runs.folds import open_runs
 from cafct_keras.runtime.compilation import cache_compilations
 from cafct_keras.runtime.progress import track
 
@@ -37,7 +39,8 @@ def evaluate(
     pixels of the data, where everything is chosen and scored, so that networks of any size can be compared.
 
     Args:
-        runs: run folders, or `.keras` files in run folders.
+        runs: run folders, `.keras` files in run folders, or folders of the folds of a cross-validation: these are
+            scored each on its own validation part, and their cases taken together.
         options: None for the defaults.
         console: where to report progress to; None for the standard output.
         quiet: plain lines even on a terminal.
@@ -49,9 +52,12 @@ def evaluate(
         UserError, DataError: a run, an option, the data or, unless `keep_going`, a case is invalid.
     """
     options = options or EvaluateOptions()
-    first, *others = opened = [Run.open(path) for path in runs]
+    groups = [open_runs(path) for path in runs]
+    first, *others = opened = [run for group in groups for run in group]
     for run in others:
         _check_comparable(first, run, options.grid)
+    for path, group in zip(runs, groups, strict=True):
+        check_folds(path, group, options)
     if isinstance(options.postprocessing, PostProcessing):
         options.postprocessing.check(first.targets)
     if options.keep and (files := [run.path for run in opened if run.path.is_file()]):
@@ -61,8 +67,9 @@ def evaluate(
     cache_compilations()
     evaluations: list[Evaluation] = []
     choices: list[Choice] = []
-    for run, name in zip(opened, _names(opened), strict=True):
-        evaluation, choice = _RunEvaluation(Predictor(run, source), options, console, quiet).finish(name, folder)
+    for group, name in zip(groups, _names(names_of(runs, groups)), strict=True):
+        predictors = [Predictor(run, on_its_fold(run, first, source)) for run in group]
+        evaluation, choice = _RunEvaluation(predictors, options, console, quiet).finish(name, folder)
         choices.append(choice)
         if evaluations:
             comparison = _comparison(evaluations[0], evaluation, options.seed)
@@ -76,24 +83,25 @@ def evaluate(
 
 
 class _RunEvaluation:
-    """Evaluation of one run."""
+    """Evaluation of one run, or of the folds of a cross-validation."""
 
-    def __init__(self, predictor: Predictor, options: EvaluateOptions, console: Console | None, quiet: bool):
-        self._predictor, self._options = predictor, options
+    def __init__(self, predictors: Sequence[Predictor], options: EvaluateOptions, console: Console | None, quiet: bool):
+        self._predictors, self._options = predictors, options
         self._console, self._quiet = console, quiet
         self._failures: list[dict[str, str]] = []
 
     def finish(self, name: str, folder: str) -> tuple[Evaluation, Choice]:
         """Chooses what is chosen automatically, then scores; `name` is the run's, `folder` that of the data."""
-        options, run, source = self._options, self._predictor.run, self._predictor.source
-        self._predictor.names(options.split)  # or an error, before anything is chosen
+        first, options = self._predictors[0], self._options
+        run, source = first.run, first.source
+        first.names(options.split)  # or an error, before anything is chosen
         fingerprint = source.fingerprint()
         choice = choose(
             run,
             threshold=options.threshold,
             postprocessing=options.postprocessing,
             fingerprint=fingerprint,
-            on_validation=functools.partial(self._predicted, CHOSEN_ON),
+            on_validation=functools.partial(self._predicted, first, CHOSEN_ON),
         )
         accumulator = Accumulator(
             targets=run.targets,
@@ -104,14 +112,20 @@ class _RunEvaluation:
         )
         intensity = {"hu": "HU"}.get(source.intensity, source.intensity) if options.grid == "native" else "grey"
         masks = functools.partial(predicted_masks, threshold=choice.threshold, calibrations=accumulator.calibrations)
-        for case in self._predicted(options.split, masks, f"scoring {name}"):
-            accumulator.add(**vars(case), intensity=intensity, window=run.preprocessing.window)
-        warnings = _differences_from_training(self._predictor, fingerprint)
-        warnings += _patients_in_training(run, accumulator, options.split)
+        warnings: list[str] = []
+        for predictor in self._predictors:
+            scored = set()
+            for case in self._predicted(predictor, options.split, masks, f"scoring {name}"):
+                accumulator.add(**vars(case), intensity=intensity, window=run.preprocessing.window)
+                scored.add(case.patient)
+            warnings += _differences_from_training(predictor, fingerprint)
+            warnings += _patients_in_training(predictor.run, scored, options.split)
         warnings += _doubts_about_choice(choice, options, fingerprint)
+        warnings += missing_folds([predictor.run for predictor in self._predictors])
         evaluation = accumulator.evaluation(
             name=name,
-            title=f"{name}: {' and '.join(run.targets)}, {options.split} part of {pathlib.Path(folder).name}",
+            title=f"{name}: {' and '.join(run.targets)}, {part_of(options.split, self._predictors)} of "
+            f"{pathlib.Path(folder).name}",
             data=RunData(
                 layout=source.layout,
                 split=options.split,
@@ -125,8 +139,8 @@ class _RunEvaluation:
                 size=run.config.data.size,
                 window=run.preprocessing.window,
                 context=run.config.data.context,
-                notes=list(source.notes),
-                warnings=warnings,
+                notes=list(dict.fromkeys(note for each in self._predictors for note in each.source.notes)),
+                warnings=list(dict.fromkeys(warnings)),
             ),
             seed=options.seed,
             failures=list({failure["case"]: failure for failure in self._failures}.values()),
@@ -141,16 +155,17 @@ class _RunEvaluation:
         )
         return evaluation, choice
 
-    def _predicted(self, split: str, work: Callable[[CasePrediction], Result], what: str) -> Iterator[Result]:
+    def _predicted(
+        self, predictor: Predictor, split: str, work: Callable[[CasePrediction], Result], what: str
+    ) -> Iterator[Result]:
         failures = self._failures if self._options.keep_going else None
-        results = self._predictor.predict(split, work, grid=self._options.grid, failures=failures)
-        total = len(self._predictor.names(split))
+        results = predictor.predict(split, work, grid=self._options.grid, failures=failures)
+        total = len(predictor.names(split))
         return track(results, total=total, what=what, console=self._console, quiet=self._quiet)
 
 
-def _names(runs: Sequence[Run]) -> list[str]:
+def _names(names: Sequence[str]) -> list[str]:
     """Names of the runs, numbered where they would be equal."""
-    names = [run.name for run in runs]
     return [
         f"{name} ({names[: index + 1].count(name)})" if names.count(name) > 1 else name
         for index, name in enumerate(names)
@@ -216,12 +231,11 @@ def _differences_from_training(predictor: Predictor, fingerprint: str) -> list[s
     return warnings
 
 
-def _patients_in_training(run: Run, accumulator: Accumulator, split: str) -> list[str]:
+def _patients_in_training(run: Run, scored: set[str], split: str) -> list[str]:
     """A warning if scored patients have names of patients in the training part, or if these are not named."""
     trained = set(run.card["data"]["split"]["train"]["patients"])
     if not trained:
         return ["patients: the model does not name those it was trained on, so they may be among those that are scored"]
-    scored = {case.patient for case in accumulator.scores[AS_PREDICTED]}
     if split == "train" or not (seen := trained & scored):
         return []
     return [f"patients: {len(seen)} of {len(scored)} have names of patients that the run was trained on"]

@@ -85,6 +85,10 @@ class DataConfig(Group):
     size_exponent: float = option(
         "Likewise lesion sizes of a patient: 1 as in the data, 0 equally often.", 1.0, minimum=0, maximum=1
     )
+    fold: str | None = option(
+        "Validate on fold K, from 0, of N folds of all but the test patients.  [default: the split of the data]",
+        metavar="K/N",
+    )
     validation: bool = option(
         "Choose the best epoch on validation cases, or train on them too and keep the last epoch.", True
     )
@@ -102,7 +106,7 @@ class DataConfig(Group):
     @property
     def reading(self) -> dict[str, Any]:
         """How the folder is read: arguments of `pipelines.open_source`."""
-        names = ("layout", "patient_pattern", "labels", "slice_step", "grey_window", "orientation")
+        names = ("layout", "patient_pattern", "labels", "slice_step", "grey_window", "orientation", "fold")
         return {name: getattr(self, name) for name in names}
 
 

@@ -16,6 +16,7 @@ from cafct_keras.runs.lock import lock
 from cafct_keras.runs.preprocessing import preprocessing_of
 from cafct_keras.runs.published import Published, open_published
 from pipelines import DataError, Source, open_source
+from pipelines.folds import with_fold
 from pipelines.preprocessing import Preprocessing
 
 
@@ -116,12 +117,15 @@ class Run:
             DataError: see `open_source`; or there are no masks of a target.
         """
         trained_on = self.config.data
+        given = data is not None
         if data is None:
             data = trained_on.path
             reading = {name: reading.get(name) or value for name, value in trained_on.reading.items()}
             if data != "phantom" and not pathlib.Path(data).is_dir():
                 raise UserError(f"{self.path}: {data}, which it was trained on, does not exist; give `data`")
         source = open_source(data, target=trained_on.target, size=trained_on.size, **reading)
+        if given and trained_on.fold and source.fingerprint() == self.card["data"]["fingerprint"]:
+            source = with_fold(source, trained_on.fold)  # the same data, by whatever path
         if missing := [target for target in self.targets if target not in source.targets]:
             raise DataError(
                 f"{data}: no {missing[0]} masks, which {self.path} predicts, only {', '.join(source.targets)}; "

@@ -13,6 +13,7 @@ from cafct_keras.recipes import list_recipes, load_config
 from cafct_keras.runs.config import OPTIONS, DataConfig, FitConfig, shown
 from cafct_keras.training.durations import Interval, seconds
 from cafct_keras.weights.loading import arguments_for
+from pipelines.folds import Fold
 
 # Momentum and weight decay, which not every optimizer has.
 _OF_SOME_OPTIMIZERS = ("momentum", "weight_decay")
@@ -120,6 +121,10 @@ def _check_together(config: FitConfig) -> None:
         raise UserError(f"`first_size` {data.first_size}: must be less than `size`, {data.size}")
     if data.first_epochs is not None and data.first_epochs >= optimizer.epochs:
         raise UserError(f"`first_epochs` {data.first_epochs}: must be fewer than `epochs`")
+    if data.fold is not None:
+        Fold.parse(data.fold)
+        if not data.validation:
+            raise UserError(f"`fold` {data.fold}: is validated on, and `validation` is off; leave out one of them")
     if data.window[0] >= data.window[1]:
         raise UserError(f"`window` {shown(data.window)}: must be a lower and a higher number of HU")
     if data.sampling.liver_fraction is not None and data.target != "both":

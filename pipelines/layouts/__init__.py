@@ -13,6 +13,7 @@ from pipelines.case import Source
 from pipelines.checks.overlap import check_overlap
 from pipelines.errors import DataError
 from pipelines.findings import Finding, Findings, Report
+from pipelines.folds import with_fold
 
 # In the order of detection: the layouts with the most distinctive files first.
 LAYOUTS = ("prepared", "lits_png", "nifti", "dicom", "paired_folder")
@@ -84,6 +85,7 @@ def open_source(
     target: str = "lesion",
     size: int = 256,
     layout: str | None = None,
+    fold: str | None = None,
     **reading: Any,
 ) -> Source:
     """Opens the phantom or a data folder.
@@ -94,6 +96,8 @@ def open_source(
         size: height and width in pixels of the slices of the phantom and of a paired folder; other layouts are read at
             the size they have.
         layout: one of `LAYOUTS`; None to detect it.
+        fold: validate on this fold of the training and validation patients, such as `"0/5"`, see `FoldSource`; None for
+            the split of the data.
         **reading: how a paired folder is read, see `pipelines.layouts.paired_folder.settings.Settings`; other layouts
             say it themselves.
 
@@ -103,6 +107,10 @@ def open_source(
     Raises:
         DataError: no such folder, something in it is wrong, or an argument does not apply to it.
     """
+    return with_fold(_open(data, target=target, size=size, layout=layout, reading=reading), fold)
+
+
+def _open(data: str | Path, *, target: str, size: int, layout: str | None, reading: dict[str, Any]) -> Source:
     if data == "phantom":
         for name, value in _given({"layout": layout, **reading}).items():
             raise DataError(f"`{name}` {_shown(value)}: does not apply to the phantom; leave it out")
