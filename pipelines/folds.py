@@ -127,7 +127,7 @@ def _stratified_by(source: Source) -> str:
     return "lesion" if "lesion" in source.targets else source.targets[-1]
 
 
-_known: dict[tuple[str, str], tuple[dict[str, str], dict[str, bool]]] = {}
+_known: dict[tuple[object, ...], tuple[dict[str, str], dict[str, bool]]] = {}
 
 
 def _patients(source: Source) -> tuple[dict[str, str], dict[str, bool]]:
@@ -135,14 +135,15 @@ def _patients(source: Source) -> tuple[dict[str, str], dict[str, bool]]:
 
     Kept for the other folds, which the same process often trains or scores.
     """
-    key = (source.fingerprint(), _stratified_by(source))
+    target = _stratified_by(source)
+    key = (source.fingerprint(), target, tuple(source.parts.items()))
     if key not in _known:
         of_cases: dict[str, str] = {}
         shown: dict[str, bool] = {}
         for part in ("train", "validation"):
             for case in source.cases(part):
                 of_cases[case.name] = case.patient
-                shown[case.patient] = shown.get(case.patient, False) or bool(case.masks[key[1]].any())
+                shown[case.patient] = shown.get(case.patient, False) or bool(case.masks[target].any())
         _known.clear()
         _known[key] = of_cases, shown
     return _known[key]
