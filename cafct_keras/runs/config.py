@@ -159,6 +159,12 @@ class OptimizerConfig(Group):
     warmup_epochs: float = option("Epochs of linear warm-up before a cosine.", minimum=0)
     epochs: int = option("Passes over the training slices.", minimum=1, changeable=True, by_data=True)
     batch_size: int = option("Slices per step.", minimum=1)
+    accumulate: int = option(
+        "Compute each batch in this many parts, and again for the gradient, in memory for one; needs JAX.", 1, minimum=1
+    )
+    remat: bool = option(
+        "Compute the activations within layers again for the gradient, to save memory; needs JAX.", False
+    )
     ema_decay: float | None = option(
         "Validate and keep an exponential moving average of the weights with this decay per step, such as 0.999.",
         above=0,

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from cafct_keras.models.outputs import LogitsModel
+from cafct_keras.training.memory import MemorySavingModel
 
 
-class AveragedModel(LogitsModel):
+class AveragedModel(MemorySavingModel):
     """A network in training that keeps an exponential moving average of its weights, updated after every step.
 
     Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", SIAM J. Control Optim. 30, 1992. The
@@ -21,15 +21,15 @@ class AveragedModel(LogitsModel):
     The averages are variables of the model, so they are saved and restored with its state.
 
     Args:
-        network: see `LogitsModel`.
+        network, accumulate, remat: see `MemorySavingModel`.
         decay: per step, in (0, 1); None for no average.
 
     Attributes:
         average_in_use: whether the network has its averaged weights.
     """
 
-    def __init__(self, network: keras.Model, *, decay: float | None = None) -> None:
-        super().__init__(network)
+    def __init__(self, network: keras.Model, *, decay: float | None = None, **options: Any) -> None:
+        super().__init__(network, **options)
         self.average_in_use = False
         self._decay = decay
         self._averaged: list[keras.Variable] = []

@@ -4,6 +4,8 @@ import math
 import pathlib
 from typing import Any
 
+import keras
+
 from cafct_keras.errors import UserError
 from cafct_keras.models import list_models, list_presets
 from cafct_keras.models.inputs import STRIDE
@@ -144,6 +146,12 @@ def _check_together(config: FitConfig) -> None:
             raise UserError(f"`{name}` {shown(weights)}: must be two numbers of at least 0, not both 0")
     if loss.target_weights is not None and data.target != "both":
         raise UserError(f"`target_weights` {shown(loss.target_weights)}: goes with `target` both only")
+    if optimizer.batch_size % (optimizer.accumulate * config.session.devices):
+        of_devices = f" times `devices` {config.session.devices}" if config.session.devices > 1 else ""
+        of_parts = f"`accumulate` {optimizer.accumulate}{of_devices}"
+        raise UserError(f"`batch_size` {optimizer.batch_size}: must be a multiple of {of_parts}")
+    if (optimizer.accumulate > 1 or optimizer.remat) and keras.backend.backend() != "jax":
+        raise UserError("`accumulate`, `remat`: need the JAX backend; set KERAS_BACKEND=jax")
     if model.init_patients is not None and model.init is None:
         raise UserError(f"`init_patients` {model.init_patients}: goes with `init` only")
     if model.init is not None and model.weights:

@@ -183,7 +183,10 @@ class TrainingLoop:
         return self._model
 
     def _compile(self) -> None:
-        self.trained = AveragedModel(self._model, decay=self._config.optimizer.ema_decay)
+        optimizer = self._config.optimizer
+        self.trained = AveragedModel(
+            self._model, decay=optimizer.ema_decay, accumulate=optimizer.accumulate, remat=optimizer.remat
+        )
         self._counts = compile_for_training(
             self.trained,
             self._config,

@@ -1,0 +1,102 @@
+"""Training in less memory: activations that are computed again for the gradient, and batches computed in parts."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import ops, tree
+
+from cafct_keras.models.outputs import LogitsModel
+from cafct_keras.typing import Tensor
+
+
+class MemorySavingModel(LogitsModel):
+    """A network in training that trades time for memory: one further forward pass per step for each of both ways.
+
+    Under JAX; the other backends are not supported.
+
+    Chen et al., "Training deep nets with sublinear memory cost", 2016 (arXiv 1604.06174).
+
+    Args:
+        network: see `LogitsModel`.
+        accumulate: parts of every batch, computed one after the other and again for the gradient, so that only one
+            part's activations are in memory. The loss is that of the whole batch, and so is the gradient but for batch
+            normalization, which sees one part, and random draws. Divides the batch size.
+        remat: whether the activations within each layer of the graph are computed again for the gradient, so that only
+            the maps between layers are in memory. Results are the same to rounding.
+    """
+
+    def __init__(self, network: keras.Model, *, accumulate: int = 1, remat: bool = False) -> None:
+        super().__init__(network)
+        self._parts = accumulate
+        self._remat = remat
+
+    def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None) -> Any:
+        """The logits; see `LogitsModel`."""
+        if not training or self._parts == 1:
+            return self._forward(inputs, training)
+        variables, kept = _split([*self.trainable_variables, *self.non_trainable_variables])
+
+        def part(fixed: list[Tensor], changing: list[Tensor], images: Tensor) -> tuple[list[Tensor], Any]:
+            outputs, changing = _stateless(
+                lambda: self._forward(images, training=True), [*variables, *kept], [*fixed, *changing], kept
+            )
+            return changing, outputs
+
+        fixed, changing = _values(variables), _values(kept)
+        # Every so-manieth image, so that each device keeps its images.
+        height, width, channels = ops.shape(inputs)[1:]
+        images = ops.moveaxis(ops.reshape(inputs, (-1, self._parts, height, width, channels)), 1, 0)
+        recomputed = keras.remat(part)
+        changing, outputs = ops.scan(lambda carry, x: recomputed(fixed, carry, x), changing, images)
+        _assign(kept, changing)
+        return tree.map_structure(lambda y: ops.reshape(ops.moveaxis(y, 0, 1), (-1, *ops.shape(y)[2:])), outputs)
+
+    def _forward(self, inputs: Tensor, training: bool | None) -> Any:
+        if not training or not self._remat:
+            return super().call(inputs, training=training)
+        return self._run_through_graph(inputs, operation_fn=_recomputed)
+
+
+def _recomputed(layer: keras.layers.Layer) -> Callable[..., Any]:
+    variables, kept = _split(layer.variables)
+
+    def call(*inputs: Any, **options: Any) -> Any:
+        def run(values: list[Tensor], *inputs: Any) -> tuple[Any, list[Tensor]]:
+            # Told that it trains: for the gradient it is called outside of any other call that would tell.
+            return _stateless(lambda: layer(*inputs, **options, training=True), [*variables, *kept], values, kept)
+
+        outputs, changed = keras.remat(run)(_values([*variables, *kept]), *inputs)
+        _assign(kept, changed)
+        return outputs
+
+    return call
+
+
+def _split(variables: Sequence[keras.Variable]) -> tuple[list[keras.Variable], list[keras.Variable]]:
+    """Trainable variables, and those that a forward pass may change."""
+    return [v for v in variables if v.trainable], [v for v in variables if not v.trainable]
+
+
+def _stateless(
+    function: Callable[[], Any],
+    variables: Sequence[keras.Variable],
+    values: Sequence[Tensor],
+    kept: Sequence[keras.Variable],
+) -> tuple[Any, list[Tensor]]:
+    """Calls a function where variables have these values; returns its result and the new values of some of them.
+
+    What is computed again must not change variables again, nor see what changed since.
+    """
+    with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))) as scope:
+        outputs = function()
+        return outputs, [scope.get_current_value(variable) for variable in kept]
+
+
+def _values(variables: Sequence[keras.Variable]) -> list[Tensor]:
+    return [ops.convert_to_tensor(variable) for variable in variables]
+
+
+def _assign(variables: Sequence[keras.Variable], values: Sequence[Tensor]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
