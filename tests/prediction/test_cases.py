@@ -131,7 +131,7 @@ def test_a_prediction_that_nobody_wants_any_more_ends_with_its_batch(network):
         computed.clear()
         computed.wait(5)
     found.close()
-    assert len(batches) < 10
+    assert len(batches) < 50  # of 100
     # And the same network predicts again.
     assert [each.case.name for each in predict_cases(Ensemble([one]), inputs_of((3,)), lambda each: each)] == ["case-0"]
 
@@ -187,7 +187,7 @@ def test_an_error_of_the_work_ends_the_network():
     one = dataclasses.replace(opened(None, batch_size=2), engine=engine_of(engine))
     with pytest.raises(ValueError, match="no room"):
         list(predict_cases(Ensemble([one]), inputs_of((200,)), work))
-    assert len(batches) < 10
+    assert len(batches) < 50  # of 100
     assert not one.stopped.is_set()
 
 

@@ -32,5 +32,5 @@ def test_what_goes_wrong_in_a_process_is_one_line_and_leaves_none(name, told):
     with pytest.raises(DataError, match=told):
         list(map_processes(work, [name, "a", "b"], jobs=1))
     for process in multiprocessing.active_children():
-        process.join(10)
+        process.join(100)
     assert not multiprocessing.active_children()

@@ -7,7 +7,7 @@ import pytest
 
 from cafct_keras.prediction.page import cases as module
 from cafct_keras.prediction.page import write_case_page, write_cases_page
-from tests.prediction.page.devtools import Tab
+from tests.prediction.page.devtools import PATIENCE, Tab
 from tests.prediction.page.views import arrays, boxes, phantom, view
 
 PHONE, SCREEN = 390, 1400
@@ -54,7 +54,7 @@ def where(tab):
 
 
 def wait(tab, condition):
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while not tab.get(condition):
         assert time.monotonic() < end, condition
 
