@@ -89,6 +89,20 @@ def engine_in_turn(engine, images):
     return np.concatenate([engine(image[None]) for image in images])
 
 
+def test_what_openvino_compiled_is_kept(cache, run, images):
+    """For images of the size that is announced; others are compiled for when they come."""
+    pytest.importorskip("openvino", reason="the extra openvino is not installed")
+    options = {"name": "openvino", "precision": "float32", "shape": (SIZE, SIZE, 3)}
+    compiled = load_engine(run, **options)(images[:2])
+    (kept,) = cache.glob("openvino-*/float32-*.blob")
+    before = kept.stat().st_mtime_ns
+    engine = load_engine(run, **options)
+    np.testing.assert_array_equal(engine(images[:2]), compiled)
+    assert engine(np.repeat(images[:2], 2, axis=2)).shape == (2, SIZE, 2 * SIZE, 2)
+    assert kept.stat().st_mtime_ns == before
+    assert len(list(kept.parent.glob("*.blob"))) == 1
+
+
 def test_a_network_is_converted_once(cache, run, monkeypatch):
     pytest.importorskip("openvino", reason="the extra openvino is not installed")
     first = load_engine(run, name="openvino")
