@@ -58,10 +58,34 @@ class Volume:
         return not self.placed or steps_of_one(self.frame)
 
 
+class _TolerantHeader(nibabel.Nifti1Header):
+    """Other tools round quaternions to float32 or to a few digits; the NIfTI library takes those over length 1 too."""
+
+    quaternion_threshold = np.float64(-1e-3)  # of 1 minus the square of the length; nibabel's own is -3.6e-7
+
+
+class _TolerantImage(nibabel.Nifti1Image):
+    header_class = _TolerantHeader
+
+
+def load_image(path: Path) -> Any:
+    """Reads the header of a NIfTI file, also where its quaternion is slightly longer than 1.
+
+    Raises:
+        UNREADABLE: it is damaged, or not NIfTI.
+    """
+    try:
+        return nibabel.load(path, mmap=False)
+    except ValueError as error:
+        if "w2" not in str(error):  # what nibabel calls the quaternion's first component, squared
+            raise
+        return _TolerantImage.from_filename(path, mmap=False)
+
+
 def open_volume(path: Path, findings: Findings) -> Volume | None:
     """Reads the header of a file; None after an error, such as a file that is not one 3-D volume of numbers."""
     try:
-        image = nibabel.load(path, mmap=False)
+        image = load_image(path)
     except FileNotFoundError:
         findings.error("unreadable", path, "no such file; give a NIfTI file")
         return None

@@ -3,13 +3,12 @@
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import nibabel
 import numpy as np
 
 from pipelines.files.dicom_seg import seg_frames, seg_segments
 from pipelines.files.labels import MaskError
+from pipelines.files.nifti import load_image
 from pipelines.files.nrrd import nrrd_segments, read_nrrd, unreadable
 from pipelines.findings import listed
 from pipelines.targets import LESION, LIVER, targets_in
@@ -105,7 +104,7 @@ def _load(file: MaskFile) -> tuple[np.ndarray, np.ndarray]:
     if file.kind == "nrrd":
         return read_nrrd(file.path)
     try:
-        image: Any = nibabel.load(file.path)
+        image = load_image(file.path)
         array, affine = np.asanyarray(image.dataobj), image.affine
     except Exception as error:  # of gzip, of zlib and of nibabel, each with errors of its own
         raise unreadable(error) from None

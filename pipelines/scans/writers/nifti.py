@@ -16,6 +16,8 @@ from pipelines.scans.writers.planes import GZIP, compressed, frame_of
 with optional("writing NIfTI files", extra="nifti"):
     import nibabel
 
+    from pipelines.files.nifti import load_image
+
 # What describes the values of the scan, or how they were made, rather than their grid.
 _OF_VALUES = ("cal_max", "cal_min", "descrip", "aux_file", "intent_code", "intent_name", "slice_duration", "toffset")
 
@@ -48,7 +50,7 @@ def _write(slices: np.ndarray, dtype: np.dtype, path: Path, scan: Scan, case: Ca
 
 def _scan_header(scan: Scan) -> Any:
     """The header of the scan's own file: its grid in every detail, but nothing about its values."""
-    header: Any = nibabel.load(scan.path).header.copy()
+    header: Any = load_image(scan.path).header.copy()
     empty = type(header)()
     for field in _OF_VALUES:
         header[field] = empty[field]

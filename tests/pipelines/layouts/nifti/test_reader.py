@@ -1,12 +1,16 @@
 import csv
 import gzip
 import json
+import struct
 
 import nibabel
 import numpy as np
 import pytest
+from nibabel.quaternions import quat2mat
 
 from pipelines.errors import DataError
+from pipelines.files.nifti import open_volume
+from pipelines.findings import Report
 from pipelines.frame import frame_of_stack, same_place
 from pipelines.layouts.nifti import detect
 from pipelines.layouts.nifti.reader import Nifti, read_labels, read_volume
@@ -28,6 +32,22 @@ def put(path, array, affine=None, dtype=np.int16):
     affine = np.diag([-0.8, -0.8, 5, 1]) if affine is None else affine
     path.parent.mkdir(parents=True, exist_ok=True)
     nibabel.save(nibabel.Nifti1Image(np.asarray(array, dtype), affine), path)
+
+
+@pytest.mark.parametrize(("length", "read"), [(1 + 3e-7, True), (1 + 3e-4, True), (1.01, False)])
+def test_quaternions_that_are_slightly_too_long(length, read, tmp_path):
+    """As NIfTI's own library reads them, and ITK with it: normalized."""
+    image = nibabel.Nifti1Image(np.zeros((4, 5, 3), np.int16), np.diag([-0.8, -0.8, 5, 1]))
+    image.set_qform(image.affine, code=1)
+    image.set_sform(None, code=0)
+    content = bytearray(image.to_bytes())
+    struct.pack_into("<fff", content, 256, 0, 0.6 * length, 0.8 * length)
+    (tmp_path / "scan.nii").write_bytes(content)
+    expected = quat2mat([0, 0, 0.6, 0.8]) @ np.diag([0.8, 0.8, 5])
+    volume = open_volume(tmp_path / "scan.nii", Report(tmp_path))
+    assert (volume is not None) == read
+    if volume is not None:
+        np.testing.assert_allclose(volume.frame.affine[:3, :3], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["ct.nii.gz", "ct.NII.GZ", "ct.nii"])
