@@ -16,6 +16,7 @@ from cafct_keras.runs.fields import shown
 from cafct_keras.runs.files import WEIGHTS_FILES
 from cafct_keras.runs.run import Run
 from cafct_keras.training.durations import duration
+from pipelines.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     from cafct_keras.publishing.publish import Comparison
@@ -27,7 +28,7 @@ NETWORKS = {"cafct_net": "CAFCT-Net", "unet": "U-Net", "attention_unet": "Attent
 _LEFT_OUT = ("data", "out", "target", "window", "size", "context", "model", "preset", "init", "weights", "cache")
 INTENSITIES = {
     "hu": "Hounsfield units",
-    "grey": "8-bit grey; what their window was is not recorded",
+    "grey": "8-bit grey",
     "minmax": "8-bit grey, each slice rescaled to its own range",
 }
 
@@ -61,7 +62,7 @@ def model_card(
         "run": run,
         "card": card,
         "seen": run.preprocessing,
-        "intensity": INTENSITIES[run.preprocessing.intensity],
+        "intensity": _intensity(run.preprocessing),
         "facts": facts,
         "network": " ".join(filter(None, (_network(run), run.config.model.preset and f"`{run.config.model.preset}`"))),
         "targets": {"liver": "the liver", "lesion": "liver lesions"},
@@ -124,6 +125,13 @@ def _result(run: Run, facts: Facts, document: dict[str, Any]) -> dict[str, Any]:
         "dataset": {"type": slug, "name": name, "split": data["split"]},
         "metrics": metrics,
     }
+
+
+def _intensity(seen: Preprocessing) -> str:
+    if seen.intensity != "grey":
+        return INTENSITIES[seen.intensity]
+    window = "{:g} to {:g} HU".format(*seen.window) if seen.window_known else "in a window that is not recorded"
+    return f"{INTENSITIES['grey']}, {window}"
 
 
 def _warnings(document: dict[str, Any], list_patients: bool) -> list[str]:
