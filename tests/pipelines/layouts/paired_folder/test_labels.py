@@ -128,6 +128,8 @@ def test_index_tells_scans_and_slice_numbers(folder):
 def test_neighbours_of_every_second_slice_end_at_gaps(folder):
     rows = (f"{name},{name[0]},{number},{name[0]},train" for name, number in zip(IDS, SLICES, strict=True))
     index(folder, "id,case,slice,patient,split", *rows)
+    for level, name in enumerate(IDS):
+        Image.fromarray(np.full((8, 8), 40 * level, np.uint8)).save(folder / "images" / f"{name}.png")
     options = {"target": "liver", "size": 8, "context": 1, "validation": False}
     with pytest.raises(DataError, match="`context` 1: the slices of case a are not contiguous; give 0, or for every"):
         load_slices(read(folder), **options)
