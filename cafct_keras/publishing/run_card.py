@@ -27,14 +27,15 @@ def public_card(card: Mapping[str, Any], *, list_patients: bool = False) -> dict
     """
     public = {name: card[name] for name in _FIELDS if name in card}
     config = {name: group for name, group in card["config"].items() if name not in ("out", "session")}
-    data = {name: value for name, value in card["data"].items() if name != "notes"}  # they name files
+    data = {name: value for name, value in card["data"].items() if name != "notes"}  # they name files and patients
     data["split"] = {
         part: {**counts, "patients": counts["patients"] if list_patients else []}
         for part, counts in card["data"]["split"].items()
     }
     public |= {"config": _without_folders(config), "data": data}
     if "initial_weights" in card:
-        public["initial_weights"] = _without_folders(card["initial_weights"])
+        given = [{name: value for name, value in each.items() if name != "notes"} for each in card["initial_weights"]]
+        public["initial_weights"] = _without_folders(given)
     return public
 
 

@@ -40,7 +40,9 @@ def run(scans, tmp_path_factory):
         "seconds": {"total": 7200.0},
         "best_epoch": 3,
         "validation": {"lesion_dice_pooled": 0.25},
-        "initial_weights": [{"file": f"{scans}/liver/model.keras", "sha256": "0" * 64}],
+        "initial_weights": [
+            {"file": f"{scans}/liver/model.keras", "sha256": "0" * 64, "notes": [f"{PRIVATE}: Jane Doe"]}
+        ],
         "choice": {"threshold": 0.4, "threshold_rule": "pooled_dice", "fingerprint": card["data"]["fingerprint"]},
     }
     card["data"]["notes"] = [f"{scans}: read"]

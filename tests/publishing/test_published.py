@@ -132,7 +132,8 @@ def test_masks_and_scores_are_those_of_the_run(run, published, scans, tmp_path):
 
 def test_a_run_is_initialized_from_it(run, published):
     model = micro(classes=2, width=6)
-    (report,) = initialize_weights(model, FitConfig.from_options(model="micro", init=str(published)))
+    model.preprocessing = Run.open(run).preprocessing
+    (report,) = initialize_weights(model, FitConfig.from_options(model="micro", init=str(published)), {})
     for value, expected in zip(model.get_weights(), cafct_keras.load_model(run).get_weights(), strict=True):
         np.testing.assert_array_equal(value, expected)
     assert (
