@@ -89,6 +89,10 @@ class DataConfig(Group):
         "Validate on fold K, from 0, of N folds of all but the test patients.  [default: the split of the data]",
         metavar="K/N",
     )
+    hard_negative_weight: float = option(
+        "Draw slices without the target in which the model saw it this many times as often as others.", 1.0, minimum=1
+    )
+    hard_negative_epochs: int = option("Epochs after which these are searched for again.", 5, minimum=1)
     validation: bool = option(
         "Choose the best epoch on validation cases, or train on them too and keep the last epoch.", True
     )

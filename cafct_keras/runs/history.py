@@ -25,6 +25,7 @@ class History:
         rows: one per epoch: its number `epoch`, `ended` in seconds since 1970, and `logs`, values by name.
         best: highest value of the monitored metric; None while there is none, or none that is finite.
         best_epoch: epoch of the best model, from 0.
+        hard_negatives: indices of the training slices that count as such, as the last search found them.
         seconds: training time of the run so far.
     """
 
@@ -33,6 +34,7 @@ class History:
     rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     best: float | None = None
     best_epoch: int | None = None
+    hard_negatives: list[int] = dataclasses.field(default_factory=list)
     seconds: float = 0.0
 
     def by_name(self) -> dict[str, list[float | None]]:

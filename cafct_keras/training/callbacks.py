@@ -149,14 +149,15 @@ class Checkpoints(keras.callbacks.Callback):
         self._history.epoch, self._history.batch = epoch, self._counter.steps_per_epoch
 
     def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        """Stops during validation if asked to.
+        """Stops during validation, or a search for hard negatives, if asked to.
 
         Raises:
             RunStoppedError: training is to stop here.
         """
         if reason := self._stop.reason():
             self.model.use_weights()
-            self.save(self._metrics)
+            # Between epochs, in a search for hard negatives, there are none that have to be kept.
+            self.save(self._metrics if self._history.batch else None)
             raise RunStoppedError(reason)
 
     def save(self, metrics: dict[str, np.ndarray] | None = None) -> None:

@@ -4,8 +4,10 @@ import functools
 import math
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import keras
+import numpy as np
 
 from cafct_keras.runs.checkpoints import Checkpoint, CheckpointStore
 from cafct_keras.runs.config import FitConfig
@@ -29,9 +31,11 @@ from cafct_keras.training.progress import TrainingProgress
 from cafct_keras.training.reporting import Report
 from cafct_keras.training.resume import restore_best
 from cafct_keras.training.selection import Selection, dice_per_case, score_name
+from cafct_keras.training.stages import Stages
 from cafct_keras.training.state import build_state, metrics_of, set_state
 from cafct_keras.training.stopping import StopRequest
-from pipelines.loading.slices import Slices, resized
+from pipelines.loading.sampling import Sampler
+from pipelines.loading.slices import Slices
 from pipelines.loading.stream import evaluation_stream, training_stream
 
 
@@ -74,9 +78,8 @@ class TrainingLoop:
         targets = parts["train"].preprocessing.targets
         self.dice = score_name(targets, targets[-1], "dice_pooled")
         self._group = group
-        self._slices = parts["train"]
-        self._resized = parts
-        self._steps_per_epoch = len(self._slices.names) // config.optimizer.batch_size
+        self._stages = Stages(config, parts)
+        self._steps_per_epoch = len(parts["train"].names) // config.optimizer.batch_size
         self._compile()
 
     @property
@@ -91,6 +94,7 @@ class TrainingLoop:
             UserError: the checkpoint is of another model, or all are damaged.
         """
         config, group = self._config, self._group
+        self._report = report
         checkpoint = self._restore_state(report)
         counter = StepCounter(
             steps_per_epoch=self._steps_per_epoch, first_epoch=self.history.epoch, first_batch=self.history.batch
@@ -163,13 +167,14 @@ class TrainingLoop:
 
         Dice per case is that of the targets that the part shows.
         """
-        batch_size, slices = self._config.optimizer.batch_size, self._resized[part]
-        stream = evaluation_stream(slices, batch_size=batch_size, shard=self._group.shard)
-        scores = self.trained.evaluate(stream, callbacks=list(callbacks), return_dict=True, verbose=0)
-        count = len(slices.names)
-        padded = -(-count // batch_size) * batch_size
-        counts = keras.ops.convert_to_numpy(self._counts.counts)[-padded:][:count]
-        return {name: float(value) for name, value in scores.items()} | dice_per_case(counts, slices)
+        slices = self._stages[part]
+        scores, counts = self._evaluate(slices, np.arange(len(slices.names)), callbacks)
+        return scores | dice_per_case(counts, slices)
+
+    def drawn(self, step: int) -> list[str]:
+        """Names of the training slices of a step of the present stage."""
+        train = self._stages["train"]
+        return [train.names[index] for index in Sampler(train, **self._sampling()).batch(step)[1]]
 
     def use_best(self) -> keras.Model:
         """Replaces the last model by the best one, which this process then scores by itself; returns it."""
@@ -187,17 +192,18 @@ class TrainingLoop:
         self.trained = AveragedModel(
             self._model, decay=optimizer.ema_decay, accumulate=optimizer.accumulate, remat=optimizer.remat
         )
+        searches = self._config.data.sampling.has_hard_negatives
         self._counts = compile_for_training(
             self.trained,
             self._config,
-            targets=self._slices.preprocessing.targets,
+            targets=self._parts["train"].preprocessing.targets,
             steps_per_epoch=self._steps_per_epoch,
             schedule_epochs=self._schedule_epochs,
-            evaluated=max(len(self._parts[part].names) for part in ("validation", "test")),
+            evaluated=max(len(slices.names) for part, slices in self._parts.items() if part != "train" or searches),
         )
 
     def _restore_state(self, report: Report) -> Checkpoint | None:
-        build_state(self.trained, classes=len(self._slices.preprocessing.targets))
+        build_state(self.trained, classes=len(self._parts["train"].preprocessing.targets))
         with self._group.main_first("damaged checkpoints are renamed"):
             self._store = CheckpointStore(self._folder / CHECKPOINTS)
             checkpoint = self._store.latest(warn=report.say)
@@ -211,7 +217,7 @@ class TrainingLoop:
 
     def _train(self) -> None:
         epoch, batch = self.history.epoch, self.history.batch
-        self._resize(epoch)
+        self._stages.enter(epoch)
         if 0 < batch < self._steps_per_epoch:
             self._fit(epoch, epoch + 1, from_batch=batch)
         elif batch:
@@ -220,36 +226,57 @@ class TrainingLoop:
             keras.callbacks.CallbackList(self._callbacks, model=self.trained).on_epoch_end(epoch, logs)
         epoch += bool(batch)
         while epoch < self._config.optimizer.epochs and self.bad_step is None:
-            self._resize(epoch)
-            last = min(each for each in self._stages if each > epoch)
+            self._stages.enter(epoch)
+            if self._stages.begins_with_search(epoch):
+                self._find_hard_negatives(epoch)
+            last = self._stages.end(epoch)
             self._fit(epoch, last)
             epoch = last
 
-    @property
-    def _stages(self) -> list[int]:
-        """Epochs at which the training data change, and the number of epochs."""
-        first = self._config.data.first_epochs
-        return [*([first] if first else []), self._config.optimizer.epochs]
+    def _find_hard_negatives(self, epoch: int) -> None:
+        """Finds the training slices without the (last) target in which the model sees it.
 
-    def _resize(self, epoch: int) -> None:
-        """Makes the slices have the size of an epoch."""
-        data = self._config.data
-        size = data.first_size if epoch < (data.first_epochs or 0) else None
-        if size is None:
-            self._resized = self._parts
-        elif self._resized is self._parts:
-            self._resized = {part: resized(slices, size) for part, slices in self._parts.items() if part != "test"}
+        Searched for again where a run is resumed at the start of an epoch, with the same result.
+        """
+        self.history.epoch, self.history.batch = epoch, 0
+        train = self._stages["train"]
+        negatives = np.flatnonzero(~train.foreground[:, -1])
+        _, counts = self._evaluate(train, negatives, [self._checkpoints])
+        hard = negatives[counts[:, -1, 2] > 0]
+        self.history.hard_negatives = hard.tolist()
+        self._report.say(
+            f"hard negatives: {len(hard)} of {len(negatives)} training slices without "
+            f"{train.preprocessing.targets[-1]} have false positives"
+        )
+
+    def _evaluate(
+        self, slices: Slices, indices: np.ndarray, callbacks: Sequence[keras.callbacks.Callback]
+    ) -> tuple[dict[str, float], np.ndarray]:
+        """Loss and metrics of some slices by name, and their pixel counts, see `SliceCounts`."""
+        batch_size = self._config.optimizer.batch_size
+        stream = evaluation_stream(slices, indices=indices, batch_size=batch_size, shard=self._group.shard)
+        scores = self.trained.evaluate(stream, callbacks=list(callbacks), return_dict=True, verbose=0)
+        padded = -(-len(indices) // batch_size) * batch_size
+        counts = keras.ops.convert_to_numpy(self._counts.counts)[-padded:][: len(indices)]
+        return {name: float(value) for name, value in scores.items()}, counts
+
+    def _sampling(self) -> dict[str, Any]:
+        """Arguments of `Sampler` and `training_stream` besides the slices."""
+        return {
+            "sampling": self._config.data.sampling,
+            "batch_size": self._config.optimizer.batch_size,
+            "seed": self._config.seed,
+            "hard_negatives": self.history.hard_negatives,
+        }
 
     def _fit(self, epoch: int, last_epoch: int, *, from_batch: int = 0) -> None:
-        config, steps = self._config, self._steps_per_epoch
+        config, steps, train = self._config, self._steps_per_epoch, self._stages["train"]
         stream = training_stream(
-            self._resized["train"],
-            batch_size=config.optimizer.batch_size,
+            train,
+            **self._sampling(),
             steps=last_epoch * steps,
             start_step=epoch * steps + from_batch,
-            seed=config.seed,
             augmentation=config.data.augmentation,
-            sampling=config.data.sampling,
             shard=self._group.shard,
         )
         self.trained.fit(

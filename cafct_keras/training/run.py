@@ -34,7 +34,6 @@ from cafct_keras.training.selection import choose_selection
 from pipelines import Source, open_source
 from pipelines.errors import DataError
 from pipelines.grid import FULL
-from pipelines.loading.sampling import Sampler
 from pipelines.loading.slices import Slices, load_slices
 
 SAMPLES = 6
@@ -195,7 +194,7 @@ def _run(
         if group.is_main:
             write_card(folder, card)
     if loop.bad_step is not None:
-        raise _non_finite(loop.bad_step, config, train, history.best_epoch)
+        raise _non_finite(loop.bad_step, loop.drawn(loop.bad_step), config, history.best_epoch)
 
 
 def _finish(
@@ -238,10 +237,8 @@ def _plot_samples(model: keras.Model, slices: Slices, path: pathlib.Path) -> Non
     )
 
 
-def _non_finite(step: int, config: FitConfig, train: Slices, best_epoch: int | None) -> UserError:
+def _non_finite(step: int, drawn: list[str], config: FitConfig, best_epoch: int | None) -> UserError:
     rate = config.optimizer.learning_rate
-    sampler = Sampler(train, config.data.sampling, batch_size=config.optimizer.batch_size, seed=config.seed)
-    drawn = [train.names[index] for index in sampler.batch(step)[1]]
     overflow = " or an overflow of float16" if config.model.precision == "mixed_float16" else ""
     kept = "no model was saved yet"
     if best_epoch is not None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,9 @@ class Sampling:
             None as in the data.
         patient_exponent: 0..1; 1 as in the data, 0 every patient equally often.
         size_exponent: 0..1; 1 as in the data, 0 every size class of a patient equally often.
+        hard_negative_weight: number of slices that a hard negative counts for, 1 or more. These are slices without the
+            (last) target in which a model in training saw it: they come again, as in bootstrapping (Sung and Poggio,
+            PAMI 20, 1998; Felzenszwalb et al., PAMI 32, 2010).
 
     Raises:
         DataError: a value is out of range.
@@ -40,6 +44,7 @@ class Sampling:
     liver_fraction: float | None = None
     patient_exponent: float = 1.0
     size_exponent: float = 1.0
+    hard_negative_weight: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("foreground_fraction", "liver_fraction"):
@@ -49,11 +54,18 @@ class Sampling:
         for name in ("patient_exponent", "size_exponent"):
             if not 0 <= getattr(self, name) <= 1:
                 raise DataError(f"`{name}` {getattr(self, name):g}: give a number in 0..1")
+        if not self.hard_negative_weight >= 1:
+            raise DataError(f"`hard_negative_weight` {self.hard_negative_weight:g}: give 1 or more")
         if self.liver_fraction is not None:
             if self.foreground_fraction is None:
                 raise DataError(f"`liver_fraction` {self.liver_fraction:g}: needs `foreground_fraction` too")
             if self.foreground_fraction + self.liver_fraction > 1 + _TOLERANCE:
                 raise DataError(f"{self._fractions()}: must add up to at most 1")
+
+    @property
+    def has_hard_negatives(self) -> bool:
+        """Whether hard negatives are drawn more often."""
+        return self.hard_negative_weight > 1
 
     def _fractions(self) -> str:
         given = ((name, getattr(self, name)) for name in ("foreground_fraction", "liver_fraction"))
@@ -65,9 +77,14 @@ class Sampling:
         Raises:
             DataError: the data have no slices of a kind.
         """
+        shown, target = slices.foreground[:, -1], slices.preprocessing.targets[-1]
+        if self.has_hard_negatives and shown.all():
+            raise DataError(
+                f"`hard_negative_weight` {self.hard_negative_weight:g}: every training slice contains {target}; "
+                "leave it out"
+            )
         if self.foreground_fraction is None:
             return [(np.arange(len(slices.names)), 1.0)]
-        shown, target = slices.foreground[:, -1], slices.preprocessing.targets[-1]
         if shown.all() or not shown.any():
             which = "every" if shown.all() else "no"
             raise DataError(f"{self._fractions()}: {which} training slice contains {target}; leave it out")
@@ -99,12 +116,15 @@ class Sampler:
         sampling: how often each is drawn.
         batch_size: slices per batch, 1..number of slices.
         seed: random seed, 0..2^64 - 1.
+        hard_negatives: indices of hard negatives.
 
     Raises:
         DataError: the data lack slices of a kind.
     """
 
-    def __init__(self, slices: "Slices", sampling: Sampling, *, batch_size: int, seed: int) -> None:
+    def __init__(
+        self, slices: "Slices", sampling: Sampling, *, batch_size: int, seed: int, hard_negatives: Sequence[int] = ()
+    ) -> None:
         self._count, self._batch_size, self._seed = len(slices.names), batch_size, seed
         self._steps = self._count // batch_size
         self._uniform = sampling == Sampling()
@@ -112,7 +132,11 @@ class Sampler:
         self._places = interleave([fraction for _, fraction in kinds], self._steps * batch_size)
         _, patients = np.unique(slices.patients, return_inverse=True)
         sizes = np.zeros(self._count, np.int64) if sampling.size_exponent == 1 else size_classes(slices)
-        self._kinds = [(members, *_weights(patients[members], sizes[members], sampling)) for members, _ in kinds]
+        counted = np.ones(self._count)
+        counted[list(hard_negatives)] = sampling.hard_negative_weight
+        self._kinds = [
+            (members, *_weights(patients[members], sizes[members], counted[members], sampling)) for members, _ in kinds
+        ]
         self._epoch = functools.lru_cache(maxsize=4)(self._draw_epoch)
 
     def batch(self, step: int) -> tuple[int, np.ndarray, np.ndarray]:
@@ -165,13 +189,21 @@ def sampled_counts(slices: "Slices", *, batch_size: int, seed: int, sampling: Sa
     }
 
 
-def _weights(patients: np.ndarray, sizes: np.ndarray, sampling: Sampling) -> tuple[np.ndarray, np.ndarray]:
-    """The stratum of each slice, which is a size class of a patient, and its weight; the weights add up to 1."""
-    _, firsts, strata, counts = np.unique(
-        patients * (sizes.max() + 1) + sizes, return_index=True, return_inverse=True, return_counts=True
-    )
+def _weights(
+    patients: np.ndarray, sizes: np.ndarray, counted: np.ndarray, sampling: Sampling
+) -> tuple[np.ndarray, np.ndarray]:
+    """The stratum of each slice, which is a size class of a patient, and its weight; the weights add up to 1.
+
+    Args:
+        patients: `(n,)`, the patient of each slice.
+        sizes: `(n,)`, its size class.
+        counted: `(n,)`, the number of slices that it counts for.
+        sampling: the exponents.
+    """
+    _, firsts, strata = np.unique(patients * (sizes.max() + 1) + sizes, return_index=True, return_inverse=True)
+    counts = np.bincount(strata, counted)
     _, owners = np.unique(patients[firsts], return_inverse=True)
     of_patient = np.bincount(owners, counts) ** sampling.patient_exponent
     within = counts**sampling.size_exponent
     weights = of_patient[owners] / of_patient.sum() * within / np.bincount(owners, within)[owners] / counts
-    return strata, weights[strata]
+    return strata, weights[strata] * counted

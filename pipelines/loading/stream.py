@@ -16,7 +16,7 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,7 @@ def training_stream(
     seed: int,
     augmentation: Augmentation | None = None,
     sampling: Sampling | None = None,
+    hard_negatives: Sequence[int] = (),
     start_step: int = 0,
     shard: tuple[int, int] = (0, 1),
 ) -> "tf.data.Dataset":
@@ -60,6 +61,7 @@ def training_stream(
         seed: random seed, 0..2^64 - 1.
         augmentation: random changes; None for none.
         sampling: how often each slice is drawn; None for once per epoch.
+        hard_negatives: indices of slices, see `Sampling`.
         start_step: global step to start at, 0..`steps`.
         shard: index and number of the equal parts of every batch, where several processes share the batches.
 
@@ -78,12 +80,12 @@ def training_stream(
         raise DataError(f"`batch_size` {batch_size}: give 1..{count}; there are {count} training slices")
     if not 0 <= start_step <= steps:
         raise ValueError(f"start_step={start_step} must be in 0..{steps}")
-    if augmentation and augmentation.window_level and slices.preprocessing.intensity != "hu":
+    if augmentation and augmentation.window_level and not slices.preprocessing.shares_window:
         raise DataError(
-            f"`window_level` {augmentation.window_level:g}: the slices are grey in a window of HU that is unknown; "
-            "leave it out, or use `brightness`"
+            f"`window_level` {augmentation.window_level:g}: the slices are grey in an unknown window of HU; state it "
+            "by `grey_window`, or use `brightness`"
         )
-    sampler = Sampler(slices, sampling or Sampling(), batch_size=batch_size, seed=seed)
+    sampler = Sampler(slices, sampling or Sampling(), batch_size=batch_size, seed=seed, hard_negatives=hard_negatives)
     places = _places_of_shard(batch_size, shard)
 
     def make(step: int) -> tuple[np.ndarray, ...]:
@@ -99,14 +101,17 @@ def training_stream(
     return _to_dataset(make, range(start_step, steps), _batch_shapes(slices, len(places), augmentation))
 
 
-def evaluation_stream(slices: Slices, *, batch_size: int, shard: tuple[int, int] = (0, 1)) -> "tf.data.Dataset":
-    """Streams every slice once, in order.
+def evaluation_stream(
+    slices: Slices, *, batch_size: int, indices: np.ndarray | None = None, shard: tuple[int, int] = (0, 1)
+) -> "tf.data.Dataset":
+    """Streams slices once, in order.
 
-    The last batch is filled up with slice 0 at weight 0, so that the network is compiled for one batch size only.
+    The last batch is filled up at weight 0, so that the network is compiled for one batch size only.
 
     Args:
         slices: the slices; there may be fewer than `batch_size`.
         batch_size: slices per batch, 1 or more.
+        indices: of the slices to stream; None for all.
         shard: index and number of the equal parts of every batch, where several processes share the batches.
 
     Returns:
@@ -116,7 +121,8 @@ def evaluation_stream(slices: Slices, *, batch_size: int, shard: tuple[int, int]
     Raises:
         DataError: there are no slices, or `batch_size` is less than 1.
     """
-    count = len(slices.names)
+    chosen = np.arange(len(slices.names)) if indices is None else indices
+    count = len(chosen)
     if not count:
         raise DataError("no slices to evaluate on; choose a part of the split that has some")
     if batch_size < 1:
@@ -125,9 +131,9 @@ def evaluation_stream(slices: Slices, *, batch_size: int, shard: tuple[int, int]
 
     def make(number: int) -> tuple[np.ndarray, ...]:
         positions = number * batch_size + places
-        indices = np.where(positions < count, positions, 0)
-        images = slices.preprocessing.as_input(slices.gather_images(indices))
-        return images, _fractions(slices.masks[indices]), (positions < count).astype(np.float32)
+        drawn = chosen[np.where(positions < count, positions, 0)]
+        images = slices.preprocessing.as_input(slices.gather_images(drawn))
+        return images, _fractions(slices.masks[drawn]), (positions < count).astype(np.float32)
 
     return _to_dataset(make, range(-(-count // batch_size)), (*_batch_shapes(slices, len(places)), (len(places),)))
 

@@ -12,6 +12,7 @@ from unittest import mock
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import cafct_keras
 from cafct_keras.errors import UserError
@@ -30,12 +31,16 @@ RECIPE = ("--target", "liver", "--model", "micro", "--size", 64, "--batch-size",
 # average of the weights.
 RANDOM = ("--optimizer", "adamw", "--flip", "--rotation", 20, "--ema-decay", 0.9)
 RANDOM += ("--first-size", 32, "--first-epochs", 1, "--patient-exponent", 0, "--size-exponent", 0.5)
+RANDOM += ("--hard-negative-weight", 3, "--hard-negative-epochs", 1)
 MOMENTS = 12 if keras.backend.backend() == "jax" else 3
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return write_folder(tmp_path_factory.mktemp("data") / "slices", cases=5, slices=4, size=32)
+    written = write_folder(tmp_path_factory.mktemp("data") / "slices", cases=5, slices=4, size=32)
+    for mask in sorted((written / "masks").iterdir())[::2]:  # for hard negatives
+        Image.fromarray(np.zeros((32, 32), np.uint8)).save(mask)
+    return written
 
 
 @pytest.fixture(scope="module")

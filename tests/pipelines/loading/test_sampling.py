@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import DataError
@@ -29,9 +29,9 @@ def slices(kinds, patients=None, areas=None, targets=("liver", "lesion")):
     )
 
 
-def drawn(data, sampling, *, batch_size=1, seed=0, epoch=0):
+def drawn(data, sampling, *, batch_size=1, seed=0, epoch=0, hard_negatives=()):
     """Indices and rounds of one epoch."""
-    sampler = Sampler(data, sampling, batch_size=batch_size, seed=seed)
+    sampler = Sampler(data, sampling, batch_size=batch_size, seed=seed, hard_negatives=hard_negatives)
     steps = len(data.names) // batch_size
     batches = [sampler.batch(epoch * steps + step) for step in range(steps)]
     assert {owner for owner, _, _ in batches} == {epoch}
@@ -39,6 +39,7 @@ def drawn(data, sampling, *, batch_size=1, seed=0, epoch=0):
     return tuple(np.concatenate([batch[place] for batch in batches]) for place in (1, 2))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=3), st.integers(1, 200))
 def test_every_beginning_has_nearly_the_mix_asked_for(amounts, count):
     fractions = np.array(amounts) / sum(amounts)
@@ -47,6 +48,7 @@ def test_every_beginning_has_nearly_the_mix_asked_for(amounts, count):
     assert np.abs(so_far - fractions * np.arange(1, count + 1)[:, None]).max() < 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.floats(0.01, 1)), min_size=1, max_size=40), st.integers(0, 150), seeds)
 def test_members_and_strata_are_drawn_as_often_as_their_weights_say(members, count, seed):
     strata, weights = (np.array(column) for column in zip(*members, strict=True))
@@ -69,6 +71,7 @@ def test_nothing_is_preferred_where_weights_are_equal():
     assert np.abs(shares - 1 / 7).max() < 0.026  # four standard deviations
 
 
+@settings(deadline=None)
 @given(st.integers(2, 60), st.floats(0.01, 0.99), st.data())
 def test_the_fraction_that_shows_the_target_is_the_one_asked_for(count, fraction, data):
     shown = data.draw(st.integers(1, count - 1))
@@ -136,6 +139,27 @@ def test_size_classes_are_powers_of_four():
     assert size_classes(data).tolist() == [0, 0, 1, 2, 2, 4]
 
 
+@pytest.mark.parametrize("exponent", [1, 0])
+def test_hard_negatives_come_again(exponent):
+    """More often than others of their patient, but their patient not more often where patients are balanced."""
+    kinds = [LESION] * 20 + [NEITHER] * 20
+    patients = np.tile(["a", "b"], 20)
+    sampling = Sampling(foreground_fraction=0.5, patient_exponent=exponent, hard_negative_weight=3)
+    indices, _ = drawn(slices(kinds, list(patients)), sampling, batch_size=4, hard_negatives=[20, 22, 24])
+    assert (indices < 20).sum() == 20
+    expected = np.ones(20)
+    expected[[0, 2, 4]] = 3
+    owners = np.arange(20) % 2
+    totals = np.bincount(owners, expected) if exponent else np.ones(2)
+    expected *= 20 * totals[owners] / totals.sum() / np.bincount(owners, expected)[owners]
+    times = np.bincount(indices, minlength=40)[20:]
+    assert (np.abs(times - expected) < 1).all()
+    np.testing.assert_allclose(np.bincount(owners, times), np.bincount(owners, expected), atol=1)
+    # Those that are not known yet are as all others.
+    before, _ = drawn(slices(kinds, list(patients)), sampling, batch_size=4)
+    assert sorted(before) == list(range(40))
+
+
 def test_batches_are_repeatable_and_other_each_epoch():
     data, sampling = slices([LESION] * 6 + [NEITHER] * 14), Sampling(foreground_fraction=0.5, patient_exponent=0)
     first, second = (drawn(data, sampling, batch_size=4, seed=1, epoch=epoch)[0].tolist() for epoch in (0, 1))
@@ -154,6 +178,8 @@ def test_batches_are_repeatable_and_other_each_epoch():
         ({"foreground_fraction": 0.5, "liver_fraction": 0.6}, [LESION, LIVER], "must add up to at most 1"),
         ({"foreground_fraction": 0.5, "liver_fraction": 0.3}, [LESION, NEITHER], "slice contains liver but no lesion"),
         ({"foreground_fraction": 0.5, "liver_fraction": 0.3}, [LESION, LIVER], "make them add up to 1"),
+        ({"hard_negative_weight": 2}, [LESION, LESION], "`hard_negative_weight` 2: every training slice contains les"),
+        ({"hard_negative_weight": 0.5}, [LESION, LIVER], "`hard_negative_weight` 0.5: give 1 or more"),
         ({"patient_exponent": 1.5}, [LESION, LIVER], "`patient_exponent` 1.5: give a number in 0..1"),
         ({"size_exponent": -1}, [LESION, LIVER], "`size_exponent` -1: give a number in 0..1"),
     ],

@@ -263,6 +263,16 @@ def test_the_window_moves_in_its_own_hounsfield_units():
     stream = training_stream(data, batch_size=10, steps=1, seed=0, augmentation=Augmentation(window_level=0.5))
     moved = batches(stream)[0][0][:, 0, 0, 0] - 128 / 255
     assert 0.15 < np.abs(moved).max() <= 0.25 + 1e-6
-    grey = dataclasses.replace(data, preprocessing=dataclasses.replace(data.preprocessing, intensity="grey"))
-    with pytest.raises(DataError, match=r"`window_level` 0\.5: the slices are grey in a window"):
+    unknown = {"intensity": "grey", "window_known": False}
+    grey = dataclasses.replace(data, preprocessing=dataclasses.replace(data.preprocessing, **unknown))
+    with pytest.raises(DataError, match=r"`window_level` 0\.5: the slices are grey in an unknown window"):
         training_stream(grey, batch_size=10, steps=1, seed=0, augmentation=Augmentation(window_level=0.5))
+
+
+def test_some_slices_are_evaluated_among_all_their_neighbours():
+    data = slices(context=1)
+    chosen = np.array([3, 9, 4])
+    images, targets, weights = zip(*batches(evaluation_stream(data, batch_size=2, indices=chosen)), strict=True)
+    assert np.concatenate(weights).tolist() == [1, 1, 1, 0]
+    assert np.array_equal(np.rint(np.concatenate(images)[:3] * 255), data.gather_images(chosen))
+    assert np.array_equal(np.concatenate(targets)[:3] * 255, data.masks[chosen])
