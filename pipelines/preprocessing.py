@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.errors import DataError
 from pipelines.grid import SquareGrid
-from pipelines.intensity import apply_window, rescale_slices
+from pipelines.intensity import apply_window, change_window, rescale_slices
 from pipelines.orientation import is_axial, reorient
 from pipelines.probability import PredictedProbability
 from pipelines.targets import LESION, LIVER
@@ -79,13 +79,21 @@ class Preprocessing:
         """Whether slices of an intensity are rescaled to their own range, see `rescale_slices`."""
         return self.intensity == "minmax" and intensity == "hu"
 
-    def pixels(self, images: np.ndarray, *, intensity: str, orientation: str | None) -> np.ndarray:
+    def pixels(
+        self,
+        images: np.ndarray,
+        *,
+        intensity: str,
+        orientation: str | None,
+        grey_window: tuple[float, float] | None = None,
+    ) -> np.ndarray:
         """Slices as the network saw its training slices.
 
         Args:
             images: `(slices, H, W)`, int16 in Hounsfield units or uint8 grey.
             intensity: one of `INTENSITIES`.
             orientation: of the slices; None if unknown.
+            grey_window: Hounsfield units that 0 and 255 of grey slices stand for; None if unknown.
 
         Returns:
             `(slices, size, size)` uint8, in the network's orientation.
@@ -99,6 +107,8 @@ class Preprocessing:
                 one = rescale_slices(one)
             elif one.dtype == np.int16:
                 one = apply_window(one, self.window)
+            elif grey_window is not None and self.shares_window:
+                one = change_window(one, grey_window, self.window)
             result[...] = grid.images(one, outside=0)[0]
         return pixels
 

@@ -74,7 +74,9 @@ def validation_slices(run: Run) -> dict[str, np.ndarray]:
         # Slices with a target may be few.
         with_target = np.flatnonzero(reference.any(axis=(1, 2, 3)))
         rows = np.union1d(_spread(with_target), _spread(np.arange(len(reference)))).astype(int)
-        pixels = seen.pixels(case.images, intensity=source.intensity, orientation=source.orientation)
+        pixels = seen.pixels(
+            case.images, intensity=source.intensity, orientation=source.orientation, grey_window=source.window
+        )
         images.append(seen.inputs(pixels, rows))
         masks.append(reference[rows])
     return {"validation": np.concatenate(images), "masks": np.concatenate(masks)} if images else {}

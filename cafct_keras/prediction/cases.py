@@ -15,12 +15,14 @@ class CaseInput:
         case: with images; its masks are not used.
         intensity: of the images, see `pipelines.case.Source`.
         orientation: of the slices, see `pipelines.orientation`; None if unknown.
+        grey_window: Hounsfield units that grey 0 and 255 stand for; None if unknown, and for other intensities.
         masks: target to bool `(slices, H, W)`, what the reference says; empty without one.
     """
 
     case: Case
     intensity: str
     orientation: str | None
+    grey_window: tuple[float, float] | None = None
     masks: dict[str, PackedMask] = dataclasses.field(default_factory=dict)
 
 

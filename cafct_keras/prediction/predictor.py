@@ -12,7 +12,6 @@ from cafct_keras.prediction.stream import predict_cases
 from cafct_keras.runs.run import Run
 from pipelines import DataError, Source
 from pipelines.grid import SquareGrid, covered
-from pipelines.intensity import change_window
 from pipelines.loading.read_ahead import read_ahead
 from pipelines.orientation import reorient
 from pipelines.probability import PredictedProbability
@@ -86,9 +85,6 @@ class Predictor:
             case = next(cases) if failures is None else self.source.case(name)
             seen, orientation, masks = self.preprocessing, self.source.orientation, case.masks
             check_neighbours(case, seen)
-            images = case.images
-            if self.source.window is not None and seen.shares_window:
-                images = change_window(images, self.source.window, seen.window)
             if grid == "network":
                 given = case.coverage or case.masks
                 masks = {
@@ -98,9 +94,10 @@ class Predictor:
                     for target in seen.targets
                 }
             return CaseInput(
-                case=dataclasses.replace(case, images=images, masks={}, coverage=None),
+                case=dataclasses.replace(case, masks={}, coverage=None),
                 intensity=self.source.intensity,
                 orientation=orientation,
+                grey_window=self.source.window,
                 masks={target: PackedMask(masks[target]) for target in seen.targets},
             )
 
@@ -111,7 +108,9 @@ class Predictor:
 
     def _on_network_grid(self, prediction: CasePrediction) -> CasePrediction:
         case, seen, orientation = prediction.case, self.preprocessing, self.source.orientation
-        pixels = seen.pixels(case.images, intensity=prediction.intensity, orientation=orientation)
+        pixels = seen.pixels(
+            case.images, intensity=prediction.intensity, orientation=orientation, grey_window=self.source.window
+        )
         square = SquareGrid.of(pixels, seen.size)
         return dataclasses.replace(
             prediction,

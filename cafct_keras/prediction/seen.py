@@ -34,7 +34,11 @@ class SeenCase:
         needed = np.unique(neighbours(rows, self._runs, self._seen.context))
         for row in needed[~self._made[needed]]:
             plane = self._case.case.images[self.order[row], None]
-            intensity, orientation = self._case.intensity, self._case.orientation
-            self._pixels[row] = self._seen.pixels(plane, intensity=intensity, orientation=orientation)[0]
+            self._pixels[row] = self._seen.pixels(
+                plane,
+                intensity=self._case.intensity,
+                orientation=self._case.orientation,
+                grey_window=self._case.grey_window,
+            )[0]
         self._made[needed] = True
         return self._seen.inputs(self._pixels, rows, self._runs)

@@ -129,7 +129,12 @@ class Segmenter:
             case = scan.read()
             found = [line for network in networks for line in check_suitable(scan, case, network.preprocessing)]
             warnings[name] = tuple(dict.fromkeys(found))
-            return CaseInput(case=case, intensity=scan.intensity, orientation=scan.orientation)
+            return CaseInput(
+                case=case,
+                intensity=scan.intensity,
+                orientation=scan.orientation,
+                grey_window=scan.grey_window,
+            )
 
         def finish(prediction: CasePrediction) -> Segmentation:
             masks = self._choices.masks(prediction)

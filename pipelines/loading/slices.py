@@ -108,11 +108,11 @@ def load_slices(
                 fix = "give 0, or for every n-th slice of a paired folder `slice_step`"
                 raise DataError(f"`context` {context}: the slices of case {case.name} are not contiguous; {fix}")
             runs = np.zeros(len(case.images), np.int64)
-        seen = {"orientation": source.orientation}
-        masks = case.coverage or case.masks
+        orientation, masks = source.orientation, case.coverage or case.masks
         part = parts["train" if case.split == "validation" and not validation else case.split]
-        part.images.append(preprocessing.pixels(case.images, intensity=source.intensity, **seen))
-        part.masks.append(np.stack([preprocessing.coverage(masks[name], **seen) for name in targets], axis=-1))
+        part.images.append(preprocessing.pixels(case.images, intensity=source.intensity, orientation=orientation))
+        covered = [preprocessing.coverage(masks[name], orientation=orientation) for name in targets]
+        part.masks.append(np.stack(covered, axis=-1))
         part.names.extend(case.slice_names)
         part.patients.extend([case.patient] * len(case.slice_names))
         part.lengths.append(len(case.slice_names))

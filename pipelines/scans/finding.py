@@ -22,7 +22,7 @@ from pipelines.scans.skipped import Skipped
 _FILES: dict[str, Callable[[Path, str], Scan]] = {
     suffix: module.find for module in (nifti, nrrd, metaimage, png) for suffix in module.SUFFIXES
 }
-_TEXT = (".csv", ".json", ".txt", ".md", ".html", ".xml", ".pdf")  # not worth a word
+_TEXT = (".csv", ".json", ".txt", ".md", ".html", ".xml", ".pdf", ".toml")  # not worth a word
 _KINDS = "NIfTI, NRRD, MetaImage, DICOM or PNG"
 
 

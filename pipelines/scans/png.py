@@ -1,7 +1,9 @@
 """Scans in PNG files, one for each slice."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -10,11 +12,11 @@ from pipelines.case import Case
 from pipelines.errors import DataError
 from pipelines.files.png import read_image
 from pipelines.findings import Strict
-from pipelines.index import NAME, read_index
 from pipelines.layouts.lits_png.listing import parse_name
+from pipelines.layouts.paired_folder.scans import FolderScans
+from pipelines.layouts.paired_folder.settings import Settings, read_settings
 from pipelines.natural import are_consecutive, natural_sort_key
 from pipelines.orientation import SPINE_UP
-from pipelines.patients import find_patients
 from pipelines.scans.checks import check_image
 from pipelines.scans.scan import Scan
 
@@ -23,32 +25,35 @@ SUFFIXES = (".png",)
 
 def find(path: Path, name: str) -> Scan:
     """The scan of a single slice."""
-    return _scan(name, [path], patient=name)
+    stated, _ = _known(path.parent, [path])
+    return _scan(name, [path], **stated)
 
 
 def find_stacks(folder: Path, paths: Sequence[Path]) -> Iterator[Scan]:
-    """Yields the scans of the slices of a folder, each of one patient.
+    """Yields the scans of the slices of a folder.
 
-    Patients are those of `index.csv` in the folder or above it, or those of the names, see
-    `pipelines.patients.find_patients`; slices that are only numbered are one patient's, named after the folder. Slices
-    of several sizes are scans of their own.
+    Slices of a LiTS export are a study's by their names, and those that are only numbered are one scan, named after the
+    folder. All others are grouped as a paired folder's are, see `FolderScans`, with what `index.csv` and
+    `paired_folder.toml` in the folder, or above `images/`, say of them. Slices of several sizes are scans of their own.
     """
+    if not paths:
+        return
     paths = sorted(paths, key=lambda path: natural_sort_key(path.name))
-    stems = [path.stem for path in paths]
-    if all(parse_name(path.name) for path in paths):
-        patients = {path.stem: _study(path) for path in paths}
-    elif all(map(str.isdecimal, stems)):
-        patients = dict.fromkeys(stems, folder.resolve().name)
+    by_name = {path.stem: path for path in paths}
+    stated, settings = _known(folder, paths)
+    if settings is None:
+        studies = itertools.groupby(paths, key=_study)
+        for name, files in studies:
+            yield from _stack(name, list(files), patient=name.removeprefix("study-"), **stated)
+    elif all(map(str.isdecimal, by_name)):
+        name = folder.resolve().name
+        yield from _stack(name, paths, patient=name, **stated)
     else:
-        patients = _patients(folder, stems)
-    groups: dict[str, list[Path]] = {}
-    for path in paths:
-        groups.setdefault(patients[path.stem], []).append(path)
-    for name, files in groups.items():
-        if len(files) == 1 or len({_size(path) for path in files}) > 1:
-            yield from (_scan(path.stem, [path], patient=name) for path in files)
-        else:
-            yield _scan(name, files, patient=name)
+        scans = _folder_scans(_root(folder), list(by_name), settings)
+        for name, slices in scans.slices.items():
+            contiguous, gaps = scans.neighbours(name)
+            stated |= {"contiguous": contiguous, "gaps": None if gaps is None else tuple(gaps.tolist())}
+            yield from _stack(name, [by_name[each] for each in slices], patient=scans.patients[name], **stated)
 
 
 def read(scan: Scan) -> Case:
@@ -71,22 +76,42 @@ def read(scan: Scan) -> Case:
         images=stack,
         masks={},
         slice_names=scan.slice_names or (scan.name,),
-        contiguous=are_consecutive([path.stem for path in scan.files]),
+        contiguous=scan.contiguous,
+        gaps=None if scan.gaps is None else np.array(scan.gaps),
     )
 
 
-def _scan(name: str, files: Sequence[Path], *, patient: str) -> Scan:
-    exported = all(parse_name(path.name) for path in files)  # from LiTS, as Kaggle's lits-png
-    return Scan(
-        name=name,
-        path=files[0],
-        files=tuple(files),
-        format="png",
-        intensity="minmax" if exported else "grey",
-        orientation=SPINE_UP if exported else None,
-        patient=patient.removeprefix("study-") if exported else patient,
-        slice_names=tuple(path.stem for path in files),
-    )
+def _known(folder: Path, paths: Sequence[Path]) -> tuple[dict[str, Any], Settings | None]:
+    """What is known of the pixels of a folder's slices, as fields of `Scan`; and the folder's settings.
+
+    There are none for slices that were exported from LiTS, as Kaggle's lits-png, whatever folder they lie in but that
+    of a paired folder.
+    """
+    root = _root(folder)
+    settings, file = read_settings(root, {}, Strict(root))
+    if file is None and root == folder and all(parse_name(path.name) for path in paths):
+        return {"intensity": "minmax", "orientation": SPINE_UP}, None
+    pixels = {"grey_window": settings.grey_window, "orientation": settings.orientation}
+    return {"intensity": "grey", **pixels}, settings
+
+
+def _root(folder: Path) -> Path:
+    return folder.parent if folder.name == "images" else folder
+
+
+def _stack(name: str, files: Sequence[Path], **stated: Any) -> Iterator[Scan]:
+    """The scan of the slices, or of each if they differ in size."""
+    if len(files) == 1 or len({_size(path) for path in files}) > 1:
+        alone = {**stated, "contiguous": True, "gaps": None}
+        yield from (_scan(path.stem, [path], **alone) for path in files)
+    else:
+        yield _scan(name, files, **stated)
+
+
+def _scan(name: str, files: Sequence[Path], **stated: Any) -> Scan:
+    stems = tuple(path.stem for path in files)
+    stated = {"contiguous": are_consecutive(stems), "patient": name, **stated}
+    return Scan(name=name, path=files[0], files=tuple(files), format="png", slice_names=stems, **stated)
 
 
 def _study(path: Path) -> str:
@@ -94,16 +119,12 @@ def _study(path: Path) -> str:
     return f"study-{parsed[1]}" if parsed else path.stem
 
 
-def _patients(folder: Path, stems: Sequence[str]) -> dict[str, str]:
-    """Name of each slice to its patient: those of an index that lists these slices, or else a guess."""
-    guess = find_patients(stems).of
-    root = folder.parent if folder.name == "images" else folder
-    if not (root / NAME).exists():
-        return guess
+def _folder_scans(root: Path, names: Collection[str], settings: Settings) -> FolderScans:
+    """By the index of the folder, if it lists these slices."""
     try:
-        return read_index(root, guess, Strict(root), keys=("id",)).patients
+        return FolderScans(root, names, settings=settings, findings=Strict(root))
     except DataError:  # a table of other files
-        return guess
+        return FolderScans(None, names, settings=settings, findings=Strict(root))
 
 
 def _size(path: Path) -> tuple[int, int] | None:

@@ -22,7 +22,9 @@ class Scan:
         files: all of its files; of DICOM and PNG one per slice, in the order of the slices of `read`.
         format: one of `FORMATS`.
         intensity: `"hu"`, `"grey"` or `"minmax"`, see `pipelines.case.Source`.
+        grey_window: Hounsfield units that grey 0 and 255 stand for; None if unknown, and for Hounsfield units.
         orientation: of the slices, see `pipelines.orientation`; None if unknown.
+        contiguous, gaps: of PNG files, see `Case`; volumes tell when they are read.
         patient: name of the patient; empty if unknown.
         slice_names: of PNG files, each unique among the scans that were found together; empty for volumes.
     """
@@ -32,7 +34,10 @@ class Scan:
     files: tuple[Path, ...]
     format: str
     intensity: str = "hu"
+    grey_window: tuple[float, float] | None = None
     orientation: str | None = RADIOLOGICAL
+    contiguous: bool = True
+    gaps: tuple[bool, ...] | None = None
     patient: str = ""
     slice_names: tuple[str, ...] = ()
 
@@ -49,9 +54,12 @@ class Scan:
         return case
 
     def fingerprint(self) -> str:
-        """SHA-256, in hex, of the content of all files, whatever their names."""
+        """SHA-256, in hex, of the content of all files, whatever their names, and of what is stated about PNG files."""
         digest = hashlib.sha256()
         for path in self.files:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
+        if self.format == "png":
+            stated = (self.intensity, self.grey_window, self.orientation, self.contiguous, self.gaps)
+            digest.update(repr(stated).encode())
         return digest.hexdigest()

@@ -18,10 +18,10 @@ _TILT = 0.5  # degrees, less than which is rounding
 def check_suitable(scan: Scan, case: Case, preprocessing: Preprocessing) -> tuple[str, ...]:
     """Compares a scan with what a network was trained on.
 
-    What certainly is wrong is an error: grey values for a network of Hounsfield units, whatever their window, and
-    slices without neighbours for a network that sees them. What probably is wrong is a warning: Hounsfield units
-    without their intercept, another kind of grey values than the training slices', an unknown orientation, a tilted
-    gantry, a header that nobody filled in.
+    What certainly is wrong is an error: grey values of an unknown window for a network of Hounsfield units, and slices
+    without neighbours for a network that sees them. What probably is wrong is a warning: Hounsfield units without their
+    intercept, another kind of grey values than the training slices', or a narrower window, an unknown orientation, a
+    tilted gantry, a header that nobody filled in.
 
     Args:
         scan: the scan.
@@ -53,16 +53,16 @@ def check_suitable(scan: Scan, case: Case, preprocessing: Preprocessing) -> tupl
 
 
 def check_intensity(scan: Scan, preprocessing: Preprocessing) -> None:
-    """Refuses a scan of grey values for a network of Hounsfield units, which is known before it is read.
+    """Refuses a scan of grey values of an unknown window for a network of Hounsfield units, before it is read.
 
     Raises:
         DataError: it is one; or it is none at all, such as a mask.
     """
-    if preprocessing.intensity == "hu" and scan.intensity != "hu":
+    if preprocessing.intensity == "hu" and scan.intensity != "hu" and scan.grey_window is None:
         scan.read()  # whose error is the better one
         raise DataError(
             f"{scan.path}: 8-bit grey values, and the network was trained on Hounsfield units; give the CT itself, "
-            "or a network that was trained on grey slices"
+            "a network that was trained on grey slices, or the slices' grey_window in paired_folder.toml"
         )
 
 
@@ -89,6 +89,15 @@ def _compare_intensity(scan: Scan, preprocessing: Preprocessing, warnings: Findi
             f"shown with a window of {low:g} to {high:g} HU, and the window of the grey slices that the network was "
             "trained on is not known; check that they look alike",
         )
+    if scan.grey_window is not None and preprocessing.shares_window:
+        (low, high), (black, white) = scan.grey_window, preprocessing.window
+        if low > black or high < white:
+            warnings.warning(
+                "window-differs",
+                scan.path,
+                f"its slices show {low:g} to {high:g} HU, the network was trained on {black:g} to {white:g}; what lies "
+                "beyond is lost, so the mask may be worse than on CT",
+            )
     if {trained, given} == {"grey", "minmax"}:
         rescaled, windowed = ("it", "the training slices") if given == "minmax" else ("the training slices", "it")
         warnings.warning(

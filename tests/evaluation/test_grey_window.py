@@ -5,11 +5,12 @@ import json
 import nibabel
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipelines import open_source
 from pipelines.layouts.paired_folder.writer import write_paired_folder
 from pipelines.loading.slices import load_slices
-from tests.cli import run
+from tests.cli import fails, run
 from tests.evaluating import SIZE, evaluated, labels_of, make_run
 
 WIDE = (-200.0, 250.0)
@@ -67,3 +68,20 @@ def test_grey_slices_of_another_window_are_shown_in_that_of_the_run(perfect, sca
     assert pooled_dice(stated) == pytest.approx(1)
     narrow = evaluated(perfect, "--data", tmp_path / "narrow").json
     assert any("show -40 to 160 HU, the run was trained on -200" in warning for warning in narrow["data"]["warnings"])
+
+
+def test_grey_slices_of_a_stated_window_are_segmented_by_networks_of_hounsfield_units(perfect, scans, tmp_path):
+    write_paired_folder(open_source(scans), tmp_path / "wider", target="both", window=(-1000.0, 1000.0))
+    for path in (tmp_path / "wider" / "images").iterdir():  # more grey levels than a mask has, all of them air
+        image = np.array(Image.open(path))
+        image[:3] = np.arange(3 * SIZE).reshape(3, SIZE)
+        Image.fromarray(image).save(path)
+    arguments = ("predict", perfect, "--input", tmp_path / "wider", "--out", tmp_path / "out")
+    result = run(*arguments)
+    assert result.code == 0, result
+    masks = {path.name: np.asarray(Image.open(path)) for path in (tmp_path / "wider" / "masks").iterdir()}
+    assert any(mask.any() for mask in masks.values())
+    for name, mask in masks.items():
+        np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / name)), mask)
+    (tmp_path / "wider" / "paired_folder.toml").unlink()
+    assert "or the slices' grey_window in paired_folder.toml" in fails(*arguments, "--overwrite")

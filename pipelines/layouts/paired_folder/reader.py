@@ -1,7 +1,5 @@
 """Reader of paired folders."""
 
-import dataclasses
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,13 +13,12 @@ from pipelines.files.png import read_image
 from pipelines.findings import Findings, Strict
 from pipelines.fingerprint import fingerprint
 from pipelines.grid import SquareGrid, covered
-from pipelines.index import NAME, Index, assign_parts, read_index
+from pipelines.index import assign_parts
 from pipelines.layouts.paired_folder.listing import is_png, list_pairs
 from pipelines.layouts.paired_folder.masks import FolderMasks
+from pipelines.layouts.paired_folder.scans import FolderScans
 from pipelines.layouts.paired_folder.settings import read_settings
 from pipelines.loading.read_ahead import map_ahead
-from pipelines.natural import last_numbers, natural_sort_key
-from pipelines.patients import find_patients, find_scans
 
 
 class PairedFolder(Source):
@@ -75,67 +72,28 @@ class PairedFolder(Source):
         self.settings, settings_file = read_settings(self._root, stated, self._findings)
         self.window, self.orientation = self.settings.grey_window, self.settings.orientation
         self.reading = {name: list(value) if isinstance(value, tuple) else value for name, value in stated.items()}
-        patient_pattern = self.settings.patient_pattern
         self._files = list_pairs(self._root, self._findings)
         paths = [files["mask"] for files in self._files.values() if is_png(files.get("mask"))]
         self._masks = FolderMasks(paths, target=target, labels=self.settings.labels, findings=self._findings)
         self.targets, self.binary = self._masks.targets, self._masks.binary
         if target == "both" and len(self.targets) == 1:
             raise DataError(f"`target` both: {directory} has masks of one target; give liver or lesion")
-        guess = find_patients(list(self._files), patient_pattern)
-        index = read_index(self._root, guess.of, self._findings, keys=("id",), others=("case", "slice"))
-        patients_note, self.patients_by = guess.note, guess.found_by
-        if patient_pattern is not None:
-            index = dataclasses.replace(index, patients=guess.of)
-        elif "patient" in index.columns:
-            patients_note, self.patients_by = f"patients: by {NAME}", "table"
-        parts, split_note = assign_parts(index, self._findings)
-        scans, self._numbers = self._scans(index), self._slice_numbers(index)
-
-        def place(name: str) -> tuple[object, ...]:
-            number = self._numbers.get(name, 0) if "slice" in index.columns else 0
-            return natural_sort_key(index.patients[name]), natural_sort_key(scans[name]), number, natural_sort_key(name)
-
-        grouped = itertools.groupby(sorted(self._files, key=place), key=scans.__getitem__)
-        self.slice_names = {scan: tuple(names) for scan, names in grouped}
-        self.patients = {scan: index.patients[names[0]] for scan, names in self.slice_names.items()}
+        self._scans = FolderScans(self._root, self._files, settings=self.settings, findings=self._findings)
+        self.patients_by, self.slice_names, self.patients = (
+            self._scans.patients_by,
+            self._scans.slices,
+            self._scans.patients,
+        )
+        parts, split_note = assign_parts(self._scans.index, self._findings)
         self.parts = {scan: parts[names[0]] for scan, names in self.slice_names.items()}
-        self._described_by = [path for path in (index.path, settings_file) if path is not None]
-        self._notes = [patients_note, split_note, *([self._masks.note] if self._masks.note else [])]
+        self._described_by = [path for path in (self._scans.index.path, settings_file) if path is not None]
+        self._notes = [self._scans.patients_note, split_note, *([self._masks.note] if self._masks.note else [])]
         self._resized_note = len(self._notes)
         self._resized: set[str] = set()
 
-    def _scans(self, index: Index) -> dict[str, str]:
-        """The scan of each slice: the index's, or else by the names."""
-        if "case" not in index.columns:
-            return find_scans(index.patients)
-        scans = {name: index.cells[name].get("case") or index.patients[name] for name in self._files}
-        owners: dict[str, str] = {}
-        for name, scan in scans.items():
-            if owners.setdefault(scan, index.patients[name]) != index.patients[name]:
-                message = f"case {scan} is of patients {owners[scan]} and {index.patients[name]}; give it one patient"
-                self._findings.error("case-mixed", self._root / NAME, message)
-                return find_scans(index.patients)
-        return scans
-
-    def _slice_numbers(self, index: Index) -> dict[str, int]:
-        """The number of each slice in its scan: the index's, or else the last in its name; some may have none."""
-        if "slice" not in index.columns:
-            return {name: number for name in self._files for number in last_numbers([name])}
-        numbers = {}
-        for name in self._files:
-            cell = index.cells[name].get("slice", "")
-            if cell.isdecimal():
-                numbers[name] = int(cell)
-            elif cell:
-                message = f"({name}) has slice {cell!r}; write the number of the slice"
-                self._findings.error("csv-cell", self._root / NAME, message)
-        return numbers
-
     def numbers(self, case: str) -> list[int]:
         """The numbers of the slices of a case, in order; empty if some have none."""
-        numbers = [self._numbers[name] for name in self.slice_names[case] if name in self._numbers]
-        return numbers if len(numbers) == len(self.slice_names[case]) else []
+        return self._scans.numbers(case)
 
     def read_slice(self, name: str) -> tuple[np.ndarray | None, dict[str, np.ndarray] | None]:
         """Reads one slice and its masks at their own size; safe to call from several threads.
@@ -188,8 +146,7 @@ class PairedFolder(Source):
                 for target, masks in planes.items()
             }
             planes = {target: [covered(areas)] for target, areas in coverage.items()}
-        numbers = self.numbers(name)
-        gaps = np.diff(numbers) != (self.settings.slice_step or 1)
+        contiguous, gaps = self._scans.neighbours(name)
         return Case(
             name=name,
             patient=self.patients[name],
@@ -197,8 +154,8 @@ class PairedFolder(Source):
             images=np.concatenate(images),
             masks={target: np.concatenate(masks) for target, masks in planes.items()},
             slice_names=self.slice_names[name],
-            contiguous=bool(numbers) and not gaps.any(),
-            gaps=gaps if numbers and self.settings.slice_step else None,
+            contiguous=contiguous,
+            gaps=gaps,
             coverage=coverage,
         )
 

@@ -10,6 +10,7 @@ from PIL import Image
 from pydicom import dcmread
 
 from pipelines import DataError, open_source
+from pipelines.layouts.paired_folder.writer import write_paired_folder
 from pipelines.layouts.phantom import Phantom
 from pipelines.scans import Scan, find_scans
 from pipelines.scans.names import with_unique_names
@@ -53,6 +54,29 @@ def test_a_data_folder_gives_the_cases_that_evaluate_sees(layout, tmp_path):
         assert (case.frame is None) == (expected.frame is None)
         assert case.frame is None or np.array_equal(case.frame.affine, expected.frame.affine)
         assert case.masks == {}
+
+
+def test_slices_of_a_folder_are_the_cases_that_its_tables_say(tmp_path):
+    data = tmp_path / "data"
+    write_paired_folder(Phantom(cases=4, slices=6, size=32), data, target="both")
+    for folder in ("images", "masks"):
+        (data / folder / "phantom-001_002.png").unlink()
+    rows = ["id,patient,split,case"]
+    for path in sorted((data / "images").iterdir()):
+        case = path.stem[8:11]
+        patient, part = {"002": ("b", "validation"), "003": ("c", "test")}.get(case, ("a", "train"))
+        rows.append(f"{path.stem},{patient},{part},{case}")
+    (data / "index.csv").write_text("\n".join(rows))
+    (data / "paired_folder.toml").write_text('slice_step = 1\ngrey_window = [-40, 160]\norientation = "SPL"')
+    expected = {case.name: case for case in open_source(data).cases()}
+    scans = find_scans([data]).scans
+    assert [(scan.name, scan.patient) for scan in scans] == [(name, case.patient) for name, case in expected.items()]
+    for scan in scans:
+        case = scan.read()
+        assert (scan.grey_window, scan.orientation) == ((-40, 160), "SPL")
+        assert case.slice_names == expected[scan.name].slice_names
+        np.testing.assert_array_equal(case.runs, expected[scan.name].runs)
+    assert expected["001"].runs.max() == 1
 
 
 def test_masks_are_left_aside_by_what_they_hold(tmp_path):

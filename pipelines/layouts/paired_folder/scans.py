@@ -1,0 +1,94 @@
+"""The scans that the slices of a folder belong to."""
+
+import dataclasses
+import itertools
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.findings import Findings
+from pipelines.index import NAME, Index, read_index
+from pipelines.layouts.paired_folder.settings import Settings
+from pipelines.natural import last_numbers, natural_sort_key
+from pipelines.patients import find_patients, find_scans
+
+
+class FolderScans:
+    """Groups the slices of a folder into scans, by its `index.csv` and what that does not say by their names.
+
+    Args:
+        directory: the folder, perhaps with `index.csv`: see `PairedFolder`; None to go by the names alone.
+        names: IDs of the slices.
+        settings: how the folder is read.
+        findings: takes what is wrong with the table.
+
+    Attributes:
+        index: the table.
+        slices: scan to the IDs of its slices, in order.
+        patients: scan to its patient.
+        patients_by, patients_note: see `pipelines.patients.Patients`.
+    """
+
+    def __init__(
+        self, directory: Path | None, names: Collection[str], *, settings: Settings, findings: Findings
+    ) -> None:
+        self._settings, self._findings = settings, findings
+        guess = find_patients(list(names), settings.patient_pattern)
+        index = Index(path=None, patients=guess.of, parts={}, columns=(), cells={})
+        if directory is not None:
+            index = read_index(directory, guess.of, findings, keys=("id",), others=("case", "slice"))
+        self.patients_note, self.patients_by = guess.note, guess.found_by
+        if settings.patient_pattern is not None:
+            index = dataclasses.replace(index, patients=guess.of)
+        elif "patient" in index.columns:
+            self.patients_note, self.patients_by = f"patients: by {NAME}", "table"
+        self.index = index
+        scans, self._numbers = self._scans(names), self._slice_numbers(names)
+
+        def place(name: str) -> tuple[object, ...]:
+            number = self._numbers.get(name, 0) if "slice" in index.columns else 0
+            return natural_sort_key(index.patients[name]), natural_sort_key(scans[name]), number, natural_sort_key(name)
+
+        grouped = itertools.groupby(sorted(names, key=place), key=scans.__getitem__)
+        self.slices = {scan: tuple(group) for scan, group in grouped}
+        self.patients = {scan: index.patients[group[0]] for scan, group in self.slices.items()}
+
+    def numbers(self, scan: str) -> list[int]:
+        """The numbers of the slices of a scan, in order; empty if some have none."""
+        numbers = [self._numbers[name] for name in self.slices[scan] if name in self._numbers]
+        return numbers if len(numbers) == len(self.slices[scan]) else []
+
+    def neighbours(self, scan: str) -> tuple[bool, np.ndarray | None]:
+        """Whether the slices of a scan are neighbours, and where slices are missing: `contiguous`, `gaps` of `Case`."""
+        numbers = self.numbers(scan)
+        gaps = np.diff(numbers) != (self._settings.slice_step or 1)
+        return bool(numbers) and not gaps.any(), gaps if numbers and self._settings.slice_step else None
+
+    def _scans(self, names: Collection[str]) -> dict[str, str]:
+        """The scan of each slice: the index's, or else by the names."""
+        index = self.index
+        if "case" not in index.columns:
+            return find_scans(index.patients)
+        scans = {name: index.cells[name].get("case") or index.patients[name] for name in names}
+        owners: dict[str, str] = {}
+        for name, scan in scans.items():
+            if owners.setdefault(scan, index.patients[name]) != index.patients[name]:
+                message = f"case {scan} is of patients {owners[scan]} and {index.patients[name]}; give it one patient"
+                self._findings.error("case-mixed", index.path or NAME, message)
+                return find_scans(index.patients)
+        return scans
+
+    def _slice_numbers(self, names: Collection[str]) -> dict[str, int]:
+        """The number of each slice in its scan: the index's, or else the last in its name; some may have none."""
+        if "slice" not in self.index.columns:
+            return {name: number for name in names for number in last_numbers([name])}
+        numbers = {}
+        for name in names:
+            cell = self.index.cells[name].get("slice", "")
+            if cell.isdecimal():
+                numbers[name] = int(cell)
+            elif cell:
+                message = f"({name}) has slice {cell!r}; write the number of the slice"
+                self._findings.error("csv-cell", self.index.path or NAME, message)
+        return numbers
