@@ -166,9 +166,6 @@ class OptimizerConfig(Group):
     accumulate: int = option(
         "Compute each batch in this many parts, and again for the gradient, in memory for one; needs JAX.", 1, minimum=1
     )
-    remat: bool = option(
-        "Compute the activations within layers again for the gradient, to save memory; needs JAX.", False
-    )
     ema_decay: float | None = option(
         "Validate and keep an exponential moving average of the weights with this decay per step, such as 0.999.",
         above=0,

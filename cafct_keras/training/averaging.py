@@ -21,7 +21,7 @@ class AveragedModel(MemorySavingModel):
     The averages are variables of the model, so they are saved and restored with its state.
 
     Args:
-        network, accumulate, remat: see `MemorySavingModel`.
+        network, accumulate: see `MemorySavingModel`.
         decay: per step, in (0, 1); None for no average.
 
     Attributes:

@@ -150,8 +150,8 @@ def _check_together(config: FitConfig) -> None:
         of_devices = f" times `devices` {config.session.devices}" if config.session.devices > 1 else ""
         of_parts = f"`accumulate` {optimizer.accumulate}{of_devices}"
         raise UserError(f"`batch_size` {optimizer.batch_size}: must be a multiple of {of_parts}")
-    if (optimizer.accumulate > 1 or optimizer.remat) and keras.backend.backend() != "jax":
-        raise UserError("`accumulate`, `remat`: need the JAX backend; set KERAS_BACKEND=jax")
+    if optimizer.accumulate > 1 and keras.backend.backend() != "jax":
+        raise UserError(f"`accumulate` {optimizer.accumulate}: needs the JAX backend; set KERAS_BACKEND=jax")
     if model.init_patients is not None and model.init is None:
         raise UserError(f"`init_patients` {model.init_patients}: goes with `init` only")
     if model.init is not None and model.weights:

@@ -189,9 +189,7 @@ class TrainingLoop:
 
     def _compile(self) -> None:
         optimizer = self._config.optimizer
-        self.trained = AveragedModel(
-            self._model, decay=optimizer.ema_decay, accumulate=optimizer.accumulate, remat=optimizer.remat
-        )
+        self.trained = AveragedModel(self._model, decay=optimizer.ema_decay, accumulate=optimizer.accumulate)
         searches = self._config.data.sampling.has_hard_negatives
         self._counts = compile_for_training(
             self.trained,

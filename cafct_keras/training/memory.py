@@ -1,4 +1,4 @@
-"""Training in less memory: activations that are computed again for the gradient, and batches computed in parts."""
+"""Training in less memory: batches computed in parts, and again for the gradient."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from cafct_keras.typing import Tensor
 
 
 class MemorySavingModel(LogitsModel):
-    """A network in training that trades time for memory: one further forward pass per step for each of both ways.
+    """A network in training that trades time for memory: one further forward pass per step.
 
     Under JAX; the other backends are not supported.
 
@@ -22,55 +22,33 @@ class MemorySavingModel(LogitsModel):
         accumulate: parts of every batch, computed one after the other and again for the gradient, so that only one
             part's activations are in memory. The loss is that of the whole batch, and so is the gradient but for batch
             normalization, which sees one part, and random draws. Divides the batch size.
-        remat: whether the activations within each layer of the graph are computed again for the gradient, so that only
-            the maps between layers are in memory. Results are the same to rounding.
     """
 
-    def __init__(self, network: keras.Model, *, accumulate: int = 1, remat: bool = False) -> None:
+    def __init__(self, network: keras.Model, *, accumulate: int = 1) -> None:
         super().__init__(network)
         self._parts = accumulate
-        self._remat = remat
 
     def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None) -> Any:
         """The logits; see `LogitsModel`."""
         if not training or self._parts == 1:
-            return self._forward(inputs, training)
+            return super().call(inputs, training=training)
+        forward = super().call
         variables, kept = _split([*self.trainable_variables, *self.non_trainable_variables])
 
         def part(fixed: list[Tensor], changing: list[Tensor], images: Tensor) -> tuple[list[Tensor], Any]:
             outputs, changing = _stateless(
-                lambda: self._forward(images, training=True), [*variables, *kept], [*fixed, *changing], kept
+                lambda: forward(images, training=True), [*variables, *kept], [*fixed, *changing], kept
             )
             return changing, outputs
 
         fixed, changing = _values(variables), _values(kept)
-        # Every so-manieth image, so that each device keeps its images.
+        # Part n has the images n, n + parts and so on, so that each device keeps its own.
         height, width, channels = ops.shape(inputs)[1:]
         images = ops.moveaxis(ops.reshape(inputs, (-1, self._parts, height, width, channels)), 1, 0)
         recomputed = keras.remat(part)
         changing, outputs = ops.scan(lambda carry, x: recomputed(fixed, carry, x), changing, images)
         _assign(kept, changing)
         return tree.map_structure(lambda y: ops.reshape(ops.moveaxis(y, 0, 1), (-1, *ops.shape(y)[2:])), outputs)
-
-    def _forward(self, inputs: Tensor, training: bool | None) -> Any:
-        if not training or not self._remat:
-            return super().call(inputs, training=training)
-        return self._run_through_graph(inputs, operation_fn=_recomputed)
-
-
-def _recomputed(layer: keras.layers.Layer) -> Callable[..., Any]:
-    variables, kept = _split(layer.variables)
-
-    def call(*inputs: Any, **options: Any) -> Any:
-        def run(values: list[Tensor], *inputs: Any) -> tuple[Any, list[Tensor]]:
-            # Told that it trains: for the gradient it is called outside of any other call that would tell.
-            return _stateless(lambda: layer(*inputs, **options, training=True), [*variables, *kept], values, kept)
-
-        outputs, changed = keras.remat(run)(_values([*variables, *kept]), *inputs)
-        _assign(kept, changed)
-        return outputs
-
-    return call
 
 
 def _split(variables: Sequence[keras.Variable]) -> tuple[list[keras.Variable], list[keras.Variable]]:

@@ -45,7 +45,7 @@ def test_average_of_weights_and_statistics():
 def test_run_validates_and_keeps_the_average(tmp_path):
     folder = write_folder(tmp_path / "slices", cases=5, slices=2, size=32)
     recipe = ("--target", "liver", "--model", "micro", "--size", 32, "--batch-size", 2, "--epochs", 1)
-    memory = ("--ema-decay", 0.9, "--accumulate", 2, "--remat")  # all that steps of a run may do together
+    memory = ("--ema-decay", 0.9, "--accumulate", 2)  # all that steps of a run may do together
     out = tmp_path / "run"
     result = run("fit", "--data", folder, *recipe, *memory, "--learning-rate", 0.1, "--out", out, "--json")
     assert result.code == 0, result

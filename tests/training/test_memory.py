@@ -2,13 +2,11 @@
 
 import keras
 import numpy as np
-import pytest
 from keras import layers
 
 from cafct_keras.losses import BCEDiceLoss
 from cafct_keras.training.memory import MemorySavingModel
 from tests.cli import fails
-from tests.training.micro import micro
 
 
 def plain():
@@ -21,10 +19,10 @@ def plain():
     return keras.Model(image, layers.Activation("sigmoid", name="probability")(logits), name="plain")
 
 
-def trained(network, images, **options):
+def trained(images, **options):
     """The model after two steps, and their losses."""
     keras.utils.set_random_seed(0)
-    model = MemorySavingModel(network(), **options)
+    model = MemorySavingModel(plain(), **options)
     model.compile(keras.optimizers.SGD(0.5), BCEDiceLoss(from_logits=True))
     masks = (images[..., :1] > 0.5).astype("float32")
     return model, [float(model.train_on_batch(images, masks)) for _ in range(2)]
@@ -34,13 +32,10 @@ def variables(model):
     return [keras.ops.convert_to_numpy(v) for v in (*model.trainable_variables, *model.non_trainable_variables)]
 
 
-@pytest.mark.parametrize(
-    ("network", "options"), [(plain, {"accumulate": 4}), (lambda: micro(), {"remat": True})], ids=["parts", "remat"]
-)
-def test_steps_are_those_of_the_whole(network, options):
+def test_steps_are_those_of_the_whole():
     images = np.random.default_rng(0).random((8, 16, 24, 3), "float32")
-    expected, losses = trained(network, images)
-    model, found = trained(network, images, **options)
+    expected, losses = trained(images)
+    model, found = trained(images, accumulate=4)
     np.testing.assert_allclose(found, losses, rtol=1e-5)
     for value, other in zip(variables(expected), variables(model), strict=True):
         np.testing.assert_allclose(other, value, atol=1e-5)
@@ -61,9 +56,7 @@ def test_bytes_of_activations():
             w, others, [], images, images[..., :1], None, training=True, optimizer_variables=[])[0]))  # fmt: skip
         return step.lower(weights).compile().memory_analysis().temp_size_in_bytes
 
-    whole = size()
-    assert size(accumulate=4) < 0.6 * whole
-    assert size(remat=True) < 0.9 * whole
+    assert size(accumulate=4) < 0.6 * size()
 
 
 def test_a_batch_that_does_not_divide():
