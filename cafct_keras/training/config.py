@@ -146,7 +146,7 @@ def _check_together(config: FitConfig) -> None:
             raise UserError(f"`{name}` {shown(weights)}: must be two numbers of at least 0, not both 0")
     if loss.target_weights is not None and data.target != "both":
         raise UserError(f"`target_weights` {shown(loss.target_weights)}: goes with `target` both only")
-    if optimizer.batch_size % (optimizer.accumulate * config.session.devices):
+    if optimizer.accumulate > 1 and optimizer.batch_size % (optimizer.accumulate * config.session.devices):
         of_devices = f" times `devices` {config.session.devices}" if config.session.devices > 1 else ""
         of_parts = f"`accumulate` {optimizer.accumulate}{of_devices}"
         raise UserError(f"`batch_size` {optimizer.batch_size}: must be a multiple of {of_parts}")

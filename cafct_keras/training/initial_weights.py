@@ -60,6 +60,9 @@ def _fill(model: keras.Model, source: keras.Model, init: str) -> list[str]:
     same = len(source.weights) == len(model.weights)
     names = [variable.path for variable in (model if same else source).weights]
     found = dict(zip(names, source.weights, strict=True))
+    other = UserError(f"`init` {init}: another model; give the `model`, `preset` and `model_options` that it has")
+    if found.keys() - {variable.path for variable in model.weights} - _head_variables(source):
+        raise other
     filled: list[tuple[keras.Variable, np.ndarray]] = []
     for variable in model.weights:
         given = found.get(variable.path)
@@ -69,7 +72,7 @@ def _fill(model: keras.Model, source: keras.Model, init: str) -> list[str]:
         elif value is not None and value.ndim == 4 and (value.shape[2], variable.shape[2]) == channels:
             value = adapt_stem(value, channels=channels[1])
         if value is None or value.shape != tuple(variable.shape):
-            raise UserError(f"`init` {init}: another model; give the `model`, `preset` and `model_options` that it has")
+            raise other
         filled.append((variable, value))
     for variable, value in filled:
         variable.assign(value)
