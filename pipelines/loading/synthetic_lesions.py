@@ -84,11 +84,11 @@ def _paint(image: np.ndarray, mask: np.ndarray, center: tuple[int, int], draws: 
     )
     # Distance from the center in units of the radius, in the lesion's own axes.
     angle, elongation = math.pi * draws.angle, math.exp(0.4 * (2 * draws.elongation - 1))
-    along = (math.cos(angle) * down + math.sin(angle) * across) * elongation / radius
-    aside = (math.cos(angle) * across - math.sin(angle) * down) / elongation / radius
-    distance, turn = np.hypot(along, aside), np.arctan2(aside, along)
+    major = (math.cos(angle) * down + math.sin(angle) * across) * elongation / radius
+    minor = (math.cos(angle) * across - math.sin(angle) * down) / elongation / radius
+    distance, direction = np.hypot(major, minor), np.arctan2(minor, major)
     outline = 1 + sum(
-        0.3 * strength / math.sqrt(wave) * np.cos(wave * turn + 2 * math.pi * phase)
+        0.3 * strength / math.sqrt(wave) * np.cos(wave * direction + 2 * math.pi * phase)
         for wave, (strength, phase) in zip(_WAVES, waves, strict=True)
     )
     inside = (outline - distance) * radius  # pixels from the rim, negative outside

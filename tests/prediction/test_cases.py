@@ -199,10 +199,10 @@ def test_a_prediction_is_pickled_as_its_values(network):
 
 @pytest.mark.parametrize("lengths", [(3, 1, 9, 2), (40,)])
 def test_the_progress_is_that_of_all_cases(network, lengths):
-    told = []
+    fractions = []
     one = opened(network, batch_size=4)
-    assert len(list(predict_cases(Ensemble([one, one]), inputs_of(lengths), str, on_progress=told.append))) == len(
+    assert len(list(predict_cases(Ensemble([one, one]), inputs_of(lengths), str, on_progress=fractions.append))) == len(
         lengths
     )
-    assert sum(told) == pytest.approx(len(lengths))
-    assert max(told) <= 2 * 4 / sum(lengths) * len(lengths)
+    assert sum(fractions) == pytest.approx(len(lengths))
+    assert max(fractions) <= 2 * 4 / sum(lengths) * len(lengths)
