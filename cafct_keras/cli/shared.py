@@ -10,7 +10,7 @@ import click
 
 LAYOUT_HELP = "Layout of the folder, such as nifti or dicom.  [default: detected]"
 PATIENT_PATTERN_HELP = "Regular expression whose first group is the patient in a slice's file name."
-PRESET_HELP = "Size of the network: tiny, small, base or large."
+PRESET_HELP = "Size of the network: tiny, mini, small, base or large."
 PRECISION_HELP = "float32, mixed_bfloat16 or mixed_float16."
 SIDE_HELP = "Height and width in pixels."
 QUIET_HELP = "Plain lines instead of a progress bar."

@@ -120,7 +120,7 @@ class ModelConfig(Group):
 
     name: str = option("The network, such as cafct_net or unet; an unknown name lists all.", "cafct_net", name="model")
     preset: str | None = option(
-        "Size of the model: tiny, small, base or large.  [default: base; phantom: tiny]", by_data=True
+        "Size of the model: tiny, mini, small, base or large.  [default: base; phantom: tiny]", by_data=True
     )
     options: dict = option(
         "Argument of the model's builder, such as fusion=concat; may be repeated.",

@@ -178,7 +178,7 @@ def test_real_slices_are_learnt(shared, tmp_path):
         (("--crop", -32), "--crop -32: give pixels, or 0"),
         (("--lesions", 0.5), "--lesions 0.5: needs --target both"),
         (("--model", "unet3000"), "--model unet3000: unknown; choose"),
-        (("--preset", "huge"), "--preset huge: unknown; choose tiny, small, base, large"),
+        (("--preset", "huge"), "--preset huge: unknown; choose tiny, mini, small, base, large"),
         (("--model", "h_dense_unet"), "--model h_dense_unet: needs neighbouring slices; use --context 3"),
         (("--target", "spleen"), "--target spleen: unknown; choose lesion, liver, both"),
         (("--precision", "float8"), "--precision float8: unknown; choose float32"),

@@ -34,6 +34,7 @@ HEAD_WEIGHTS = (0.25, 0.5, 1.0)
 
 PRESETS: Presets = {
     "tiny": {"cnn": "resnet_tiny", "transformer": "pvt_v2_tiny", "dims": (8, 16, 32, 32), "reduction_ratio": 4},
+    "mini": {"cnn": "resnet_small", "transformer": "pvt_v2_small", "dims": (24, 48, 96, 96), "reduction_ratio": 8},
     "small": {"cnn": "resnet18", "transformer": "pvt_v2_b0", "dims": (32, 64, 128, 128)},
     "base": {},
     "large": {"cnn": "resnet101"},

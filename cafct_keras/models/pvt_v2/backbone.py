@@ -38,6 +38,7 @@ class PVTv2Config:
 PVTS = {
     "pvt_v2_tiny": PVTv2Config((2, 1, 2, 1), (8, 16, 40, 64)),
     "pvt_v2_tiny_li": PVTv2Config((2, 1, 2, 1), (8, 16, 40, 64), linear=True),
+    "pvt_v2_small": PVTv2Config((2, 2, 2, 2), (16, 32, 80, 128)),
     "pvt_v2_b0": PVTv2Config((2, 2, 2, 2), (32, 64, 160, 256)),
     "pvt_v2_b1": PVTv2Config((2, 2, 2, 2)),
     "pvt_v2_b2": PVTv2Config((3, 4, 6, 3)),
@@ -113,8 +114,8 @@ def PVTv2(
     """PVTv2 without its classifier. Its four maps are P2 to P5, of strides 4, 8, 16 and 32.
 
     Args:
-        variant: `"pvt_v2_b0"` to `"pvt_v2_b5"` or `"pvt_v2_b2_li"`; `"pvt_v2_tiny"` and `"pvt_v2_tiny_li"` for tests.
-            The prefix may be omitted.
+        variant: `"pvt_v2_b0"` to `"pvt_v2_b5"` or `"pvt_v2_b2_li"`; `"pvt_v2_small"`, a PVTv2-b0 with half the
+            channels; `"pvt_v2_tiny"` and `"pvt_v2_tiny_li"` for tests. The prefix may be omitted.
         stochastic_depth_rate: stochastic depth of the last block; None for the default of the variant (0.1, from b3 on
             0.3).
     """

@@ -32,6 +32,7 @@ class ResNetConfig:
 
 RESNETS = {
     "resnet_tiny": ResNetConfig("basic", (1, 2, 2, 1), (8, 16, 32, 64)),
+    "resnet_small": ResNetConfig("basic", (2, 2, 2, 2), (32, 64, 128, 256)),
     "resnet18": ResNetConfig("basic", (2, 2, 2, 2)),
     "resnet34": ResNetConfig("basic", (3, 4, 6, 3)),
     "resnet50": ResNetConfig("bottleneck", (3, 4, 6, 3)),
@@ -90,7 +91,8 @@ def ResNet(
     """ResNet without its classifier. Its four maps are P2 to P5, of strides 4, 8, 16 and 32.
 
     Args:
-        variant: `"resnet18"`, `"resnet34"`, `"resnet50"` or `"resnet101"`; `"resnet_tiny"` for tests.
+        variant: `"resnet18"`, `"resnet34"`, `"resnet50"` or `"resnet101"`; `"resnet_small"`, a ResNet-18 with
+            half the channels; `"resnet_tiny"` for tests.
     """
     image = image_input(input_shape)
     maps = resnet_maps(normalized(image, normalization), variant, name="stage")

@@ -12,7 +12,14 @@ from tests.models.counting import trainable
 
 
 @pytest.mark.parametrize(
-    ("preset", "count"), [("tiny", 406_778), ("small", 16_810_176), ("base", 54_574_912), ("large", 77_370_932)]
+    ("preset", "count"),
+    [
+        ("tiny", 406_778),
+        ("mini", 4_883_632),
+        ("small", 16_810_176),
+        ("base", 54_574_912),
+        ("large", 77_370_932),
+    ],
 )
 def test_presets(preset, count):
     assert trainable(cafct_keras.create_model("cafct_net", preset=preset)) == count
@@ -113,7 +120,7 @@ def test_one_seed_gives_the_same_network():
     ("arguments", "words"),
     [
         (("unet3000",), "unknown model 'unet3000'; known are"),
-        (("cafct_net", "huge"), "unknown preset 'huge' of cafct_net; known are tiny, small, base, large"),
+        (("cafct_net", "huge"), "unknown preset 'huge' of cafct_net; known are tiny, mini, small, base, large"),
     ],
 )
 def test_unknown_names(arguments, words):
