@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from cafct_keras.runs.config import (
+from cafct_keras.runs.config import FitConfig
+from cafct_keras.runs.groups import (
     DataConfig,
-    FitConfig,
     LossConfig,
     ModelConfig,
     OptimizerConfig,

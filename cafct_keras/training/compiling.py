@@ -10,7 +10,8 @@ from cafct_keras import metrics
 from cafct_keras.errors import UserError
 from cafct_keras.losses import BCEDiceLoss
 from cafct_keras.optimizers import Rate, cosine_schedule, make_optimizer, poly_schedule
-from cafct_keras.runs.config import FitConfig, OptimizerConfig
+from cafct_keras.runs.config import FitConfig
+from cafct_keras.runs.groups import OptimizerConfig
 from cafct_keras.training.selection import score_name
 from cafct_keras.weights import create_model
 

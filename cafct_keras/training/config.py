@@ -12,7 +12,8 @@ from cafct_keras.models.inputs import STRIDE
 from cafct_keras.models.registry import needs_context
 from cafct_keras.optimizers import OPTAX_PREFIX, optimizer_arguments
 from cafct_keras.recipes import list_recipes, load_config
-from cafct_keras.runs.config import OPTIONS, DataConfig, FitConfig, shown
+from cafct_keras.runs.config import OPTIONS, FitConfig, shown
+from cafct_keras.runs.groups import DataConfig
 from cafct_keras.training.durations import Interval, seconds
 from cafct_keras.weights.loading import arguments_for
 from pipelines.folds import Fold
