@@ -111,8 +111,10 @@ def _by_target(
 def _overlap(init: str, table: str | None, parts: dict[str, Slices]) -> list[str]:
     """A line for each part for scoring that has patients which the other network was trained or chosen on."""
     split = resolve(init) / SPLIT_FILE
-    if not split.is_file() and table is None:  # a model without its run
-        return []
+    if not split.is_file():  # a model without its run
+        if table is not None:
+            raise UserError(f"`init_patients` {table}: {init} has no list of its patients to rename; leave it out")
+        return [f"{init}: has no list of the patients that it was trained on; see that none is in a part for scoring"]
     rows = _rows(split, "patient", "split")
     renamed = dict(_rows(pathlib.Path(table), "init", "patient")) if table else {}
     seen = {renamed.get(patient, patient) for patient, part in rows if part != "test"}

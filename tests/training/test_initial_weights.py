@@ -1,6 +1,7 @@
 """Warm start from a run of other targets, and what is said about it."""
 
 import csv
+import shutil
 
 import keras
 import numpy as np
@@ -85,6 +86,12 @@ def test_patients_of_both_are_reported(first, slices_folder, tmp_path):
     result = run(*fit, tmp_path / "renamed", "--init-patients", table)
     assert f"chosen on 1 of the test patients ({tested[0]})" in result.out
     table.write_text(f"a,b\n{trained[0]},{tested[0]}\n")
+    alone = ("--init", shutil.copy(first / "model.keras", tmp_path))
+    result = run(*fit, tmp_path / "alone", *alone)
+    assert f"{alone[1]}: has no list of the patients that it was trained on; see that none is in a part" in result.out
+    assert f"--init-patients {table}: {alone[1]} has no list of its patients to rename; leave it out" in fails(
+        *fit, tmp_path / "bad", *alone, "--init-patients", table
+    )
     assert f"{table}: must be a CSV file with the columns init and" in fails(
         *fit, tmp_path / "bad", "--init-patients", table
     )
