@@ -37,7 +37,9 @@ def _threshold(ctx: click.Context, parameter: click.Parameter, value: str) -> fl
     "kept: see --keep.",
 )
 @postprocessing_options(["auto", "kept"], "Post-processing chosen on the validation part, or kept with the run.")
-@click.option("--keep", is_flag=True, help="Keep what auto chooses in the run folder; predict uses it.")
+@click.option(
+    "--keep", is_flag=True, help="Keep the threshold and post-processing in the run folder; predict uses them."
+)
 @score_options
 @report_options("evaluation.json; a list for several runs")
 def evaluate(

@@ -7,6 +7,7 @@ from cafct_keras.errors import UserError
 from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.postprocessing import PostProcessing
 from cafct_keras.prediction import GRIDS
+from cafct_keras.prediction.choices import THRESHOLD
 from pipelines import SPLITS
 
 PARTS = (*SPLITS, "all")
@@ -30,7 +31,7 @@ class EvaluateOptions:
             for the one that was kept with the run.
         postprocessing: steps to apply as well; None for none, `"auto"` for those with the best Dice by
             the same rule, of equals by `per_case_lits`; `"kept"` for those that were kept with the run.
-        keep: write what is chosen on the validation part into the run folder, for `predict`.
+        keep: write what is chosen on the validation part, or given, into the run folder, for `predict`.
         scoring: choices behind the scores.
         keep_going: score what can be read; the rest is in the documents' `failures`.
         seed: of the bootstrap, 0 or more.
@@ -44,7 +45,7 @@ class EvaluateOptions:
     reading: dict[str, Any] = dataclasses.field(default_factory=dict)
     split: str = "test"
     grid: str = "native"
-    threshold: float | str = 0.5
+    threshold: float | str = THRESHOLD
     postprocessing: PostProcessing | str | None = None
     keep: bool = False
     scoring: ScoreOptions = dataclasses.field(default_factory=ScoreOptions)
@@ -65,12 +66,11 @@ class EvaluateOptions:
                 )
         if {AUTO, KEPT} <= set(choices.values()):
             raise UserError("`threshold` and `postprocess`: one is kept, the other auto; give auto for both, or kept")
-        if self.keep and (AUTO not in choices.values() or self.grid != GRIDS[0]):
-            raise UserError(
-                "`keep`: nothing is chosen automatically; give `threshold` auto, `postprocess` auto or both"
-                if AUTO not in choices.values()
-                else f"`keep`: chosen on another grid than that of predictions; give `grid` {GRIDS[0]}"
-            )
+        nothing = self.threshold == THRESHOLD and self.postprocessing in (None, PostProcessing())
+        if self.keep and (nothing or KEPT in choices.values()):
+            raise UserError("`keep`: nothing new to keep; give `threshold` or `postprocess`, such as auto")
+        if self.keep and self.grid != GRIDS[0]:
+            raise UserError(f"`keep`: chosen on another grid than that of predictions; give `grid` {GRIDS[0]}")
         numbers = isinstance(self.threshold, int | float) and 0 < self.threshold < 1
         if self.threshold not in (AUTO, KEPT) and not numbers:
             raise UserError(f"`threshold` {self.threshold}: give a number between 0 and 1, auto or kept")

@@ -100,5 +100,7 @@ def _note(target: str, choice: Choice | None, networks: Sequence[Network]) -> st
     if choice is None:
         which = "none was chosen for" if len(networks) == 1 else "none was chosen for all alike of"
         return f"threshold: {THRESHOLD:g} for {target}, since {which} {names}"
-    rule = f" by {choice.threshold_rule}" if choice.threshold_rule else ""
-    return f"threshold: {choice.threshold:g} for {target}, chosen on the {choice.part} part{rule} for {names}"
+    if choice.threshold_rule is None:
+        return f"threshold: {choice.threshold:g} for {target}, kept with {names}"
+    by = f"chosen on the {choice.part} part by {choice.threshold_rule}"
+    return f"threshold: {choice.threshold:g} for {target}, {by} for {names}"

@@ -9,7 +9,7 @@ from cafct_keras.postprocessing import PostProcessing
 from cafct_keras.runs import Run, read_run
 from cafct_keras.runs.choice import Choice
 from cafct_keras.runs.lock import lock
-from tests.cli import fails
+from tests.cli import fails, run
 from tests.evaluating import evaluated, make_run
 from tests.runs.test_older_run import OLDER
 
@@ -55,10 +55,21 @@ def test_what_is_given_is_kept_beside_what_is_chosen(network):
     assert choice.threshold_rule == "per_case_positive"
 
 
+def test_what_is_given_alone_is_kept(network, speckled, tmp_path):
+    evaluated(network, "--threshold", 0.7, "--smallest-lesion", 40, "--keep")
+    choice = Run.open(network).choice
+    assert (choice.threshold, choice.postprocessing) == (0.7, PostProcessing(smallest_lesion=40))
+    assert (choice.threshold_rule, choice.postprocessing_rule) == (None, None)
+    scan = next(speckled.glob("volume-*"))
+    predicted = run("predict", network, "--input", scan, "--out", tmp_path / "masks")
+    assert "threshold: 0.7 for lesion, kept with" in predicted.out
+
+
 def test_mistakes_keep_nothing(network, speckled, tmp_path):
     before = (network / "run.json").read_bytes()
     assert "--threshold kept: none was chosen for" in fails("evaluate", network, "--threshold", "kept")
-    assert "--keep: nothing is chosen automatically" in fails("evaluate", network, "--keep")
+    nothing = "--keep: nothing new to keep; give --threshold or --postprocess, such as auto"
+    assert nothing in fails("evaluate", network, "--keep")
     assert "give --grid native" in fails("evaluate", network, *AUTO, "--keep", "--grid", "network")
     assert "give its folder" in fails("evaluate", network / "model.keras", *AUTO, "--keep")
     mixed = fails("evaluate", network, "--threshold", "auto", "--postprocess", "kept")
