@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from cafct_keras.cli.errors import as_options
-from cafct_keras.cli.shared import beam_option, echo_json, json_option, postprocessing_options, quiet_option
+from cafct_keras.cli.shared import (
+    beam_option,
+    echo_json,
+    json_option,
+    postprocessing_options,
+    quiet_option,
+    reading_options,
+)
 
 
 @click.command()
@@ -20,6 +27,7 @@ from cafct_keras.cli.shared import beam_option, echo_json, json_option, postproc
     metavar="PATH",
     help="A scan (NIfTI, NRRD, MetaImage, PNG, a folder of DICOM slices) or a folder of scans; may be repeated.",
 )
+@reading_options(masks=False)
 @click.option("--out", required=True, metavar="DIR", help="Folder for the masks; with results in it, the job resumes.")
 @click.option(
     "--format",

@@ -18,36 +18,45 @@ QUIET_HELP = "Plain lines instead of a progress bar."
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def reading_options() -> Decorator:
-    """Options that say how a paired folder is read; the command takes them as the dictionary `reading`."""
-    options = (
-        click.option("--patient-pattern", help=PATIENT_PATTERN_HELP),
-        click.option(
+def reading_options(*, masks: bool = True) -> Decorator:
+    """Options that say how a paired folder is read; the command takes them as the dictionary `reading`.
+
+    Args:
+        masks: whether it is read with its masks and by patient, or only its slices are.
+    """
+    options = {
+        "patient_pattern": click.option("--patient-pattern", help=PATIENT_PATTERN_HELP),
+        "labels": click.option(
             "--label",
             "labels",
             multiple=True,
             metavar="NAME=LABELS",
             help="Labels of a target in the masks of a paired folder, such as liver=1,2 or #ff0000; may be repeated.",
         ),
-        click.option("--slice-step", type=int, help="Difference of the numbers of neighbouring slices.  [default: 1]"),
-        click.option(
+        "slice_step": click.option(
+            "--slice-step", type=int, help="Difference of the numbers of neighbouring slices.  [default: 1]"
+        ),
+        "grey_window": click.option(
             "--grey-window",
             type=(float, float),
             default=None,
             metavar="LOW HIGH",
             help="HU that black and white stand for in the slices of a paired folder.",
         ),
-        click.option("--orientation", help="Directions of slices, rows and columns of a paired folder, such as SPL."),
-    )
-    names = ("patient_pattern", "labels", "slice_step", "grey_window", "orientation")
+        "orientation": click.option(
+            "--orientation", help="Directions of slices, rows and columns of a paired folder, such as SPL."
+        ),
+    }
+    if not masks:
+        del options["patient_pattern"], options["labels"]
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
         def with_reading(*arguments: Any, **others: Any) -> Any:
-            return command(*arguments, reading={name: others.pop(name) for name in names}, **others)
+            return command(*arguments, reading={name: others.pop(name) for name in options}, **others)
 
         decorated: Callable[..., Any] = with_reading
-        for option in reversed(options):
+        for option in reversed(options.values()):
             decorated = option(decorated)
         return decorated
 

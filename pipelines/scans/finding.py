@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from pipelines.errors import DataError
 from pipelines.files.png import JPEG_SUFFIXES
@@ -19,7 +20,7 @@ from pipelines.scans.names import with_unique_names
 from pipelines.scans.scan import Scan
 from pipelines.scans.skipped import Skipped
 
-_FILES: dict[str, Callable[[Path, str], Scan]] = {
+_FILES: dict[str, Callable[..., Scan]] = {
     suffix: module.find for module in (nifti, nrrd, metaimage, png) for suffix in module.SUFFIXES
 }
 _TEXT = (".csv", ".json", ".txt", ".md", ".html", ".xml", ".pdf", ".toml")  # not worth a word
@@ -41,7 +42,7 @@ class FoundScans:
     failures: tuple[dict[str, str], ...]
 
 
-def find_scans(inputs: Sequence[str | Path], *, keep_going: bool = False) -> FoundScans:
+def find_scans(inputs: Sequence[str | Path], *, keep_going: bool = False, **stated: Any) -> FoundScans:
     """Finds scans by their headers and names: files, and whatever is in folders at any depth.
 
     A NIfTI, NRRD or MetaImage file is a scan. So is the axial CT series of every folder of DICOM files, and the PNG
@@ -52,22 +53,27 @@ def find_scans(inputs: Sequence[str | Path], *, keep_going: bool = False) -> Fou
     Args:
         inputs: files and folders; links are followed.
         keep_going: list what cannot be read in `FoundScans.failures`, rather than raise it.
+        **stated: `slice_step`, `grey_window` and `orientation` of PNG slices, see `Settings` of a paired folder; they
+            win over the file in the folder. None where nothing is stated.
 
     Returns:
         The scans, with names that are unique regardless of capitals: that of the file or the folder, after those of the
         folders above where several have the same.
 
     Raises:
-        DataError: there is no scan at all; or, unless `keep_going`, one of the inputs has none, or a scan cannot be
-            read. One line with the file and the fix.
+        DataError: there is no scan at all, or no PNG slice of which something is stated; or, unless `keep_going`, one
+            of the inputs has none, or a scan cannot be read. One line with the file and the fix.
     """
-    search = _Search(keep_going)
+    stated = {name: value for name, value in stated.items() if value is not None}
+    search = _Search(keep_going, stated)
     for given in map(Path, inputs):
         search.guard(given, given.name, search.add)
     scans = {os.path.realpath(scan.files[0]): scan for scan in search.scans}  # a file may be given twice
     if not scans:
         message = search.failures[0]["message"] if search.failures else "no `inputs`; give a scan, or a folder of scans"
         raise DataError(message)
+    if stated and all(scan.format != "png" for scan in search.scans):
+        raise DataError(f"`{next(iter(stated))}`: is about PNG slices, and these scans are none; leave it out")
     return FoundScans(
         scans=tuple(sorted(with_unique_names(list(scans.values())), key=lambda scan: natural_sort_key(scan.name))),
         notes=tuple(search.skipped.lines()),
@@ -78,8 +84,8 @@ def find_scans(inputs: Sequence[str | Path], *, keep_going: bool = False) -> Fou
 class _Search:
     """The search for scans, and what came of it so far."""
 
-    def __init__(self, keep_going: bool) -> None:
-        self._keep_going = keep_going
+    def __init__(self, keep_going: bool, stated: dict[str, Any]) -> None:
+        self._keep_going, self._stated = keep_going, stated
         self.scans: list[Scan] = []
         self.skipped = Skipped()
         self.failures: list[dict[str, str]] = []
@@ -110,7 +116,8 @@ class _Search:
     def _add_file(self, path: Path) -> None:
         """The scan of a file that was given by name, whatever it is called."""
         if suffix := _suffix(path):
-            self.scans.append(_FILES[suffix](path, _name(path, suffix)))
+            stated = self._stated if suffix in png.SUFFIXES else {}
+            self.scans.append(_FILES[suffix](path, _name(path, suffix), **stated))
         elif path.suffix.lower() in JPEG_SUFFIXES:
             raise DataError(f"{path}: JPEG, which is lossy; export the slice as PNG from the original")
         elif not is_dicom(path):
@@ -142,7 +149,8 @@ class _Search:
         if len(self.scans) + len(self.failures) > before:
             self.skipped.add("pictures beside DICOM files", slices)
             return
-        self.scans += png.find_stacks(folder, [path for path in slices if not self._is_mask(png.find(path, path.stem))])
+        slices = [path for path in slices if not self._is_mask(png.find(path, path.stem))]
+        self.scans += png.find_stacks(folder, slices, **self._stated)
 
     def _add_volume(self, path: Path) -> None:
         suffix = _suffix(path)

@@ -23,36 +23,37 @@ from pipelines.scans.scan import Scan
 SUFFIXES = (".png",)
 
 
-def find(path: Path, name: str) -> Scan:
-    """The scan of a single slice."""
-    stated, _ = _known(path.parent, [path])
+def find(path: Path, name: str, **given: Any) -> Scan:
+    """The scan of a single slice, of which `given` is stated, see `find_scans`."""
+    stated, _ = _known(path.parent, [path], given)
     return _scan(name, [path], **stated)
 
 
-def find_stacks(folder: Path, paths: Sequence[Path]) -> Iterator[Scan]:
+def find_stacks(folder: Path, paths: Sequence[Path], **given: Any) -> Iterator[Scan]:
     """Yields the scans of the slices of a folder.
 
     Slices of a LiTS export are a study's by their names, and those that are only numbered are one scan, named after the
     folder. All others are grouped as a paired folder's are, see `FolderScans`, with what `index.csv` and
-    `paired_folder.toml` in the folder, or above `images/`, say of them. Slices of several sizes are scans of their own.
+    `paired_folder.toml` in the folder, or above `images/`, say of them, and with what is given, see `find_scans`.
+    Slices of several sizes are scans of their own.
     """
     if not paths:
         return
     paths = sorted(paths, key=lambda path: natural_sort_key(path.name))
     by_name = {path.stem: path for path in paths}
-    stated, settings = _known(folder, paths)
+    stated, settings = _known(folder, paths, given)
     if settings is None:
         studies = itertools.groupby(paths, key=_study)
         for name, files in studies:
             yield from _stack(name, list(files), patient=name.removeprefix("study-"), **stated)
     elif all(map(str.isdecimal, by_name)):
         name = folder.resolve().name
+        stated |= _neighbours(settings.neighbours([int(stem) for stem in by_name]))
         yield from _stack(name, paths, patient=name, **stated)
     else:
         scans = _folder_scans(_root(folder), list(by_name), settings)
         for name, slices in scans.slices.items():
-            contiguous, gaps = scans.neighbours(name)
-            stated |= {"contiguous": contiguous, "gaps": None if gaps is None else tuple(gaps.tolist())}
+            stated |= _neighbours(scans.neighbours(name))
             yield from _stack(name, [by_name[each] for each in slices], patient=scans.patients[name], **stated)
 
 
@@ -81,18 +82,23 @@ def read(scan: Scan) -> Case:
     )
 
 
-def _known(folder: Path, paths: Sequence[Path]) -> tuple[dict[str, Any], Settings | None]:
+def _known(folder: Path, paths: Sequence[Path], given: dict[str, Any]) -> tuple[dict[str, Any], Settings | None]:
     """What is known of the pixels of a folder's slices, as fields of `Scan`; and the folder's settings.
 
     There are none for slices that were exported from LiTS, as Kaggle's lits-png, whatever folder they lie in but that
     of a paired folder.
     """
     root = _root(folder)
-    settings, file = read_settings(root, {}, Strict(root))
-    if file is None and root == folder and all(parse_name(path.name) for path in paths):
+    settings, file = read_settings(root, given, Strict(root))
+    if file is None and not given and root == folder and all(parse_name(path.name) for path in paths):
         return {"intensity": "minmax", "orientation": SPINE_UP}, None
     pixels = {"grey_window": settings.grey_window, "orientation": settings.orientation}
     return {"intensity": "grey", **pixels}, settings
+
+
+def _neighbours(found: tuple[bool, np.ndarray | None]) -> dict[str, Any]:
+    contiguous, gaps = found
+    return {"contiguous": contiguous, "gaps": None if gaps is None else tuple(gaps.tolist())}
 
 
 def _root(folder: Path) -> Path:

@@ -62,7 +62,7 @@ def check_intensity(scan: Scan, preprocessing: Preprocessing) -> None:
         scan.read()  # whose error is the better one
         raise DataError(
             f"{scan.path}: 8-bit grey values, and the network was trained on Hounsfield units; give the CT itself, "
-            "a network that was trained on grey slices, or the slices' grey_window in paired_folder.toml"
+            "a network that was trained on grey slices, or what the slices show, `grey_window`"
         )
 
 

@@ -81,7 +81,12 @@ def test_grey_slices_of_a_stated_window_are_segmented_by_networks_of_hounsfield_
     assert result.code == 0, result
     masks = {path.name: np.asarray(Image.open(path)) for path in (tmp_path / "wider" / "masks").iterdir()}
     assert any(mask.any() for mask in masks.values())
-    for name, mask in masks.items():
-        np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / name)), mask)
     (tmp_path / "wider" / "paired_folder.toml").unlink()
-    assert "or the slices' grey_window in paired_folder.toml" in fails(*arguments, "--overwrite")
+    given = ("--grey-window", -1000, 1000, "--orientation", "SPL")
+    assert run(*arguments[:-1], tmp_path / "given", *given).code == 0
+    for name, mask in masks.items():
+        for out in ("out", "given"):
+            np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / out / name)), mask)
+    assert "or what the slices show, --grey-window" in fails(*arguments, "--overwrite")
+    volumes = ("predict", perfect, "--input", scans, "--out", tmp_path / "volumes", *given)
+    assert "--grey-window: is about PNG slices, and these scans are none; leave it out" in fails(*volumes)

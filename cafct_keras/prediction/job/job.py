@@ -42,7 +42,7 @@ def predict(options: PredictOptions, *, console: Console | None = None, quiet: b
     if options.page or options.preview:
         with optional("`page` and `preview`", extra="report"):
             importlib.import_module("cafct_keras.prediction.page")
-    found = find_scans(options.inputs, keep_going=options.keep_going)
+    found = find_scans(options.inputs, keep_going=options.keep_going, **options.reading)
     scans = options.part.of(found.scans) if options.part else found.scans
     if not options.keep_going:
         for scan in scans:

@@ -2,8 +2,8 @@
 
 import dataclasses
 import re
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from cafct_keras.errors import UserError
 from cafct_keras.postprocessing import PostProcessing
@@ -49,6 +49,7 @@ class PredictOptions:
     Attributes:
         runs: run folders or `.keras` files in them; the mean of their probabilities is taken.
         inputs: files and folders of scans, see `pipelines.scans.find_scans`.
+        reading: what is stated about PNG slices, see there.
         out: folder for the results.
         formats: of the masks, some of `pipelines.scans.writers.MASK_FORMATS`; none for that of each scan.
         probability: write probabilities too.
@@ -74,6 +75,7 @@ class PredictOptions:
     runs: tuple[str, ...]
     inputs: tuple[str, ...]
     out: str
+    reading: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     formats: tuple[str, ...] = ()
     probability: bool = False
     preview: bool = False

@@ -61,9 +61,7 @@ class FolderScans:
 
     def neighbours(self, scan: str) -> tuple[bool, np.ndarray | None]:
         """Whether the slices of a scan are neighbours, and where slices are missing: `contiguous`, `gaps` of `Case`."""
-        numbers = self.numbers(scan)
-        gaps = np.diff(numbers) != (self._settings.slice_step or 1)
-        return bool(numbers) and not gaps.any(), gaps if numbers and self._settings.slice_step else None
+        return self._settings.neighbours(self.numbers(scan))
 
     def _scans(self, names: Collection[str]) -> dict[str, str]:
         """The scan of each slice: the index's, or else by the names."""

@@ -3,9 +3,11 @@
 import dataclasses
 import math
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tomli_w
 
 from pipelines.errors import DataError
@@ -56,6 +58,15 @@ class Settings:
                 f"`orientation` {self.orientation}: give the directions in which slices, rows and columns run, S or I, "
                 "P or A and L or R, as in SPL"
             )
+
+    def neighbours(self, numbers: Sequence[int]) -> tuple[bool, np.ndarray | None]:
+        """Whether slices are neighbours, and where some are missing: `contiguous` and `gaps` of `Case`.
+
+        Args:
+            numbers: of the slices of a scan, in order; empty if they have none.
+        """
+        gaps = np.diff(numbers) != (self.slice_step or 1)
+        return bool(numbers) and not gaps.any(), gaps if numbers and self.slice_step else None
 
 
 def read_settings(directory: Path, given: dict[str, Any], findings: Findings) -> tuple[Settings, Path | None]:

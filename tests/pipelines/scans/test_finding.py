@@ -79,6 +79,29 @@ def test_slices_of_a_folder_are_the_cases_that_its_tables_say(tmp_path):
     assert expected["001"].runs.max() == 1
 
 
+def test_what_is_stated_of_slices_wins_over_the_file_of_the_folder(tmp_path):
+    for number in (2, 4, 6, 10):
+        png(tmp_path / "numbered" / f"{number}.png")
+        png(tmp_path / "named" / f"a_{number}.png")
+    (tmp_path / "named" / "paired_folder.toml").write_text('orientation = "IPL"\ngrey_window = [0, 255]')
+    stated = {"slice_step": 2, "grey_window": (-40.0, 160.0), "orientation": "SPL"}
+    for scan in find_scans([tmp_path], **stated).scans:
+        assert (scan.grey_window, scan.orientation) == ((-40, 160), "SPL")
+        assert scan.gaps == (False, False, True)
+        np.testing.assert_array_equal(scan.read().runs, [0, 0, 0, 1])
+    (named, numbered) = find_scans([tmp_path], orientation="SPR").scans
+    assert (named.grey_window, named.orientation, named.contiguous) == ((0, 255), "SPR", False)
+    assert (numbered.grey_window, numbered.orientation, numbered.contiguous) == (None, "SPR", False)
+
+
+def test_stating_what_no_scan_needs_is_refused(tmp_path):
+    nifti(tmp_path / "a.nii.gz", hu())
+    with pytest.raises(DataError, match="`slice_step`: is about PNG slices, and these scans are none; leave it out"):
+        find_scans([tmp_path], slice_step=2)
+    with pytest.raises(DataError, match="`slice_step` 0: give 1 or more"):
+        find_scans([png(tmp_path / "b.png")], slice_step=0)
+
+
 def test_masks_are_left_aside_by_what_they_hold(tmp_path):
     blank, labels = np.zeros(SHAPE, np.uint8), np.zeros(SHAPE, np.uint8)
     labels[2:5, 2:5, 1:3] = 5
