@@ -37,6 +37,8 @@ def main() -> None:
     model = cafct_keras.load_model(arguments.run)
     liver, lesion = np.moveaxis(model.predict(np.repeat(grey[..., None] / np.float32(255), 3, -1), verbose=0), -1, 0)
     plot_samples(grey, np.stack(masks), lesion * (liver > 0.5), names, arguments.out, title="Lesions of test cases")
+    with Image.open(arguments.out) as picture:
+        picture.convert("RGB").quantize(256).save(arguments.out, optimize=True)
 
 
 def _three_cases(path: pathlib.Path) -> list[tuple[str, str, float]]:
