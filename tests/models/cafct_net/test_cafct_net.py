@@ -148,7 +148,7 @@ def test_impossible_networks_are_refused(options):
 
 def test_lists():
     assert "cafct_net" in cafct_keras.list_models()
-    assert list_presets("cafct_net") == ["tiny", "small", "base", "large"]
+    assert list_presets("cafct_net") == ["tiny", "mini", "small", "base", "large"]
 
 
 def test_aspp_rates_by_level():
