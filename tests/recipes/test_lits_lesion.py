@@ -12,7 +12,7 @@ SHORT = ("--preset", "tiny", "--epochs", 6, "--learning-rate", 3e-3, "--ema-deca
 
 
 def test_lesions_of_unseen_patients_are_found(shared, tmp_path):
-    """A network that has learned the liver alone, or only these training patients, scores 0."""
+    """A network that has learned the liver alone scores 0.01."""
     data = _scans(shared / "data" / "lits_slices", tmp_path / "slices")
     options = ("--config", "lits_lesion_1", *SHORT, "--out", tmp_path / "run")
     result = run("fit", "--data", data, *READ, *options, "--json")
