@@ -136,7 +136,7 @@ def _split(index: Index, *, few: bool) -> tuple[dict[str, str], str]:
     if not train or "validation" in parts.values():
         return parts, f"split: by {NAME}"
     parts |= dict.fromkeys(carve_validation(train), "validation")
-    return parts, f"split: by {NAME}, its validation carved out of the training patients"
+    return parts, f"split: by {NAME}, which has no validation part: some of its training patients stand for it"
 
 
 def check_sides(findings: Findings, path: Path, patients: Mapping[str, str], parts: Mapping[str, str]) -> None:

@@ -45,7 +45,7 @@ def publish(run: str, out: str, evaluations: tuple[str, ...], list_patients: boo
         f"{precision} " + ", ".join(f"{target} {value:.4f}" for target, value in found.items())
         for precision, found in halved["dice"].items()
     ]
-    on_slices = f"; Dice on {halved['slices']} validation slices: {'; '.join(dice)}" if dice else ""
+    on_slices = f"; Dice on {halved['slices']} {halved['part']} slices: {'; '.join(dice)}" if dice else ""
     click.echo(f"float16: probabilities differ by at most {halved['largest_difference']:.1e}{on_slices}")
     if report["missing"]:
         options = ", ".join(f"--{name.replace('_', '-').removesuffix('s')}" for name in report["missing"])

@@ -109,7 +109,7 @@ def _note(runtime: Runtime, converted: Converted, precision: str, possible: tupl
     note = f"engine: {runtime.title} {metadata.version(runtime.package)} in {precision}"
     if len(possible) > 1:
         if not converted.dice:
-            return f"{note}; bfloat16 could not be compared with it on validation slices, since the data are not there"
+            return f"{note}; bfloat16 could not be compared with it on slices of the run, since its data are not there"
         dice = [f"{name} " + ", ".join(f"{each:.4f}" for each in converted.dice[name]) for name in possible]
-        return f"{note}; Dice on {converted.slices} validation slices: {'; '.join(dice)}"
+        return f"{note}; Dice on {converted.slices} slices of the run's data: {'; '.join(dice)}"
     return f"{note}; probabilities within {converted.largest_difference:.1e} of Keras's"

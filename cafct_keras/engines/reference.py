@@ -48,7 +48,7 @@ def noise(size: int, channels: int) -> np.ndarray:
 
 
 def validation_slices(run: Run) -> dict[str, np.ndarray]:
-    """Slices spread over the validation part of a run's data.
+    """Slices spread over the validation part of a run's data, which is trained on where `validation` is off.
 
     Returns:
         `validation`, float32 `(B, H, W, channels)`, and `masks`, bool `(B, H, W, targets)`; nothing where the data have

@@ -11,6 +11,7 @@ from cafct_keras.evaluation.metrics.overlap import RULES
 from cafct_keras.pages.environment import environment
 from cafct_keras.publishing.facts import Facts
 from cafct_keras.publishing.run_card import public_card
+from cafct_keras.runs.card import training_seconds
 from cafct_keras.runs.config import OPTIONS, FitConfig
 from cafct_keras.runs.fields import shown
 from cafct_keras.runs.files import WEIGHTS_FILES
@@ -56,7 +57,7 @@ def model_card(
         Markdown, with metadata in YAML at its head.
     """
     card = public_card(run.card, list_patients=True)
-    seconds = card.get("seconds", {}).get("total", 0.0)
+    seconds = training_seconds(card)
     values = {
         "metadata": _metadata(run, facts, documents),
         "run": run,
@@ -67,9 +68,16 @@ def model_card(
         "network": " ".join(filter(None, (_network(run), run.config.model.preset and f"`{run.config.model.preset}`"))),
         "targets": {"liver": "the liver", "lesion": "liver lesions"},
         "options": _options(run.config),
-        "duration": duration(seconds),
+        "seconds": seconds,
+        "seconds_before": seconds - card.get("seconds", {}).get("total", 0.0),
         "energy": facts.energy(seconds),
         "emissions": facts.emissions(seconds),
+        "measured": [
+            (part, name, value)
+            for part in ("validation", "test")
+            for name, value in card.get(part, {}).items()
+            if name != "loss" and value is not None
+        ],
         "scores": [(markdown(document), _warnings(document, list_patients)) for document in documents],
         "rules": RULES,
         "halved": halved,
@@ -78,7 +86,8 @@ def model_card(
         "curves": curves,
     }
     templates = environment("cafct_keras.publishing", autoescape=False)
-    templates.filters |= {"cell": _cell, "yaml": functools.partial(json.dumps, ensure_ascii=False)}  # JSON is YAML
+    json_is_yaml = functools.partial(json.dumps, ensure_ascii=False)
+    templates.filters |= {"cell": _cell, "duration": duration, "yaml": json_is_yaml}
     text = templates.get_template("README.md").render(**values)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
@@ -96,7 +105,7 @@ def _metadata(run: Run, facts: Facts, documents: Sequence[dict[str, Any]]) -> di
         "pipeline_tag": "image-segmentation",
         "tags": list(dict.fromkeys([*TAGS, *run.targets])),
     }
-    emissions = facts.emissions(run.card.get("seconds", {}).get("total", 0.0))
+    emissions = facts.emissions(training_seconds(run.card))
     if emissions is not None:
         metadata["co2_eq_emissions"] = {
             "emissions": round(emissions, 3),  # grams

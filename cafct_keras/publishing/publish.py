@@ -130,12 +130,14 @@ class Comparison:
 
     Attributes:
         largest_difference: of probabilities, on images of noise.
-        slices: of the run's validation part that Dice is of; 0 where its data are gone.
+        slices: of the run's data that Dice is of; 0 where they are gone.
+        part: of the split that they are in, `"validation"`; `"training"` where the run has none.
         dice: precision to target to pooled Dice on them, at a threshold of 0.5.
     """
 
     largest_difference: float
     slices: int
+    part: str
     dice: dict[str, dict[str, float]]
 
 
@@ -166,7 +168,10 @@ def _compare(model: keras.Model, published: Published, run: Run) -> Comparison:
             values = pooled_dice(predicted[count:], slices["masks"])
             dice[precision] = dict(zip(run.targets, values, strict=True))
     return Comparison(
-        largest_difference=float(np.abs(half - full)[:count].max()), slices=len(images) - count, dice=dice
+        largest_difference=float(np.abs(half - full)[:count].max()),
+        slices=len(images) - count,
+        part="validation" if run.config.data.validation else "training",
+        dice=dice,
     )
 
 

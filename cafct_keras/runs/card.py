@@ -90,6 +90,16 @@ def _from_format_1(card: dict[str, Any], file: pathlib.Path) -> dict[str, Any]:
     return {**card, "format": RUN_FORMAT}
 
 
+def training_seconds(card: dict[str, Any]) -> float:
+    """Seconds that a network was trained for, with those of the runs that its initial weights come from.
+
+    Args:
+        card: see `read_run`; 0 of what it does not know.
+    """
+    before = (source.get("seconds", 0.0) for source in card.get("initial_weights", []))
+    return card.get("seconds", {}).get("total", 0.0) + sum(before)
+
+
 def new_card(config: FitConfig, source: Source, parts: dict[str, Slices], model: "keras.Model") -> dict[str, Any]:
     """The card of a new run.
 

@@ -1,5 +1,6 @@
 """Initial weights of a run: random, of another run, or of published encoders."""
 
+import contextlib
 import csv
 import pathlib
 from typing import Any
@@ -10,11 +11,13 @@ import numpy as np
 from cafct_keras.errors import UserError
 from cafct_keras.layers import SegmentationHead
 from cafct_keras.models.outputs import heads
+from cafct_keras.runs.card import training_seconds
 from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import SPLIT_FILE
 from cafct_keras.runs.hub import resolve
 from cafct_keras.runs.loading import load_model
 from cafct_keras.runs.model_file import model_digest
+from cafct_keras.runs.run import Run
 from cafct_keras.weights import load_weights
 from cafct_keras.weights.matching import adapt_stem
 from pipelines.loading.slices import Slices
@@ -36,7 +39,8 @@ def initialize_weights(model: keras.Model, config: FitConfig, parts: dict[str, S
 
     Returns:
         For the run card, a dictionary per file with its name, SHA-256 and what it filled, see `load_weights`; of
-        `init` also `notes`, lines for the user. Empty if the weights stay random.
+        `init` also `notes`, lines for the user, and `seconds` that it was trained for, unless its run is gone. Empty
+        if the weights stay random.
 
     Raises:
         UserError: a file cannot be read or does not fit.
@@ -45,9 +49,12 @@ def initialize_weights(model: keras.Model, config: FitConfig, parts: dict[str, S
     if init is None:
         return load_weights(model, config.model.weights)
     source = load_model(init)
-    notes = _fill(model, source, init)
-    notes += _overlap(init, config.model.init_patients, parts)
-    return [{"file": str(init), "sha256": model_digest(resolve(init)), "filled": ["all"], "notes": notes}]
+    notes = _fill(model, source, init) + _overlap(init, config.model.init_patients, parts)
+    digest = model_digest(resolve(init))
+    entry: dict[str, Any] = {"file": str(init), "sha256": digest, "filled": ["all"], "notes": notes}
+    with contextlib.suppress(UserError):  # a model without its run
+        entry["seconds"] = training_seconds(Run.open(init).card)
+    return [entry]
 
 
 def _fill(model: keras.Model, source: keras.Model, init: str) -> list[str]:

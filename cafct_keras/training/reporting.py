@@ -33,10 +33,15 @@ class Report:
 def headline(config: FitConfig, card: dict[str, Any]) -> str:
     """What is about to be trained, on what and where."""
     data, model, optimizer = config.data, config.model, config.optimizer
+    parts = card["data"]["split"]
     counts = ", ".join(
         f"{name} {part['slices']} slices of {len(part['patients'])} patients"
-        for name, part in card["data"]["split"].items()
+        for name, part in parts.items()
+        if part["slices"]
     )
+    if absent := [name for name, part in parts.items() if not part["slices"]]:
+        counts += f"; no {' and no '.join(absent)} slices"
+        counts += "" if data.validation else ", validation patients are trained on"
     first = f"{data.first_size}x{data.first_size} for {data.first_epochs} epochs, then " if data.first_size else ""
     return (
         f"{model.name} {model.preset or 'base'} ({card['parameters']:,} parameters) on {card['data']['layout']}, "

@@ -132,7 +132,7 @@ def test_bfloat16_is_chosen_where_validation_slices_allow_it(cache, run):
         pytest.skip("this CPU has no bfloat16")
     engine = load_engine(run, name="openvino", precision="bfloat16")
     assert engine.precision == "bfloat16"
-    assert "validation slices: float32 " in engine.note
+    assert "slices of the run's data: float32 " in engine.note
 
 
 def test_precisions_are_compared_on_the_data_of_the_training_only(scans, tmp_path):

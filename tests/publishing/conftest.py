@@ -37,11 +37,16 @@ def run(scans, tmp_path_factory):
         "parameters": model.count_params(),
         "backend": keras.backend.backend(),
         "devices": ["cpu"],
-        "seconds": {"total": 7200.0},
+        "seconds": {"total": 5400.0},
         "best_epoch": 3,
         "validation": {"lesion_dice_pooled": 0.25},
         "initial_weights": [
-            {"file": f"{scans}/liver/model.keras", "sha256": "0" * 64, "notes": [f"{PRIVATE}: Jane Doe"]}
+            {
+                "file": f"{scans}/liver/model.keras",
+                "sha256": "0" * 64,
+                "notes": [f"{PRIVATE}: Jane Doe"],
+                "seconds": 1800.0,
+            }
         ],
         "choice": {"threshold": 0.4, "threshold_rule": "pooled_dice", "fingerprint": card["data"]["fingerprint"]},
     }

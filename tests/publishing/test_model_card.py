@@ -78,6 +78,8 @@ def test_facts_from_the_user_are_text(card):
     assert "| licence | not stated |" in card
     assert "liver\n" not in card.split("| initial weights | ")[1][:5]
     assert "| initial weights | liver (SHA-256" in card
+    assert "trained for 30.0 min) |" in card
+    assert "| time | 2.0 h, with that of the initial weights, on cpu" in card
 
 
 def test_without_evaluation_it_says_what_training_measured(published):

@@ -60,6 +60,7 @@ def test_channels_are_taken_by_their_targets(first, labels, tmp_path, target):
         f"{first}: segments liver: {taken} of lesion at random",
     ]
     assert result.json["initial_weights"][0]["notes"] == notes
+    assert result.json["initial_weights"][0]["seconds"] > 0
     assert all(note in result.out for note in notes)
     old, new = weights(first), weights(tmp_path / "run")
     for path in ("branch/kernel", "norm/gamma", "norm/beta", "stem/bias"):
