@@ -2,16 +2,20 @@
 
 import csv
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pipelines.case import SPLITS
 from pipelines.errors import DataError
-from pipelines.findings import Findings
+from pipelines.findings import Findings, listed
+from pipelines.name_matching import NameMatcher
+from pipelines.other_splits import check_other_splits, holds_parts, part_of
 from pipelines.split import carve_validation, split_patients
+from pipelines.tables import Rows, read_rows
 
 NAME = "index.csv"
-_PARTS = {**{part: part for part in SPLITS}, "val": "validation"}
+PUBLISHED = {"meta.csv": "image_id"}  # TotalSegmentator's table, and its column of cases
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,11 @@ class Index:
     columns: tuple[str, ...]
     cells: Mapping[str, Mapping[str, str]]
 
+    @property
+    def name(self) -> str:
+        """Of the table's file, for messages."""
+        return NAME if self.path is None else self.path.name
+
 
 def read_index(
     directory: Path,
@@ -43,8 +52,9 @@ def read_index(
 ) -> Index:
     """Reads the `index.csv` of a folder, if there is one.
 
-    Columns are `id` (the case or slice), `patient` and `split` (train, validation or val, test); others are ignored.
-    The table must list exactly what is in the folder.
+    Columns are `id` (the case or slice, or its file), `patient` and `split` (train, validation, test and words like
+    these); a note names others. The table must list exactly what is in the folder. A folder without one is searched
+    for other files that look like a split, see `check_other_splits`.
 
     Args:
         directory: the folder.
@@ -54,23 +64,23 @@ def read_index(
             is about all cases of that patient.
         others: further columns to read where the table has them.
     """
-    path = directory / NAME
-    if not path.exists():
+    path = find_table(directory)
+    if path is None:
+        check_other_splits(directory, patients, findings)
         return Index(path=None, patients=dict(patients), parts={}, columns=(), cells={})
     findings.count("files")
     none = Index(path=path, patients=dict(patients), parts={}, columns=(), cells={})
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            # A column that a blank or a capital hides would drop the user's split without a word.
-            reader.fieldnames = [column.strip().lower() for column in reader.fieldnames or ()]
-            columns: tuple[str, ...] = tuple(
-                column for column in ("id", "patient", "split", *others) if column in reader.fieldnames
-            )
-            lines = [(reader.line_num, {column: (line[column] or "").strip() for column in columns}) for line in reader]
-    except (OSError, UnicodeDecodeError, csv.Error):
-        findings.error("csv-unreadable", path, "cannot be read as a table; save it as UTF-8 CSV")
+        header, *lines = read_rows(path, columns=("id", "patient", "split", *others)) or [(0, [])]
+    except (OSError, ValueError) as error:
+        findings.error("csv-unreadable", path, f"cannot be read as a table ({_reason(error)}); save it as UTF-8 CSV")
         return none
+    names = [name.lower() for name in header[1]]
+    # Of a published set, of which a folder may hold a part.
+    published = path.name in PUBLISHED and PUBLISHED[path.name] in names
+    if published:
+        names = ["id" if name == PUBLISHED[path.name] else name for name in names]
+    columns = tuple(column for column in ("id", "patient", "split", *others) if column in names)
     key = next((column for column in keys if column in columns), None)
     if key is None:
         wanted = " or ".join(keys)
@@ -78,20 +88,29 @@ def read_index(
             "csv-unreadable", path, f"no column called {wanted}; start the file with the line id,patient,split"
         )
         return none
-    rows = _read_rows(path, key, lines, findings)
-    listed = {name: name if key == "id" else patient for name, patient in patients.items()}
-    for name in sorted(set(rows) - set(listed.values())):
+    _check_columns(path, names, columns, lines, findings, published=published)
+    of_folder = {name: name if key == "id" else patient for name, patient in patients.items()}
+    rows = _read_rows(path, key, names, lines, columns, NameMatcher(of_folder.values()), findings)
+    for name in sorted(set(rows) - set(of_folder.values())) if not published else ():
         findings.error("row-without-file", path, f"{name} is not in the folder; add its files or delete the line")
-    for name in sorted(set(listed.values()) - set(rows)):
+    for name in sorted(set(of_folder.values()) - set(rows)):
         findings.error("file-without-row", path, f"{name} is not listed; add a line for it or delete its files")
-    cells = {name: rows.get(row, {}) for name, row in listed.items()}
+    check_other_splits(directory, patients, findings, used=(path,), split="split" in columns)
+    cells = {name: rows.get(row, {}) for name, row in of_folder.items()}
     return Index(
         path=path,
         patients={name: cells[name].get("patient") or patients[name] for name in patients},
-        parts={name: _PARTS[part] for name in patients if (part := cells[name].get("split", "").lower()) in _PARTS},
+        parts={name: part for name in patients if (part := part_of(cells[name].get("split", "")))},
         columns=columns,
         cells=cells,
     )
+
+
+def find_table(directory: Path) -> Path | None:
+    """The table of a folder: `index.csv`, in capitals too, or that of a published set; None if it has none."""
+    tables = sorted(name for name in os.listdir(directory) if name.lower() in (NAME, "index.tsv", *PUBLISHED))
+    chosen = sorted(tables, key=lambda name: (name != NAME, name.lower() in PUBLISHED))
+    return directory / chosen[0] if chosen else None
 
 
 def write_index(directory: Path, rows: Iterable[tuple[str, str, str]]) -> None:
@@ -115,7 +134,7 @@ def assign_parts(index: Index, findings: Findings, *, few: bool = False) -> tupl
         Name of each case to one of `SPLITS`, and a line that says where the split comes from.
     """
     if "split" in index.columns:
-        check_sides(findings, findings.root / NAME, index.patients, index.parts)
+        check_sides(findings, index.path or Path(NAME), index.patients, index.parts)
     try:
         parts, note = _split(index, few=few)
     except DataError as error:
@@ -134,9 +153,10 @@ def _split(index: Index, *, few: bool) -> tuple[dict[str, str], str]:
     parts = {index.patients[name]: part for name, part in index.parts.items()}
     train = [patient for patient, part in parts.items() if part == "train"]
     if not train or "validation" in parts.values():
-        return parts, f"split: by {NAME}"
+        return parts, f"split: by {index.name}"
     parts |= dict.fromkeys(carve_validation(train), "validation")
-    return parts, f"split: by {NAME}, which has no validation part: some of its training patients stand for it"
+    carved = "which has no validation part: some of its training patients stand for it"
+    return parts, f"split: by {index.name}, {carved}"
 
 
 def check_sides(findings: Findings, path: Path, patients: Mapping[str, str], parts: Mapping[str, str]) -> None:
@@ -160,18 +180,55 @@ def check_sides(findings: Findings, path: Path, patients: Mapping[str, str], par
             )
 
 
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def _check_columns(
+    path: Path,
+    names: Sequence[str],
+    columns: Sequence[str],
+    lines: Rows,
+    findings: Findings,
+    *,
+    published: bool,
+) -> None:
+    """Names the columns that are not used; one that holds a split is an error."""
+    for column in columns:
+        if names.count(column) > 1:
+            findings.error("csv-unreadable", path, f"two columns called {column}; keep one of them")
+    unused = [name for name in dict.fromkeys(names) if name and name not in columns]
+    for name in unused if "split" not in columns else ():
+        if holds_parts([cells[names.index(name)] for _, cells in lines if names.index(name) < len(cells)]):
+            findings.error("split-unused", path, f"the column {name} looks like a split; call it split")
+    if unused and not published:
+        findings.note("columns-unused", path, f"columns that are not used: {listed(unused)}")
+
+
 def _read_rows(
-    path: Path, key: str, lines: list[tuple[int, dict[str, str]]], findings: Findings
+    path: Path,
+    key: str,
+    names: Sequence[str],
+    lines: Rows,
+    columns: Sequence[str],
+    match: Callable[[str], str],
+    findings: Findings,
 ) -> dict[str, dict[str, str]]:
     """Case (or patient) to the cells of its line."""
     rows: dict[str, dict[str, str]] = {}
-    for number, line in lines:
-        name = line[key]
+    for number, cells in lines:
+        of_line = dict(zip(names, cells, strict=False))
+        line = {column: of_line.get(column, "") for column in columns}
+        name = match(line[key])
         where = f"line {number}" + f" ({name})" * bool(name)
+        if any(cells[len(names) :]):
+            findings.error(
+                "csv-cell", path, f"{where} has more cells than columns; put names that hold a separator in quotes"
+            )
         for column in (column for column, cell in line.items() if not cell):
             findings.error("csv-cell", path, f"{where} has no {column}; fill it in")
         part = line.get("split", "")
-        if part and part.lower() not in _PARTS:
+        if part and not part_of(part):
             findings.error("csv-cell", path, f"{where} has split {part!r}; write train, validation or test")
         if name in rows:
             findings.error("row-twice", path, f"{name} is listed twice, again in line {number}; keep one line")

@@ -1,6 +1,5 @@
 """Which files of two folders are masks, and which of them belong together."""
 
-import csv
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from pipelines.layouts.dicom.listing import dicom_files
 from pipelines.masks.volumes import read_volume
 from pipelines.optional import optional
 from pipelines.patients import compile_pattern
+from pipelines.tables import read_rows
 
 SIDES = ("prediction", "reference")
 SEG = "DICOM SEG"
@@ -157,15 +157,14 @@ def _is_image(path: Path) -> bool:
 def _read_table(path: Path) -> tuple[dict[str, str], dict[str, str]]:
     """File of each prediction, and of each reference, to the name of the pair."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file) if any(cell.strip() for cell in row)]
-    except (OSError, UnicodeDecodeError, csv.Error):
+        rows = [cells for _, cells in read_rows(path, columns=SIDES)]
+    except (OSError, ValueError):
         raise DataError(f"{path}: cannot be read as a table; save it as UTF-8 CSV") from None
     if rows and [cell.lower() for cell in rows[0]] == list(SIDES):
         del rows[0]
     names: tuple[dict[str, str], dict[str, str]] = {}, {}
     for number, row in enumerate(rows, 1):
-        if len(row) != 2 or not all(row):
+        if not all(row[:2]) or len(row) < 2 or any(row[2:]):
             raise DataError(f"{path}: row {number} is not two names; give prediction,reference in every row")
         for side, text in enumerate(row):
             if text in names[side]:

@@ -11,7 +11,7 @@ from pipelines.errors import DataError
 from pipelines.files.labels import MaskError
 from pipelines.findings import Findings, Strict
 from pipelines.fingerprint import fingerprint
-from pipelines.index import NAME, assign_parts, read_index
+from pipelines.index import assign_parts, read_index
 from pipelines.layouts.dicom.listing import case_folders, dicom_files
 from pipelines.layouts.dicom.mask_files import MaskFile
 from pipelines.layouts.dicom.masks import find_masks, merge, read_masks
@@ -102,7 +102,7 @@ class Dicom(Source):
             masks = merge(found or {}, frame)
         return Case(
             name=name,
-            patient=scan.patient,
+            patient=self.index.patients[name],
             split=self.parts[name],
             images=frame.to_slices(read_volume(series, self._findings)),
             masks={target: frame.to_slices(masks[target]) for target in self.targets},
@@ -116,8 +116,8 @@ class Dicom(Source):
         scans = self.scans.values()
         slices = [one.path for scan in scans if scan.series for one in scan.series.slices]
         masks = [mask.path for scan in scans for mask in scan.masks or ()]
-        index = self._directory / NAME
-        return fingerprint([*slices, *masks, *([index] if index.exists() else [])], self._directory)
+        index = [] if self.index.path is None else [self.index.path]
+        return fingerprint([*slices, *masks, *index], self._directory)
 
 
 def _scan(folder: Path, labelled: bool, findings: Findings) -> Scan:

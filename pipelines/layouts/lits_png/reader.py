@@ -20,9 +20,10 @@ __all__ = ["LitsPng", "read_csv"]
 class LitsPng(Source):
     """Reads Kaggle's `lits-png`, one case per study.
 
-    `lits_train.csv` and `lits_test.csv` give the split; studies in neither are validation. With neither file, studies
-    are split 70:15:15 by a hash of their numbers. The constructor lists files and reads the CSVs; pixels are read, and
-    checked, one study at a time. Whether a slice contains a target is decided by its pixels, not by the CSVs.
+    `lits_train.csv` and `lits_test.csv` give the split; studies in neither are validation. With neither file, an
+    `index.csv` (`id` `volume-N`, `split`) gives it, or else studies are split 70:15:15 by a hash of their numbers.
+    The constructor lists files and reads the CSVs; pixels are read, and checked, one study at a time. Whether a
+    slice contains a target is decided by its pixels, not by the CSVs.
 
     Example:
         >>> source = LitsPng("lits-png")  # the folder with lits_train.csv and dataset_6/, or a dataset_6/ itself
@@ -63,18 +64,18 @@ class LitsPng(Source):
             self.studies.setdefault(f"study-{study}", {})[index] = name
             self._files[name] = files
         self.tables = read_tables(self.tables_folder, slices, self._findings)
-        self._used = [self.tables_folder / name for name in self.tables]
+        numbers = list(dict.fromkeys(study for study, _ in slices))
+        parts, split_note, others = find_parts(numbers, self.tables, self.tables_folder, self._findings)
+        self._used = [*(self.tables_folder / name for name in self.tables), *others]
         # Without CSVs the same slices are the same data, however deep the folder that was given.
         self._root = self.tables_folder if self._used else folder
-        numbers = list(dict.fromkeys(study for study, _ in slices))
-        parts, split_note = find_parts(numbers, self.tables, self.tables_folder, self._findings)
         self.parts = {f"study-{study}": parts[study] for study in numbers}
         self.slice_names = {
             part: tuple(n for name, p in self.parts.items() if p == part for n in self.studies[name].values())
             for part in SPLITS
         }
         self._notes = [split_note, "intensity: every slice rescaled from its own minimum and maximum"]
-        if self._used:
+        if self.tables:
             self._notes.append("masks: pixels counted; the CSVs' *_mask_empty flags are inverted and not used")
         if (self.tables_folder / PROBE).exists():
             copy = "a copy" if self.probe_is_copy() else "not a copy"

@@ -1,6 +1,5 @@
 """CSVs of a `lits-png` folder, and the split that they give."""
 
-import csv
 import dataclasses
 import re
 from collections.abc import Collection, Mapping
@@ -8,15 +7,17 @@ from pathlib import Path
 
 from pipelines.errors import DataError
 from pipelines.findings import Findings, Strict
+from pipelines.index import Index, assign_parts, read_index
 from pipelines.layouts.lits_png.listing import parse_name
-from pipelines.split import carve_validation, split_patients
+from pipelines.other_splits import check_other_splits
+from pipelines.split import carve_validation
+from pipelines.tables import read_rows
 
 ALL, TRAIN, TEST, PROBE = TABLES = ("lits_df.csv", "lits_train.csv", "lits_test.csv", "lits_probe.csv")
 PATH_COLUMNS = {"image": "filepath", "liver": "liver_maskpath", "lesion": "tumor_maskpath"}
 FLAG_COLUMNS = {"liver": "liver_mask_empty", "lesion": "tumor_mask_empty"}
 NUMBER_COLUMNS = ("study_number", "instance_number")
 _FLAGS = {"true": True, "false": False}
-_FEWEST = 3  # studies, one for each part of a split by hash
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,20 +73,19 @@ def read_table(path: Path, findings: Findings) -> list[Row] | None:
         One row per slice, in the order of the file, without the lines that are errors; None for what is not such a CSV.
     """
     findings.count("files")
+    wanted = (*PATH_COLUMNS.values(), *FLAG_COLUMNS.values())
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header, *lines = csv.reader(file)
-    except (OSError, ValueError, csv.Error):
+        (_, header), *lines = read_rows(path, columns=wanted)
+    except (OSError, ValueError):
         findings.error("csv-unreadable", path, "cannot be read as a table; copy it again from lits-png")
         return None
-    for column in (*PATH_COLUMNS.values(), *FLAG_COLUMNS.values()):
+    header = [column.lower() for column in header]
+    for column in wanted:
         if column not in header:
             findings.error("csv-unreadable", path, f"no column called {column}; copy it again from lits-png")
             return None
     rows: dict[tuple[int, int], Row] = {}
-    for line, cells in enumerate(lines, start=2):
-        if not cells:
-            continue
+    for line, cells in lines:
         if len(cells) < len(header):
             findings.error("csv-cell", path, f"line {line} has too few cells; copy the file again from lits-png")
             continue
@@ -121,7 +121,7 @@ def read_tables(folder: Path, slices: Collection[tuple[int, int]], findings: Fin
 
 def find_parts(
     studies: Collection[int], tables: Mapping[str, list[Row]], folder: Path, findings: Findings
-) -> tuple[dict[int, str], str]:
+) -> tuple[dict[int, str], str, list[Path]]:
     """Assigns every study to a part of the split.
 
     Args:
@@ -131,19 +131,22 @@ def find_parts(
         findings: takes a CSV that is missing beside the other, studies in both, and too few studies.
 
     Returns:
-        Study to one of `SPLITS`, and a line that says where the split comes from.
+        Study to one of `SPLITS`, a line that says where the split comes from, and the table used without the CSVs: an
+        `index.csv` whose cases are called `volume-N`.
     """
     for here, other in ((TRAIN, TEST), (TEST, TRAIN)):
         if other in tables and not (folder / here).exists():
             message = f"missing, but {other} is there; copy it here, or delete both to split by hash"
             findings.error("csv-missing", folder / here, message)
+    patients = {f"volume-{study}": str(study) for study in studies}
     if TRAIN not in tables or TEST not in tables:
-        if len(studies) < _FEWEST:
-            note = f"split: no CSV and fewer than {_FEWEST} studies, all of them in test"
-            return dict.fromkeys(studies, "test"), note
-        by_hash = split_patients(map(str, studies))
-        note = f"split: no {TRAIN} and {TEST}, so by study, 70:15:15, from a hash of the numbers"
-        return {study: by_hash[str(study)] for study in studies}, note
+        index = Index(path=None, patients=patients, parts={}, columns=(), cells={})
+        if not any((folder / name).exists() for name in (TRAIN, TEST)):  # or they are errors already
+            index = read_index(folder, patients, findings)
+        by_name, note = assign_parts(index, findings, few=True)
+        used = [] if index.path is None else [index.path]
+        return {int(name.removeprefix("volume-")): part for name, part in by_name.items()}, note, used
+    check_other_splits(folder, patients, findings, used=[folder / name for name in TABLES], split=True)
     train, test = ({row.study for row in tables[name]} for name in (TRAIN, TEST))
     for study in sorted(train & test):
         message = f"study {study} is in {TRAIN} too; delete its lines from one of the two"
@@ -151,15 +154,15 @@ def find_parts(
     parts = {study: "train" if study in train else "test" if study in test else "validation" for study in studies}
     note = f"split: by {TRAIN} and {TEST}"
     if "validation" in parts.values():
-        return parts, f"{note}, studies in neither are validation"
+        return parts, f"{note}, studies in neither are validation", []
     try:
         carved = carve_validation(map(str, train))
     except DataError:
         message = "fewer than two studies, and none is left for validation; add studies"
         findings.error("patients-few", folder / TRAIN, message)
-        return parts, note
+        return parts, note, []
     parts |= {int(study): "validation" for study in carved}
-    return parts, f"{note}; no study in neither, so validation is carved out of the training studies"
+    return parts, f"{note}; no study in neither, so validation is carved out of the training studies", []
 
 
 def _parse_row(path: Path, line: int, cells: dict[str, str], findings: Findings) -> Row | None:

@@ -12,7 +12,7 @@ from pipelines.files.nifti import Volume, check_labels, check_placed, open_volum
 from pipelines.findings import Findings, Strict
 from pipelines.fingerprint import fingerprint
 from pipelines.frame import Frame, same_place, steps_of_one
-from pipelines.index import NAME, assign_parts, read_index
+from pipelines.index import assign_parts, read_index
 from pipelines.layouts.nifti.listing import CaseFiles, list_cases
 from pipelines.orientation import RADIOLOGICAL
 
@@ -86,8 +86,8 @@ class Nifti(Source):
     def fingerprint(self) -> str:
         """SHA-256, in hex, over the names, sizes and ends of all files that are read, and of `index.csv`."""
         files = [path for case in self.files.values() for path in case.paths.values()]
-        index = self._directory / NAME
-        return fingerprint([*files, index] if index.exists() else files, self._directory)
+        index = [] if self.index.path is None else [self.index.path]
+        return fingerprint([*files, *index], self._directory)
 
     def case(self, name: str) -> Case:
         """Reads one volume and its masks."""
@@ -104,7 +104,7 @@ class Nifti(Source):
         images = np.ascontiguousarray(read.frame.to_slices(read.image))
         return Case(
             name=name,
-            patient=self.files[name].patient,
+            patient=self.index.patients[name],
             split=self.parts[name],
             images=images,
             masks=masks,

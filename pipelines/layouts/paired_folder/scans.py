@@ -42,7 +42,7 @@ class FolderScans:
         if settings.patient_pattern is not None:
             index = dataclasses.replace(index, patients=guess.of)
         elif "patient" in index.columns:
-            self.patients_note, self.patients_by = f"patients: by {NAME}", "table"
+            self.patients_note, self.patients_by = f"patients: by {index.name}", "table"
         self.index = index
         scans, self._numbers = self._scans(names), self._slice_numbers(names)
 

@@ -39,7 +39,7 @@ def test_without_tables_studies_are_split_by_hash(root):
         path.unlink()
     few = LitsPng(root)
     assert parts(few) == {"2": "test", "100": "test"}
-    assert "fewer than 3 studies" in few.notes[0]
+    assert "fewer than 3 patients" in few.notes[0]
 
 
 def test_validation_is_carved_out_of_training_when_the_tables_leave_none(root):

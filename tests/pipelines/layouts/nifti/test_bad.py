@@ -159,7 +159,7 @@ BAD = {
         "index.csv",
         "patient p is in test and train",
     ),
-    "index not text": (lambda f: (f / "index.csv").write_bytes(b"id\xff\xfe\n"), "index.csv", "cannot be read"),
+    "index not text": (lambda f: (f / "index.csv").write_bytes(b"id,\x81\x8d\n"), "index.csv", "cannot be read"),
 }
 
 

@@ -77,7 +77,7 @@ BAD = {
     "no patient": (table("id,patient,split", *ALL[:-1], "d_7,,train"), "index.csv", "(d_7) has no patient"),
     "short line": (table("id,patient,split", *ALL[:-1], "d_7,d"), "index.csv", "(d_7) has no split"),
     "on two sides": (table("id,patient,split", *ALL[:-1], "d_7,a,test"), "index.csv", "patient a is in test and train"),
-    "not text": (lambda f: (f / "index.csv").write_bytes(b"id\xff\xfe\n"), "index.csv", "cannot be read"),
+    "not text": (lambda f: (f / "index.csv").write_bytes(b"id,\x81\x8d\n"), "index.csv", "cannot be read"),
     "empty index": (lambda f: (f / "index.csv").write_bytes(b""), "index.csv", "no column called id"),
 }
 

@@ -1,0 +1,92 @@
+"""Files beside the data that look like a split of the user's, and are not used."""
+
+import os
+import re
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from pipelines.findings import Findings
+from pipelines.tables import read_rows
+
+_PARTS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "val", "valid", "validate"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+# In the names of such files, and what may stand beside the second kind: `train_list.txt`, but not `test_results.csv`.
+_SPLITS, _NAMES = {"split", "splits", "fold", "folds", "partition"}, {*_PARTS, "index"}
+_PLAIN = {"list", "lits", "liver", "lesion", "tumor", "lesions", "tumors", "my", "final", "set", "data", "dataset"}
+_PLAIN |= {
+    word + end for word in ("id", "case", "patient", "file", "name", "image", "scan", "slice") for end in ("", "s")
+}
+_TABLES, _LISTS, _SHEETS = (".csv", ".tsv"), (".txt", ".json", ".yaml", ".yml"), (".xlsx", ".xls", ".ods")
+_FIX = "write it as index.csv with the columns id, patient and split, or move it away"
+
+
+def part_of(word: str) -> str | None:
+    """The part of the split, one of `SPLITS`, that a word of a table means; None for other words."""
+    return _PARTS.get(word.strip().lower())
+
+
+def holds_parts(cells: Sequence[str]) -> bool:
+    """Whether all cells of a column are parts of a split."""
+    return bool(cells) and all(part_of(cell) for cell in cells)
+
+
+def check_other_splits(
+    directory: Path,
+    patients: Mapping[str, str],
+    findings: Findings,
+    *,
+    used: Collection[Path] = (),
+    split: bool = False,
+) -> None:
+    """Adds an error for each file in a folder that looks like a split and is not used.
+
+    Tables look so by a column of nothing but parts, or like lists by a name such as `train.txt` and the names of cases
+    in them.
+
+    Args:
+        directory: the folder; those in it are not searched.
+        patients: name of each case or slice to its patient.
+        findings: takes the errors; warnings where a split is used.
+        used: tables that are used.
+        split: whether one of them gives the split.
+    """
+    names = {*patients, *patients.values()}
+    with os.scandir(directory) as entries:
+        paths = sorted(
+            Path(entry.path)
+            for entry in entries
+            if entry.name[0] != "." and entry.name.lower().endswith((*_TABLES, *_LISTS, *_SHEETS)) and entry.is_file()
+        )
+    for path in paths:
+        if path not in used and _looks_like_split(path, names):
+            add = findings.warning if split and path.stem.lower() != "index" else findings.error
+            add("split-unused", path, f"looks like a split, but is not used; {_FIX}")
+
+
+def _looks_like_split(path: Path, names: set[str]) -> bool:
+    suffix = path.suffix.lower()
+    words = {word for word in re.split(r"[^a-z]+", path.stem.lower()) if len(word) > 1}
+    named = bool(words & _SPLITS or (words & _NAMES and words <= _NAMES | _PLAIN))
+    if suffix in _SHEETS:
+        return named
+    if not named and suffix not in _TABLES:
+        return False
+    try:
+        rows = read_rows(path)
+    except (OSError, ValueError):
+        return named and suffix in _TABLES
+    if suffix in _TABLES and len(rows) > 1:
+        columns = zip(*(cells for _, cells in rows[1:]), strict=False)
+        if any(holds_parts(column) for column in columns):
+            return True
+    return named and any(not names.isdisjoint(_words(cell)) for _, cells in rows for cell in cells)
+
+
+def _words(cell: str) -> set[str]:
+    """What a cell or line may name: the words in it, and the files without folder and suffix."""
+    words = {cell, *re.split(r"[\s,;:|\"'\[\]{}]+", cell)}
+    files = {re.split(r"[/\\]", word)[-1] for word in words}
+    return words | files | {re.sub(r"(\.\w{2,5})+$", "", file) for file in files}
