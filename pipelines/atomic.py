@@ -1,13 +1,20 @@
-"""Atomic writes: a file or folder appears complete and flushed to disk, or not at all."""
+"""Atomic writes: files and folders appear complete and flushed to disk, or not at all.
+
+A process that is killed leaves a hidden folder `.NAME.partial-XXXXXXXX`, which the next one that writes NAME removes. A
+folder that is being written is locked, and the operating system releases the locks of a process that is gone.
+"""
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipelines.errors import DataError
+
+_COMPLETE = ".complete"  # file in a temporary folder whose files are being moved
 
 
 @contextlib.contextmanager
@@ -22,6 +29,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
+    temporary.unlink(missing_ok=True)  # of a killed process; or a link, through which another file would be written
     try:
         yield temporary
         fsync(temporary)
@@ -48,32 +56,171 @@ def atomic_directory(directory: str | Path, *, replace: bool = False) -> Iterato
     """Yields a temporary folder to write to, which becomes `directory` if the block succeeds.
 
     Args:
-        directory: the folder to create, along with missing parents.
+        directory: the folder to create, along with missing parents, which are removed again if the block fails.
         replace: whether to replace a folder that exists.
 
     Raises:
-        DataError: `directory` already exists and is not to be replaced.
+        DataError: `directory` already exists and is not to be replaced, or cannot be created.
     """
     directory = Path(directory)
-    if directory.exists() and not replace:
-        raise DataError(f"`out` {directory}: already exists; choose another name or remove it")
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    # Not by `tempfile`, whose folders only their owner can read: the user's umask counts.
-    temporary = directory.with_name(f".{directory.name}-{secrets.token_hex(4)}")
-    temporary.mkdir()
-    try:
+    _refuse_existing(directory, replace=replace)
+    with _parents(directory), temporary_directory(directory.parent, directory.name) as temporary:
         yield temporary
         for path in (*temporary.rglob("*"), temporary):
             fsync(path)
-        if directory.exists():
-            replaced = directory.rename(temporary.with_name(f"{temporary.name}-replaced"))
-            temporary.rename(directory)
-            shutil.rmtree(replaced)
+        _refuse_existing(directory, replace=replace)  # another process may have been faster
+        if os.path.lexists(directory):
+            with temporary_directory(directory.parent, directory.name, sweep=False) as aside:
+                former = directory.rename(aside / directory.name)
+                try:
+                    temporary.rename(directory)
+                except OSError:
+                    former.rename(directory)
+                    raise
         else:
             temporary.rename(directory)
         fsync(directory.parent)
+
+
+@contextlib.contextmanager
+def atomic_files(folder: str | Path, names: Sequence[str]) -> Iterator[Path]:
+    """Yields a temporary folder to write files to, which all appear in `folder` if the block succeeds.
+
+    Args:
+        folder: an existing folder, or one to create.
+        names: of the files. What a process that was killed while it moved them has left is removed.
+
+    Raises:
+        DataError: one of the files already exists, or `folder` cannot be created.
+    """
+    folder = Path(folder)
+    refuse_existing_files(folder, names)
+    if not folder.is_dir():
+        with atomic_directory(folder) as temporary:
+            yield temporary
+        return
+    with temporary_directory(folder, names[0]) as temporary:
+        yield temporary
+        for path in (*temporary.iterdir(), temporary):
+            fsync(path)
+        (temporary / _COMPLETE).touch()
+        for name in names:
+            os.replace(temporary / name, folder / name)
+        fsync(folder)
+
+
+def refuse_existing_files(folder: str | Path, names: Sequence[str]) -> None:
+    """Checks that files do not exist, as `atomic_files` does.
+
+    Raises:
+        DataError: one of them does.
+    """
+    folder = Path(folder)
+    for left in _left_over(folder, names[0]):
+        if (left / _COMPLETE).exists():
+            for name in names:
+                if not (left / name).exists():
+                    (folder / name).unlink(missing_ok=True)
+    for name in names:
+        if os.path.lexists(folder / name):
+            raise DataError(f"`out`: {folder / name} already exists; give another folder or remove it")
+
+
+@contextlib.contextmanager
+def temporary_directory(folder: str | Path, name: str, *, sweep: bool = True) -> Iterator[Path]:
+    """Yields a new hidden folder, which is removed in the end if it is still there.
+
+    Args:
+        folder: where to create it.
+        name: of what is written in it.
+        sweep: remove what killed processes left under this name first.
+
+    Raises:
+        DataError: it cannot be created.
+    """
+    folder = Path(folder)
+    if sweep:
+        for left in _left_over(folder, name):
+            shutil.rmtree(left, ignore_errors=True)
+    with contextlib.ExitStack() as stack:
+        while True:
+            # Not by `tempfile`, whose folders only their owner can read: the user's umask counts.
+            temporary = folder / f".{name}.partial-{secrets.token_hex(4)}"
+            try:
+                temporary.mkdir()
+            except OSError as error:
+                raise DataError(f"`out` {folder / name}: cannot be created ({error.strerror}); give another") from error
+            stack.callback(shutil.rmtree, temporary, ignore_errors=True)
+            try:
+                stack.enter_context(_lock(temporary))
+            except FileNotFoundError:  # a process that started meanwhile took it for left over
+                continue
+            break
+        yield temporary
+
+
+def _left_over(folder: Path, name: str) -> Iterator[Path]:
+    """Temporary folders of processes that are gone. Where there are no locks, there is no way to know them."""
+    named = re.compile(rf"\.{re.escape(name)}\.partial-[0-9a-f]{{8}}")
+    with contextlib.suppress(OSError):
+        for entry in [entry for entry in os.scandir(folder) if named.fullmatch(entry.name)]:
+            with contextlib.suppress(OSError):
+                if entry.is_dir(follow_symlinks=False):
+                    with _lock(Path(entry.path), others=True):
+                        yield Path(entry.path)
+
+
+@contextlib.contextmanager
+def _lock(folder: Path, *, others: bool = False) -> Iterator[None]:
+    """Locks a folder.
+
+    Args:
+        folder: the folder.
+        others: raise if another process has locked it, or if there are no locks; else wait, and do without.
+
+    Raises:
+        OSError: see `others`; `FileNotFoundError` if the folder is gone.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows, where folders cannot be locked
+        if others:
+            raise OSError("no locks") from None
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if others:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            with contextlib.suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            os.stat(folder)
+        yield
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _parents(path: Path) -> Iterator[None]:
+    """Creates the parents of a path, and removes those again if the block fails and leaves them empty."""
+    missing = [parent for parent in path.parents if not parent.exists()]
+    try:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"`out` {path}: cannot be created ({error.strerror}); give another") from error
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for parent in missing:
+                parent.rmdir()
+        raise
+
+
+def _refuse_existing(directory: Path, *, replace: bool) -> None:
+    if os.path.lexists(directory) and not replace:
+        raise DataError(f"`out` {directory}: already exists; choose another name or remove it")
 
 
 def fsync(path: str | Path) -> None:

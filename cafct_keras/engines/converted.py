@@ -9,7 +9,6 @@ import pathlib
 import platform
 import shutil
 import sys
-import tempfile
 import time
 from importlib import metadata
 from typing import Any
@@ -20,7 +19,7 @@ from cafct_keras.engines.engine import Engine
 from cafct_keras.engines.runtimes import Runtime
 from cafct_keras.runs.lock import lock
 from cafct_keras.runtime.console import make_console
-from pipelines.atomic import atomic_directory, atomic_write_text
+from pipelines.atomic import atomic_directory, atomic_write_text, temporary_directory
 
 CHECKS_FILE = "checks.json"
 UNUSED_DAYS = 90  # after which a converted network is removed
@@ -113,8 +112,8 @@ def _convert(path: pathlib.Path, file: pathlib.Path, runtime: Runtime) -> dict[s
     """Converts a network and compares it with Keras; both start a process, which take half as long side by side."""
     from cafct_keras.export.process import run_python  # imports Keras
 
-    with tempfile.TemporaryDirectory() as temporary, concurrent.futures.ThreadPoolExecutor() as threads:
-        stored = pathlib.Path(temporary, "reference.npz")
+    with temporary_directory(file.parent, file.name) as temporary, concurrent.futures.ThreadPoolExecutor() as threads:
+        stored = temporary / "reference.npz"
         reference = threads.submit(
             run_python, "-m", "cafct_keras.engines.reference", str(path), str(stored), backend="tensorflow"
         )

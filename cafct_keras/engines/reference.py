@@ -10,6 +10,7 @@ import sys
 import numpy as np
 
 from cafct_keras.errors import UserError
+from cafct_keras.export.process import end_with_parent
 from cafct_keras.runs import Run, load_model
 from pipelines import DataError
 from pipelines.grid import covered
@@ -88,4 +89,5 @@ def _spread(items: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     write_reference(*sys.argv[1:])

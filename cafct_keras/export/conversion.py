@@ -3,12 +3,11 @@
 import importlib.util
 import os
 import pathlib
-import tempfile
 
 from cafct_keras.export.formats import FORMATS
 from cafct_keras.export.inputs import NetworkInput
 from cafct_keras.export.process import run_python
-from pipelines.atomic import fsync
+from pipelines.atomic import fsync, temporary_directory
 from pipelines.optional import optional
 
 
@@ -80,9 +79,9 @@ def require(file_format: str) -> None:
 
 def _convert_to(file_format: str, model_file: str | pathlib.Path, file: pathlib.Path) -> None:
     """Converts a network to one file, and those that go with it, named as the caller wishes."""
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.stem}-") as temporary:
-        convert(file_format, pathlib.Path(model_file), pathlib.Path(temporary))
-        for part in sorted(pathlib.Path(temporary).iterdir(), key=lambda each: each.suffix == file.suffix):
+    with temporary_directory(file.parent, file.name) as temporary:
+        convert(file_format, pathlib.Path(model_file), temporary)
+        for part in sorted(temporary.iterdir(), key=lambda each: each.suffix == file.suffix):
             fsync(part)
             os.replace(part, file.with_suffix(part.suffix))
     fsync(file.parent)

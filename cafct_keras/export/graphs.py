@@ -16,6 +16,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from cafct_keras.export.hounsfield import native_probability, network_image, slices_spec
 from cafct_keras.export.inputs import NetworkInput
+from cafct_keras.export.process import end_with_parent
 from cafct_keras.layers.standard import standard_operators
 from cafct_keras.runs import load_model
 from pipelines.preprocessing import Preprocessing
@@ -150,6 +151,7 @@ def _to_onnx(function: Callable[..., Tensors], signature: Sequence[tf.TensorSpec
 
 
 if __name__ == "__main__":
+    end_with_parent()
     _name, _model, _directory, _stated = sys.argv[1:]
     _write: Callable = {
         "savedmodel": write_savedmodel,

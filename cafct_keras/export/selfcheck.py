@@ -2,7 +2,6 @@
 
 import json
 import pathlib
-import tempfile
 from typing import Any
 
 import keras
@@ -19,7 +18,14 @@ from cafct_keras.export.process import run_python
 TOLERANCE = 1e-4
 
 
-def check(file_format: str, directory: pathlib.Path, model: keras.Model, network_input: NetworkInput) -> dict[str, Any]:
+def check(
+    file_format: str,
+    directory: pathlib.Path,
+    model: keras.Model,
+    network_input: NetworkInput,
+    *,
+    temporary: pathlib.Path,
+) -> dict[str, Any]:
     """Predicts random slices in the exported format's runtime, in a process of its own, and with the model here.
 
     Args:
@@ -27,6 +33,7 @@ def check(file_format: str, directory: pathlib.Path, model: keras.Model, network
         directory: what was exported.
         model: the network, float32.
         network_input: how slices become its channels.
+        temporary: a folder for the slices and predictions.
 
     Returns:
         See `runtimes.check`, and the `largest_difference` of all checks.
@@ -34,10 +41,9 @@ def check(file_format: str, directory: pathlib.Path, model: keras.Model, network
     Raises:
         UserError: it is larger than `TOLERANCE`.
     """
-    with tempfile.TemporaryDirectory() as temporary:
-        cases = pathlib.Path(temporary, "cases.npz")
-        np.savez(cases, allow_pickle=False, **_cases(FORMATS[file_format], model, network_input))
-        report = json.loads(run_python(runtimes.__file__, file_format, str(directory), str(cases)))
+    cases = temporary / "cases.npz"
+    np.savez(cases, allow_pickle=False, **_cases(FORMATS[file_format], model, network_input))
+    report = json.loads(run_python(runtimes.__file__, file_format, str(directory), str(cases)))
     largest = float(np.max([each["largest_difference"] for each in report["checks"]]))  # NaN if any is
     if not largest <= TOLERANCE:
         raise UserError(

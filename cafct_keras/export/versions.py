@@ -3,7 +3,6 @@
 import contextlib
 import json
 import pathlib
-import tempfile
 from typing import Any
 
 from cafct_keras.errors import UserError
@@ -17,7 +16,7 @@ from cafct_keras.runs import load_model
 from cafct_keras.runs.files import MODEL_FILE
 from cafct_keras.runs.run import Run
 from cafct_keras.runtime.devices import environment
-from pipelines.atomic import atomic_directory, atomic_write_text
+from pipelines.atomic import atomic_directory, atomic_write_text, temporary_directory
 
 
 def export(
@@ -81,28 +80,31 @@ def export(
     created = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     version = 1 + max((int(path.name) for path in out.iterdir() if path.name.isdigit()), default=0)
+    manifest_file = out / f"manifest-{version}.json"
     try:
-        with atomic_directory(out / str(version)) as directory, tempfile.TemporaryDirectory() as temporary:
-            model_file = pathlib.Path(temporary, MODEL_FILE)
-            model.save(model_file)
-            convert(file_format, model_file, directory, network_input)
-            report = selfcheck.check(file_format, directory, model, network_input)
+        with atomic_directory(out / str(version)) as directory:
+            with temporary_directory(out, MODEL_FILE) as temporary:
+                model.save(temporary / MODEL_FILE)
+                convert(file_format, temporary / MODEL_FILE, directory, network_input)
+                report = selfcheck.check(file_format, directory, model, network_input, temporary=temporary)
             if trained is not None:
                 report["int8"] = write_int8(directory, trained, data)
+            preprocessing = network_input.preprocessing
+            manifest = {
+                "model": str(run),
+                "version": version,
+                "format": file_format,
+                "endpoints": chosen.describe(network_input, model.output_shape[-1]),
+                "preprocessing": None if preprocessing is None else preprocessing.to_dict(),
+                **report,
+                **environment(),
+            }
+            # First, since a version without its manifest would be taken for complete.
+            atomic_write_text(manifest_file, json.dumps(manifest, indent=2) + "\n")
     except BaseException:
+        manifest_file.unlink(missing_ok=True)
         if created:
             with contextlib.suppress(OSError):
                 out.rmdir()
         raise
-    preprocessing = network_input.preprocessing
-    manifest = {
-        "model": str(run),
-        "version": version,
-        "format": file_format,
-        "endpoints": chosen.describe(network_input, model.output_shape[-1]),
-        "preprocessing": None if preprocessing is None else preprocessing.to_dict(),
-        **report,
-        **environment(),
-    }
-    atomic_write_text(out / f"manifest-{version}.json", json.dumps(manifest, indent=2) + "\n")
     return manifest

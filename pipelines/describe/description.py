@@ -1,11 +1,13 @@
 """Description of a data folder."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from pipelines.atomic import atomic_files, refuse_existing_files
 from pipelines.case import SPLITS, Source
-from pipelines.describe.figures import Figures, expect_no_figures
+from pipelines.describe.figures import FILES, Figures
 from pipelines.describe.statistics import MINIMUM, DatasetStatistics, case_statistics
 from pipelines.layouts import detect_layout, open_source
 
@@ -37,7 +39,7 @@ def describe(
         DataError: something in the folder is wrong, or `out` already has one of the figures.
     """
     if out is not None:
-        expect_no_figures(out)  # before the folder is opened, which may take long
+        refuse_existing_files(out, FILES)  # before the folder is opened, which may take long
     if Path(directory).is_dir():
         directory = Path(directory)  # not the phantom, even if the folder has that name
         layout = layout or detect_layout(directory)
@@ -80,17 +82,21 @@ def describe_source(
     """
     names = {target: (names or {}).get(target, target) for target in source.targets}
     targets = tuple(names.values())
-    figures = None if out is None else Figures(out, seed=seed, targets=targets, intensity=source.intensity)
     statistics = {part: DatasetStatistics() for part in PARTS}
-    for case in source.cases():
-        masks = {names[target]: mask for target, mask in case.masks.items()}
-        of_case = case_statistics(case, masks, source.intensity)
-        for part in (case.split, "all"):
-            statistics[part].add(of_case)
+    # Created first, since reading all data only to find that nothing can be written may take long.
+    with nullcontext() if out is None else atomic_files(out, FILES) as folder:
+        figures = None
+        if folder is not None:
+            figures = Figures(folder, seed=seed, targets=targets, intensity=source.intensity)
+        for case in source.cases():
+            masks = {names[target]: mask for target, mask in case.masks.items()}
+            of_case = case_statistics(case, masks, source.intensity)
+            for part in (case.split, "all"):
+                statistics[part].add(of_case)
+            if figures is not None:
+                figures.add(case, masks)
         if figures is not None:
-            figures.add(case, masks)
-    if figures is not None:
-        figures.draw(statistics["all"].histograms, MINIMUM)
+            figures.draw(statistics["all"].histograms, MINIMUM)
     parts = {part: each.summary(targets) for part, each in statistics.items()}
     if source.layout == "lits_png":
         for summary in parts.values():

@@ -7,11 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.atomic import atomic_write
 from pipelines.case import Case
-from pipelines.errors import DataError
 
-SLICES, HISTOGRAM = "slices.png", "histogram.png"
+FILES = SLICES, HISTOGRAM = "slices.png", "histogram.png"
 LIVER, OTHER, BODY = "#1fb6ff", "#ff4d2e", "#8c8c8c"
 WINDOW = (-200, 250)  # HU mapped to black and white
 _COLUMNS, _COUNT = 4, 12
@@ -38,22 +36,14 @@ class Figures:
     far as there are any. At most twelve of each kind are kept.
 
     Args:
-        directory: folder for the figures, created if missing.
+        directory: an empty folder for the figures.
         seed: random seed of the sample.
         targets: names of the masks.
         intensity: of the source, see `Source`.
-
-    Raises:
-        DataError: one of the figures already exists, or the folder cannot be created.
     """
 
-    def __init__(self, directory: str | Path, *, seed: int, targets: tuple[str, ...], intensity: str) -> None:
-        self._directory = Path(directory)
-        expect_no_figures(directory)
-        try:  # now, since reading all data before drawing may take long
-            self._directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"`out` {directory}: cannot be created ({error.strerror}); give another folder") from None
+    def __init__(self, directory: Path, *, seed: int, targets: tuple[str, ...], intensity: str) -> None:
+        self._directory = directory
         self._rng = np.random.default_rng(seed)
         self._targets, self._intensity = targets, intensity
         self._seen = 0
@@ -99,13 +89,6 @@ class Figures:
         return sorted((chosen + spare)[:_COUNT], key=lambda one: one.order)
 
 
-def expect_no_figures(directory: str | Path) -> None:
-    """Raises `DataError` if a folder already has one of the figures."""
-    for path in (Path(directory) / SLICES, Path(directory) / HISTOGRAM):
-        if path.exists():
-            raise DataError(f"`out`: {path} already exists; give another folder or remove it")
-
-
 def draw_slices(slices: list[_Slice], path: Path, *, targets: tuple[str, ...], intensity: str) -> None:
     """Writes a sheet of slices with the outlines of their masks, Hounsfield units in the window from -200 to 250."""
     from matplotlib.figure import Figure
@@ -130,8 +113,7 @@ def draw_slices(slices: list[_Slice], path: Path, *, targets: tuple[str, ...], i
     lines = [Line2D([], [], color=_color(target), label=target) for target in targets]
     if lines:
         figure.legend(handles=lines, loc="outside lower center", ncols=len(lines), frameon=False)
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    figure.savefig(path, dpi=120)
 
 
 def draw_histogram(histograms: Mapping[str, np.ndarray], minimum: int, path: Path, *, intensity: str) -> None:
@@ -168,8 +150,7 @@ def draw_histogram(histograms: Mapping[str, np.ndarray], minimum: int, path: Pat
     axis.set_ylabel(f"% of the region's pixels in {step} {'HU' if intensity == 'hu' else 'levels'}")
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(alpha=0.3)
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    figure.savefig(path, dpi=120)
 
 
 def _color(region: str) -> str:

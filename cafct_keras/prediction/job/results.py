@@ -228,7 +228,8 @@ class Results:
     def _sweep(self, names: Collection[str]) -> None:
         """Removes what a killed job left of cases of these names."""
         for path in self._folder.glob(".*"):
-            match = re.fullmatch(r"\.(.*)-[0-9a-f]{8}(-replaced)?", path.name)
+            # As they are named, and as older versions named them.
+            match = re.fullmatch(r"\.(.*?)(\.partial)?-[0-9a-f]{8}(-replaced)?", path.name)
             if match and match[1] in names:
                 shutil.rmtree(path)
 
