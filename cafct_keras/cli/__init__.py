@@ -11,7 +11,7 @@ import click
 from cafct_keras import __version__
 from cafct_keras.cli.errors import as_options
 from cafct_keras.cli.lazy import LazyGroup
-from cafct_keras.errors import UserError
+from cafct_keras.errors import UserError, disk_failure
 from pipelines.errors import DataError
 from pipelines.optional import MissingPackageError
 
@@ -60,6 +60,7 @@ def main() -> None:
     debug = len(arguments) < len(sys.argv) - 1
     try:
         code = cli.main(arguments, prog_name="cafct-keras", standalone_mode=False, obj=started)
+        sys.stdout.flush()
     except click.ClickException as error:
         if debug:
             raise
@@ -70,8 +71,28 @@ def main() -> None:
         _fail(str(error), code=getattr(error, "exit_code", 1))
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", code=130)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        _drop_output()
+        sys.exit(1)
+    except MemoryError:
+        if debug:
+            raise
+        _fail("out of memory: free memory that other programs use, or give smaller data", code=1)
+    except Exception as error:
+        if debug or not (failure := disk_failure(error)):
+            raise
+        _drop_output()
+        _fail(failure, code=1)
     if code:  # of a command that ran and found errors
         sys.exit(code)
+
+
+def _drop_output() -> None:
+    """Forgets output that cannot be written, which Python would try again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, *, code: int) -> NoReturn:

@@ -1,16 +1,14 @@
 """Failures of disk, memory and other processes as one line that names the cause and the fix."""
 
 import contextlib
-import errno
 import pathlib
 from collections.abc import Iterator
 
-from cafct_keras.errors import UserError
+from cafct_keras.errors import UserError, disk_failure
 from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import RUN_FILE
 from cafct_keras.training.devices import several_processes
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
 # Words of JAX, TensorFlow, PyTorch on a GPU and PyTorch on a CPU; none has an exception type that exists without it.
 OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "can't allocate memory")
 # Words of JAX's collectives and of its coordination service.
@@ -29,9 +27,9 @@ def translate_errors(config: FitConfig) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        raise UserError(_disk(error) + _resume(config.out)) from error
     except Exception as error:
+        if failure := disk_failure(error):
+            raise UserError(failure + _resume(config.out)) from error
         if several_processes(config) and any(words in str(error).lower() for words in PEER_GONE):
             raise UserError(
                 f"another process of this run is gone: start all of them again{_resume(config.out)}"
@@ -44,13 +42,6 @@ def translate_errors(config: FitConfig) -> Iterator[None]:
             f"{max(1, batch_size // 2)}, a smaller `preset` or `size` or `precision` mixed_bfloat16, or free memory "
             f"that other programs use{_resume(config.out)}"
         ) from error
-
-
-def _disk(error: OSError) -> str:
-    # HDF5 gives the number in its text only.
-    if error.errno in FULL or any(f"errno = {number}" in str(error) for number in FULL):
-        return f"no space left on the disk{f' of {error.filename}' if error.filename else ''}: free some space"
-    return f"{error.filename or 'input or output'}: {error.strerror or error}: fix that"
 
 
 def _resume(out: str | None) -> str:
