@@ -16,6 +16,7 @@ from pipelines.errors import DataError
 from pipelines.natural import natural_sort_key
 
 SEVERITIES = ("error", "warning", "note")  # in the order in which they are shown
+LEFT_ASIDE = "left-aside"  # the code of files that are there and not read
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +70,17 @@ class Findings(abc.ABC):
         """Adds something that is good to know."""
         self.add("note", code, file, message)
 
+    def left_aside(self, what: str, paths: Iterable[Path], *, doubtful: bool = False) -> None:
+        """Adds files or folders that are there and not read.
+
+        Args:
+            what: they are, in the plural, perhaps with a remark, such as `"JPEG files, which are lossy"`.
+            paths: of them.
+            doubtful: whether they may be scans that the user expects to be read.
+        """
+        for path in paths:
+            self.add("warning" if doubtful else "note", LEFT_ASIDE, path, what)
+
     def refused(self, code: str, file: Path | str, error: DataError) -> None:
         """Adds the message of a `DataError` as an error about the path that it starts with, or else about `file`."""
         start, _, rest = str(error).partition(": ")
@@ -109,6 +121,7 @@ class Report(Findings):
 
     def add(self, severity: str, code: str, file: Path | str, message: str) -> None:
         """Adds the finding to `findings`."""
+        message = f"{message}: not read" if code == LEFT_ASIDE else message
         self.findings.append(Finding(code, severity, self.name(file), " ".join(message.split())))
 
     def count(self, what: str, number: int = 1) -> None:
@@ -130,6 +143,7 @@ class Strict(Findings):
     def __init__(self, root: str | Path):
         super().__init__(root)
         self._files: dict[str, dict[str, None]] = {}
+        self._aside: dict[str, dict[Path | str, None]] = {}
 
     def add(self, severity: str, code: str, file: Path | str, message: str) -> None:
         """Raises an error, keeps anything else.
@@ -142,14 +156,32 @@ class Strict(Findings):
             where = file if isinstance(file, Path) else self.root if file == "." else f"{self.root}: {file}"
             raise DataError(f"{where}: {message}")
         with self._lock:
-            self._files.setdefault(message, {})[self.name(file)] = None
+            if code == LEFT_ASIDE:
+                self._aside.setdefault(message, {})[file] = None
+            else:
+                self._files.setdefault(message, {})[self.name(file)] = None
 
     @property
     def notes(self) -> list[str]:
-        """One line per message, with the files that it is about."""
+        """One line per message, with the files that it is about, and one for all that is left aside."""
         with self._lock:
             files = {message: sorted(names, key=natural_sort_key) for message, names in self._files.items()}
-        return [f"{message} ({listed(names)})" for message, names in files.items()]
+        return [*self.aside(), *(f"{message} ({listed(names)})" for message, names in files.items())]
+
+    def _short(self, file: Path | str) -> str:
+        below = isinstance(file, Path) and self.root.parts and file.is_relative_to(self.root)
+        return self.name(file) if below or isinstance(file, str) else file.name
+
+    def aside(self, below: Path | None = None) -> list[str]:
+        """A line that sums up what is left aside, all of it or below a folder; none if nothing is."""
+        with self._lock:
+            kinds = {
+                what: [file for file in files if below is None or (isinstance(file, Path) and below in file.parents)]
+                for what, files in self._aside.items()
+            }
+        names = {what: dict.fromkeys(map(self._short, files)) for what, files in kinds.items()}
+        shown = [f"{what} ({len(files)}: {listed(names[what])})" for what, files in kinds.items() if files]
+        return [f"not read: {'; '.join(shown)}"] * bool(shown)
 
 
 def listed(values: Iterable[object], most: int = 6) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 RADIOLOGICAL = "SPL"  # the first slice nearest the feet, the spine at the bottom, the liver on the image's left
 HEAD_FIRST = "IPL"  # the same view, the first slice nearest the head
 SPINE_UP = "SAR"  # each slice rotated by 180 degrees: PNG exports of LiTS
+OFF_AXIAL = 35.0  # degrees beyond which slices are not axial; gantries tilt by up to 30
 
 _OF_LAYOUT = {"nifti": RADIOLOGICAL, "dicom": RADIOLOGICAL, "phantom": HEAD_FIRST, "lits_png": SPINE_UP}
 _AXES = ("SI", "PA", "LR")

@@ -1,6 +1,9 @@
 """The vocabulary of targets: which words stand for the liver and for its lesions."""
 
 import re
+from collections.abc import Iterable
+
+from pipelines.errors import DataError
 
 LIVER, LESION = "liver", "lesion"
 WORDS = {
@@ -10,6 +13,14 @@ WORDS = {
 _LESION = re.compile(r"(lesion|tumou?r|neoplasm|mass|metastas[ei]|hcc|cancer)(s|es)?")
 _LIVER = re.compile(r"(liver|hepatic|hepar|hepatic parenchyma)s?")
 _FILLER = ("the", "of", "and", "whole", "mask", "label", "segmentation", "seg", "roi", "organ")
+
+
+# Of structures other than the liver and its lesions, whose names speak of them all the same.
+_ELSEWHERE = re.compile(
+    r"vessel|vein|arter(y|ies)|[ck]yst|gall.?bladder|\bbile|duct|couinaud|surr?e[nt]|adrenal|lung|kidney|renal|pancrea"
+    r"|spleen|bone|colon|stomach|prostate|breast|brain|bladder",
+    re.IGNORECASE,
+)
 
 
 def targets_in(text: str) -> frozenset[str]:
@@ -28,3 +39,47 @@ def target_of(name: str) -> str | None:
     if not words or not all(_LESION.fullmatch(word) or _LIVER.fullmatch(word) for word in words):
         return None
     return LESION if any(_LESION.fullmatch(word) for word in words) else LIVER
+
+
+class Naming:
+    """What the names of mask files and segments stand for, and the labels of label maps.
+
+    Args:
+        texts: what a user adds to the usual words, one `NAME=WORD,...` or `NAME=LABEL,...` per target, such as
+            `"liver=Leber"` or `"lesion=2,3"`. A word may be anywhere in the name of a file or segment, in any case.
+
+    Raises:
+        DataError: a text has another form, or none is about liver or lesion.
+
+    Attributes:
+        labels: label to its target, None for what is background; empty if no labels were given.
+    """
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self._words: dict[str, str | None] = {}
+        self.labels: dict[int, str | None] = {}
+        known: set[str | None] = {None}
+        for text in texts:
+            name, _, values = (part.strip() for part in text.partition("="))
+            words = [word.strip() for word in values.split(",")]
+            if not name or not all(words) or any(word.startswith("#") for word in words):
+                raise DataError(f"`labels` {text}: give NAME=WORD,... or NAME=LABEL,..., such as lesion=Metastase")
+            target = target_of(name)
+            known.add(target)
+            for word in words:
+                if not word.isdecimal():
+                    self._words[word.casefold()] = target
+                elif self.labels.get(int(word)) != LESION:  # a liver's labels may include those of its lesions
+                    self.labels[int(word)] = target
+        if texts and known == {None}:
+            raise DataError(f"`labels` {', '.join(texts)}: neither liver nor lesion; name one of them")
+
+    def targets_in(self, text: str) -> frozenset[str] | None:
+        """The targets that a name speaks of; none if it is silent, and None if it names another structure."""
+        given = {target for word, target in self._words.items() if word in text.casefold()}
+        if given:
+            return frozenset(target for target in given if target) or None
+        if _ELSEWHERE.search(text):
+            return None
+        whole = target_of(text)
+        return targets_in(text) or frozenset([whole] if whole else [])

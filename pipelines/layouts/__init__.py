@@ -142,8 +142,9 @@ def _accepted(function: Callable[..., object], reading: dict[str, Any], layout: 
         DataError: something has, and the layout does not take it.
     """
     given = _given(reading)
-    if "reading" not in inspect.signature(function).parameters:
-        for name, value in given.items():
+    names = inspect.signature(function).parameters
+    for name, value in given.items():
+        if name not in names and "reading" not in names:
             raise DataError(f"`{name}` {_shown(value)}: a {layout} folder says so itself; leave it out")
     return given
 

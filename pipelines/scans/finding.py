@@ -2,28 +2,29 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import DataError
+from pipelines.files.kinds import is_dicom
+from pipelines.files.mask_likeness import MASK_NAME
 from pipelines.files.png import JPEG_SUFFIXES
 from pipelines.findings import Strict
-from pipelines.layouts.dicom.listing import dicom_among, is_dicom
+from pipelines.layouts.dicom.listing import dicom_among
 from pipelines.layouts.lits_png.listing import parse_name
 from pipelines.layouts.nifti.listing import is_mask
 from pipelines.layouts.prepared.listing import MARK as PREPARED
 from pipelines.natural import natural_sort_key
 from pipelines.scans import dicom, metaimage, nifti, nrrd, png
-from pipelines.scans.checks import MASK_NAME, NotAnImageError
+from pipelines.scans.checks import NotAnImageError
 from pipelines.scans.names import with_unique_names
 from pipelines.scans.scan import Scan
-from pipelines.scans.skipped import Skipped
+from pipelines.walk import report_rest, walk
 
 _FILES: dict[str, Callable[..., Scan]] = {
     suffix: module.find for module in (nifti, nrrd, metaimage, png) for suffix in module.SUFFIXES
 }
-_TEXT = (".csv", ".json", ".txt", ".md", ".html", ".xml", ".pdf", ".toml")  # not worth a word
 _KINDS = "NIfTI, NRRD, MetaImage, DICOM or PNG"
 
 
@@ -33,7 +34,7 @@ class FoundScans:
 
     Attributes:
         scans: in natural order of their names.
-        notes: lines about what was skipped.
+        notes: a line about what was left aside, if anything was.
         failures: `{"case": name, "message": line}` of each scan that cannot be read, where it was not raised.
     """
 
@@ -76,7 +77,7 @@ def find_scans(inputs: Sequence[str | Path], *, keep_going: bool = False, **stat
         raise DataError(f"`{next(iter(stated))}`: is about PNG slices, and these scans are none; leave it out")
     return FoundScans(
         scans=tuple(sorted(with_unique_names(list(scans.values())), key=lambda scan: natural_sort_key(scan.name))),
-        notes=tuple(search.skipped.lines()),
+        notes=tuple(search.findings.notes),
         failures=tuple(search.failures),
     )
 
@@ -87,7 +88,7 @@ class _Search:
     def __init__(self, keep_going: bool, stated: dict[str, Any]) -> None:
         self._keep_going, self._stated = keep_going, stated
         self.scans: list[Scan] = []
-        self.skipped = Skipped()
+        self.findings = Strict(Path())
         self.failures: list[dict[str, str]] = []
 
     def guard(self, path: Path, name: str, work: Callable[[Path], None]) -> None:
@@ -103,14 +104,16 @@ class _Search:
         """Finds the scans of an input."""
         before = len(self.scans) + len(self.failures)
         if given.is_dir():
-            for folder, files in _walk(given):
+            for folder, files in walk(given, self.findings):
                 self._add_folder(folder, files)
         elif given.is_file():
             self._add_file(given)
+        elif given.exists():
+            raise DataError(f"{given}: a pipe or device, not a regular file; give a scan, or a folder of scans")
         else:
             raise DataError(f"{given}: no such file or folder; give a scan, or a folder of scans")
         if len(self.scans) + len(self.failures) == before:
-            skipped = "".join(f"; {line}" for line in self.skipped.lines(given))
+            skipped = "".join(f"; {line}" for line in self.findings.aside(given))
             raise DataError(f"{given}: no axial CT scan in it{skipped}; give {_KINDS} files of one")
 
     def _add_file(self, path: Path) -> None:
@@ -122,32 +125,32 @@ class _Search:
             raise DataError(f"{path}: JPEG, which is lossy; export the slice as PNG from the original")
         elif not is_dicom(path):
             raise DataError(f"{path}: not a scan; give {_KINDS}")
-        elif scan := dicom.find(path.parent, [path], self.skipped):
+        elif scan := dicom.find(path.parent, [path], self.findings):
             self.scans.append(dataclasses.replace(scan, name=path.stem, path=path))
 
     def _add_folder(self, folder: Path, files: Sequence[Path]) -> None:
         """The scans of the files of one folder."""
         if folder / PREPARED in files:
-            self.skipped.add("prepared datasets, which keep no scans", [folder])
+            self.findings.left_aside("prepared datasets, which keep no scans", [folder])
             return
         slices, others = [], []
         for path in files:
             suffix = _suffix(path)
             if suffix and _is_mask_of_layout(path):
-                self.skipped.add("masks", [path])
+                self.findings.left_aside("masks", [path])
             elif suffix in png.SUFFIXES:
                 slices.append(path)
             elif suffix:
                 self.guard(path, _name(path, suffix), self._add_volume)
             elif path.suffix.lower() in JPEG_SUFFIXES:
-                self.skipped.add("JPEG files, which are lossy", [path])
-            elif path.suffix.lower() not in _TEXT:
+                self.findings.left_aside("JPEG files, which are lossy", [path])
+            else:
                 others.append(path)
         before = len(self.scans) + len(self.failures)
         if others:
             self.guard(folder, folder.name, lambda folder: self._add_series(folder, others))
         if len(self.scans) + len(self.failures) > before:
-            self.skipped.add("pictures beside DICOM files", slices)
+            self.findings.left_aside("pictures beside DICOM files", slices)
             return
         slices = [path for path in slices if not self._is_mask(png.find(path, path.stem))]
         self.scans += png.find_stacks(folder, slices, **self._stated)
@@ -159,15 +162,16 @@ class _Search:
         try:
             scan = _FILES[suffix](path, path.resolve().parent.name if name == "ct" else name)
         except NotAnImageError:
-            self.skipped.add("masks", [path])
+            self.findings.left_aside("masks", [path])
             return
         if not self._is_mask(scan):
             self.scans.append(scan)
 
     def _add_series(self, folder: Path, files: Sequence[Path]) -> None:
-        paths = dicom_among(files, Strict(folder))
-        self.skipped.add("other files", (path for path in files if path not in paths))
-        if paths and (scan := dicom.find(folder, paths, self.skipped)):
+        paths = dicom_among(files, self.findings)
+        known = set(paths)
+        report_rest((path for path in files if path not in known), self.findings)
+        if paths and (scan := dicom.find(folder, paths, self.findings)):
             self.scans.append(scan)
 
     def _is_mask(self, scan: Scan) -> bool:
@@ -183,25 +187,8 @@ class _Search:
         except DataError:  # which is reported when the scan is read
             mask = False
         if mask:
-            self.skipped.add("masks", [scan.path])
+            self.findings.left_aside("masks", [scan.path])
         return mask
-
-
-def _walk(root: Path) -> Iterator[tuple[Path, list[Path]]]:
-    """Yields every folder with its files, by name, but hidden ones; follows links, but not in circles."""
-
-    def refuse(error: OSError) -> None:
-        raise DataError(f"{error.filename}: cannot be read ({error.strerror}); fix its permissions")
-
-    seen = set()
-    for folder, folders, names in os.walk(root, followlinks=True, onerror=refuse):
-        real = os.path.realpath(folder)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if name[0] != ".")
-        yield Path(folder), [Path(folder, name) for name in sorted(names) if name[0] != "."]
 
 
 def _suffix(path: Path) -> str | None:

@@ -4,6 +4,7 @@ import collections
 import dataclasses
 from collections.abc import Iterable, Sequence
 
+from pipelines.names import distinct
 from pipelines.scans.scan import Scan
 
 
@@ -14,7 +15,7 @@ def with_unique_names(scans: Sequence[Scan]) -> list[Scan]:
     does not depend on the order of the scans.
     """
     scans = sorted(scans, key=lambda scan: scan.path)
-    names = _distinct([scan.name for scan in scans], [_folders(scan) for scan in scans])
+    names = distinct([scan.name for scan in scans], [_folders(scan) for scan in scans])
     taken = collections.Counter(name.casefold() for scan in scans for name in _outputs(scan))
     renamed = []
     for scan, name in zip(scans, names, strict=True):
@@ -35,21 +36,3 @@ def _folders(scan: Scan) -> Sequence[str]:
     """Names of the folders above, the nearest first; without the one that the scan is named after."""
     above = scan.files[0].absolute().parent.parts[:0:-1]
     return above[1:] if above[:1] == (scan.name,) else above
-
-
-def _distinct(names: Sequence[str], above: Sequence[Sequence[str]]) -> list[str]:
-    result = list(names)
-    for depth in range(max(map(len, above))):
-        twice = _repeated(result)
-        for at in twice:
-            result[at] = "_".join((*above[at][depth : depth + 1], result[at]))
-    while twice := _repeated(result):  # a/b_c and a_b/c
-        for number, at in enumerate(twice, start=1):
-            result[at] += f"_{number}"
-    return result
-
-
-def _repeated(names: Sequence[str]) -> list[int]:
-    """Indices of the names that are there several times."""
-    count = collections.Counter(name.casefold() for name in names)
-    return [at for at, name in enumerate(names) if count[name.casefold()] > 1]

@@ -1,5 +1,6 @@
 """Folders of DICOM CT slices, with masks as DICOM SEG, NRRD or NIfTI."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.case import Source
@@ -10,20 +11,20 @@ from pipelines.optional import optional
 __all__ = ["check", "detect", "open_source", "write"]
 
 
-def open_source(directory: Path) -> Source:
+def open_source(directory: Path, *, labels: Sequence[str] = ()) -> Source:
     """See `pipelines.layouts.Layout`."""
     with optional("reading DICOM files", extra="dicom"):
         from pipelines.layouts.dicom.reader import Dicom
 
-    return Dicom(directory)
+    return Dicom(directory, labels=labels)
 
 
-def check(directory: Path, findings: Findings) -> None:
+def check(directory: Path, findings: Findings, *, labels: Sequence[str] = ()) -> None:
     """See `pipelines.layouts.Layout`."""
     with optional("reading DICOM files", extra="dicom"):
         from pipelines.layouts.dicom import checks
 
-    checks.check(directory, findings)
+    checks.check(directory, findings, labels=labels)
 
 
 def write(source: Source, directory: Path) -> None:

@@ -1,5 +1,6 @@
 """Checks of folders of DICOM CT slices with masks beside them, beyond those of the reader."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ from pipelines.layouts.dicom.reader import Dicom, Scan
 from pipelines.layouts.dicom.slices import read_pixels
 
 
-def check(directory: Path, findings: Findings) -> None:
+def check(directory: Path, findings: Findings, *, labels: Sequence[str] = ()) -> None:
     """Reads every slice and mask. Holds the headers of all cases and the pixels of one."""
-    source = Dicom(directory, findings=findings)
+    source = Dicom(directory, labels=labels, findings=findings)
     duplicates, emptiness = Duplicates(findings), Emptiness(findings)
     for name, scan in source.scans.items():
         findings.count("cases")
@@ -30,7 +31,7 @@ def _check_slices(scan: Scan, findings: Findings) -> list[tuple[Path, bytes | No
     """Reads the pixels of every slice, also of those that are not one stack; returns their digests."""
     digests, ends = [], []
     for one in scan.slices:
-        if not one.localizer and (hu := read_pixels(one, findings)) is not None:
+        if (hu := read_pixels(one, findings)) is not None:
             digests.append((one.path, digest(hu)))
             ends += [float(hu.min()), float(hu.max())]
     if ends:

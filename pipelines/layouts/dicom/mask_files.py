@@ -1,18 +1,22 @@
-"""Single files of masks: DICOM SEG, NRRD and NIfTI."""
+"""Single files of masks: DICOM SEG, NRRD and NIfTI; and masks in DICOM slices."""
 
 import dataclasses
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from pipelines.errors import DataError
 from pipelines.files.dicom_seg import seg_frames, seg_segments
 from pipelines.files.labels import MaskError
 from pipelines.files.nifti import load_image
 from pipelines.files.nrrd import nrrd_segments, read_nrrd, unreadable
 from pipelines.findings import listed
-from pipelines.targets import LESION, LIVER, targets_in
+from pipelines.layouts.dicom.series import read_series
+from pipelines.targets import LESION, LIVER, Naming
 
+_SUFFIX = re.compile(r"(\.seg)?\.(nrrd|nii(\.gz)?)$", re.IGNORECASE)
 Part = tuple[str, np.ndarray | None, np.ndarray | None]  # target, bool array and its affine
 
 
@@ -21,17 +25,28 @@ class MaskFile:
     """A file of masks, by its header.
 
     Attributes:
-        path: the file.
-        kind: `"seg"`, `"nrrd"` or `"nifti"`.
+        path: the file, or the folder of slices.
+        kind: `"seg"`, `"nrrd"`, `"nifti"` or `"slices"`.
         segments: (layer, label) to target for the segments that the header names and that are of use; layer is 0
             but in NRRD files of several. None where the header names none.
         named: what the file's name speaks of, some of `"liver"` and `"lesion"`; empty where `segments` say.
+        labels: what a user says that the labels are, see `Naming.labels`; empty for the usual ones.
+        files: the slices, if it is a folder of them.
     """
 
     path: Path
     kind: str
     segments: dict[tuple[int, int], str] | None
     named: frozenset[str]
+    labels: Mapping[int, str | None]
+    files: tuple[Path, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """What it is taken for, as a few words."""
+        if self.segments is None and (self.named == {LIVER} or self.named == {LESION}):
+            return next(iter(self.named))
+        return "segments" if self.segments is not None else "labels"
 
     def surely_has(self, target: str) -> bool:
         """Whether header or name say that the target is in it, be it empty."""
@@ -40,19 +55,20 @@ class MaskFile:
     @property
     def is_label_map(self) -> bool:
         """Whether only its values tell if it shows lesions: 1 is liver and 2, if there, lesion."""
-        return self.segments is None and "lesion" not in self.named
+        return self.segments is None and "lesion" not in self.named and self.kind != "slices"
 
     def shows_lesions(self) -> bool:
-        """Whether a label map has a label 2; reads it whole.
+        """Whether a label map has the label of lesions; reads it whole.
 
         Raises:
             MaskError: it cannot be read.
         """
-        return bool((_load(self)[0] == 2).any())
+        lesions = [label for label, target in self.labels.items() if target == LESION] if self.labels else [2]
+        return bool(np.isin(_load(self)[0], lesions).any())
 
 
-def open_mask_file(path: Path, kind: str) -> MaskFile:
-    """Reads the header of a file of masks.
+def open_mask_file(path: Path, kind: str, naming: Naming) -> MaskFile | None:
+    """Reads the header of a file of masks; None if its name is that of another structure.
 
     Raises:
         MaskError: it cannot be read, or names segments none of which is liver or lesion.
@@ -62,8 +78,20 @@ def open_mask_file(path: Path, kind: str) -> MaskFile:
     else:
         names = nrrd_segments(path) if kind == "nrrd" else None
     if names is not None:
-        return MaskFile(path=path, kind=kind, segments=_targets(names), named=frozenset())
-    return MaskFile(path=path, kind=kind, segments=None, named=targets_in(path.name))
+        return MaskFile(path=path, kind=kind, segments=_targets(names, naming), named=frozenset(), labels={})
+    named = naming.targets_in(_SUFFIX.sub("", path.name))
+    if named is None:
+        return None
+    return MaskFile(path=path, kind=kind, segments=None, named=named, labels=naming.labels)
+
+
+def mask_slices(folder: Path, files: Sequence[Path], naming: Naming) -> MaskFile | None:
+    """The mask in the DICOM slices of a folder, by the folder's name; None if it is of another structure."""
+    named = naming.targets_in(folder.name)
+    if not named:
+        return None
+    target = LESION if LESION in named else LIVER
+    return MaskFile(path=folder, kind="slices", segments=None, named=frozenset([target]), labels={}, files=tuple(files))
 
 
 def parts_of(file: MaskFile) -> Iterator[Part]:
@@ -85,6 +113,12 @@ def _array_parts(file: MaskFile) -> Iterator[Part]:
             yield target, array[layer] == label, affine
         return
     array = array[0]
+    if file.kind == "slices":
+        yield next(iter(file.named)), array != min(0, array.min()), affine  # some have a CT's intercept
+        return
+    if file.labels and not file.named:
+        yield from _by_labels(array, affine, file.labels)
+        return
     labels = [label for label in (1, 2) if (array == label).any()]
     labels += np.unique(array[(array != 0) & (array != 1) & (array != 2)]).tolist()
     if labels == [1, 2] and file.named != {"lesion"}:
@@ -99,10 +133,25 @@ def _array_parts(file: MaskFile) -> Iterator[Part]:
         raise MaskError("mask-values", f"labels {listed(labels)}; save it with 0 and {what}")
 
 
+def _by_labels(array: np.ndarray, affine: np.ndarray, labels: Mapping[int, str | None]) -> Iterator[Part]:
+    if unknown := sorted(set(np.unique(array).tolist()) - {0, *labels}):
+        raise MaskError("mask-values", f"labels {listed(unknown)}, which have no name; name them by `labels`")
+    for target in (LIVER, LESION):
+        members = [label for label, one in labels.items() if one == target]
+        if members:
+            yield target, np.isin(array, members), affine
+
+
 def _load(file: MaskFile) -> tuple[np.ndarray, np.ndarray]:
     """`(layers, i, j, k)` labels and the RAS+ affine of (i, j, k)."""
     if file.kind == "nrrd":
         return read_nrrd(file.path)
+    if file.kind == "slices":
+        try:
+            values, frame = read_series(file.files)
+        except DataError as error:
+            raise MaskError("mask-unreadable", f"not masks in slices of one series ({error})") from None
+        return values[None], frame.affine
     try:
         image = load_image(file.path)
         array, affine = np.asanyarray(image.dataobj), image.affine
@@ -114,10 +163,10 @@ def _load(file: MaskFile) -> tuple[np.ndarray, np.ndarray]:
     return array[None], affine
 
 
-def _targets(names: dict[tuple[int, int], str]) -> dict[tuple[int, int], str]:
+def _targets(names: dict[tuple[int, int], str], naming: Naming) -> dict[tuple[int, int], str]:
     """Segment to target, by name; what speaks of both is a lesion of the liver."""
-    found = {key: LESION for key, name in names.items() if LESION in targets_in(name)}
-    found |= {key: LIVER for key, name in names.items() if key not in found and LIVER in targets_in(name)}
+    spoken = {key: naming.targets_in(name) or () for key, name in names.items()}
+    found = {key: LESION if LESION in targets else LIVER for key, targets in spoken.items() if targets}
     if not found:
         raise MaskError(
             "mask-values", f"no segment called liver or lesion, only {', '.join(names.values())}; rename them"

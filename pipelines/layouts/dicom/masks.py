@@ -1,53 +1,68 @@
 """Masks beside the slices of a CT: which files there are, and their voxels on the grid of the CT, unresampled."""
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from pipelines.files.kinds import is_scan_name
 from pipelines.files.labels import MaskError
 from pipelines.findings import Findings
 from pipelines.frame import Frame, place
+from pipelines.layouts.dicom.cases import CaseFiles
 from pipelines.layouts.dicom.mask_files import MaskFile, open_mask_file, parts_of
+from pipelines.targets import LESION, LIVER, Naming
 
 TOLERANCE = 1e-3  # mm by which a voxel of a mask may lie beside the CT's
 
 
-def find_masks(folder: Path, segs: Sequence[Path], findings: Findings) -> list[MaskFile] | None:
+def find_masks(case: CaseFiles, naming: Naming, findings: Findings) -> list[MaskFile] | None:
     """Lists the mask files of a case by their headers; None after an error.
 
     Args:
-        folder: searched for .nrrd, .nii and .nii.gz.
-        segs: its DICOM SEG files.
+        case: its files.
+        naming: which names are those of masks.
         findings: takes headers that cannot be read or name segments none of which is liver or lesion, and a case
-            without a mask of the liver.
+            without a mask of the liver; masks of other structures and scans beside the slices are left aside.
     """
-    kinds = {".nrrd": "nrrd", ".nii": "nifti", ".gz": "nifti"}
-    beside = [
-        (path, kinds[path.suffix.lower()])
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in kinds
-        and path.name[0] != "."
-        and (path.suffix != ".gz" or path.stem.lower().endswith(".nii"))
-    ]
-    findings.count("files", len(beside))
-    found, sound = [], True
-    for path, kind in itertools.chain(((path, "seg") for path in segs), beside):
-        try:
-            found.append(open_mask_file(path, kind))
+    findings.count("files", len(case.volumes))
+    found, sound = list(case.mask_slices), True
+    beside = [(path, "nrrd" if path.suffix.lower() == ".nrrd" else "nifti") for path in case.volumes]
+    for path, kind in itertools.chain(((path, "seg") for path in case.segs), beside):
+        if is_scan_name(path):
+            findings.left_aside("volumes beside DICOM slices", [path])
             continue
+        try:
+            file = open_mask_file(path, kind, naming)
         except MaskError as error:
             problem = error
+        else:
+            if file:
+                found.append(file)
+            else:
+                findings.left_aside("masks of other structures", [path])
+            continue
         findings.error(problem.code, path, str(problem))
         sound = False
+    found = [_settled(file, found) for file in found]
     if sound and not any(file.surely_has("liver") or file.is_label_map for file in found):
         what = "liver mask" if found else "mask"
         findings.error(
-            "mask-missing", folder, f"has no {what}; put a DICOM SEG, NRRD or NIfTI file of it beside the slices"
+            "mask-missing", case.folder, f"has no {what}; put a DICOM SEG, NRRD or NIfTI file of it beside the slices"
         )
         sound = False
     return found if sound else None
+
+
+def _settled(file: MaskFile, files: Sequence[MaskFile]) -> MaskFile:
+    """A file whose name speaks of both, such as liver_tumor.nii.gz: a label map, unless another file has the liver."""
+    if file.named == {LIVER, LESION} and not any(
+        other is not file and other.surely_has(LIVER) and other.named != {LIVER, LESION} for other in files
+    ):
+        return dataclasses.replace(file, named=frozenset())
+    return file
 
 
 def read_masks(

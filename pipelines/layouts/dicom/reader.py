@@ -9,15 +9,16 @@ import numpy as np
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
 from pipelines.files.labels import MaskError
-from pipelines.findings import Findings, Strict
+from pipelines.findings import Findings, Strict, listed
 from pipelines.fingerprint import fingerprint
 from pipelines.index import assign_parts, read_index
-from pipelines.layouts.dicom.listing import case_folders, dicom_files
+from pipelines.layouts.dicom.cases import CaseFiles, list_cases
 from pipelines.layouts.dicom.mask_files import MaskFile
 from pipelines.layouts.dicom.masks import find_masks, merge, read_masks
 from pipelines.layouts.dicom.series import Series, choose_series, read_series, read_volume
-from pipelines.layouts.dicom.slices import Slice, other_content, parse_slice, read_header
+from pipelines.layouts.dicom.slices import Slice
 from pipelines.orientation import RADIOLOGICAL
+from pipelines.targets import Naming
 
 __all__ = ["Dicom", "Scan", "read_series"]
 
@@ -27,7 +28,7 @@ class Scan:
     """One case by its headers.
 
     Attributes:
-        name: of its folder.
+        name: of its folder, after those of the folders above where several have the same.
         folder: where it lies.
         patient: PatientID, or the name of the folder.
         identified: whether it has a PatientID.
@@ -46,15 +47,17 @@ class Scan:
 
 
 class Dicom(Source):
-    """Reads a folder of CT slices (one case), or a folder of such folders (one case each).
+    """Reads a folder of CT slices (one case), or a tree of such folders (one case each).
 
-    Files are recognized by their contents, not by their names. A case is named after its folder; its patient is the
-    PatientID or, without one, the folder. The constructor reads headers only; label maps (NRRD, NIfTI) whose names do
-    not say that they show lesions are read until one does.
+    Files are recognized by their contents, not by their names. Masks lie beside the slices or elsewhere in the tree,
+    see `list_cases`. A case is named after its folder; its patient is the PatientID or, without one, the folder. The
+    constructor reads headers only; label maps (NRRD, NIfTI) whose names do not say that they show lesions are read
+    until one does.
 
     Args:
         directory: the folder.
         labelled: read masks too; each case must have them.
+        labels: what names of files and segments stand for, and the labels of label maps, see `Naming`.
         findings: takes what is found while listing and reading; None to raise the first error.
 
     Raises:
@@ -67,7 +70,8 @@ class Dicom(Source):
         orientation: `"SPL"`, the radiological view from the feet up.
         targets: `("liver", "lesion")` if any mask's name or content is of lesions, else `("liver",)`; `()` if not
             `labelled`.
-        notes: how patients were identified, where the split comes from, what was skipped.
+        notes: how patients were identified, where the split comes from, which files are masks of what, and what was
+            left aside.
         scans: name of each case to its headers.
     """
 
@@ -75,12 +79,22 @@ class Dicom(Source):
     intensity = "hu"
     orientation = RADIOLOGICAL
 
-    def __init__(self, directory: str | Path, *, labelled: bool = True, findings: Findings | None = None):
+    def __init__(
+        self,
+        directory: str | Path,
+        *,
+        labelled: bool = True,
+        labels: Sequence[str] = (),
+        findings: Findings | None = None,
+    ):
         self._directory = Path(directory)
+        naming = Naming(labels)
+        self.reading = {"labels": list(labels)} if labels else {}
         if not self._directory.is_dir():
             raise DataError(f"{directory}: no such folder; give a folder of CT slices, or of such folders")
         self._findings = findings or Strict(self._directory)
-        scans = [_scan(folder, labelled, self._findings) for folder in case_folders(self._directory, self._findings)]
+        cases = list_cases(self._directory, self._findings, naming=naming, labelled=labelled)
+        scans = [_scan(case, naming, labelled, self._findings) for case in cases]
         self.scans = {scan.name: scan for scan in scans}
         self.targets = _find_targets(scans, self._findings) if labelled else ()
         self.index = read_index(self._directory, {scan.name: scan.patient for scan in scans}, self._findings)
@@ -88,7 +102,12 @@ class Dicom(Source):
         self.patients_by = "table" if "patient" in self.index.columns else "header"
         unnamed = sum(not scan.identified for scan in scans)
         by_folder = f", {unnamed} without one by its folder" if unnamed else ""
-        self._notes = [f"patients: by PatientID{by_folder}", split_note, *self._findings.notes]
+        self._notes = [f"patients: by PatientID{by_folder}", split_note, *_roles(scans)]
+
+    @property
+    def notes(self) -> list[str]:
+        """See `Dicom`; reading cases may add some."""
+        return [*self._notes, *self._findings.notes]
 
     def case(self, name: str) -> Case:
         """Reads the slices and masks of one folder."""
@@ -115,40 +134,33 @@ class Dicom(Source):
         """SHA-256, in hex, over names, sizes and ends of the slices, the masks that are read and `index.csv`."""
         scans = self.scans.values()
         slices = [one.path for scan in scans if scan.series for one in scan.series.slices]
-        masks = [mask.path for scan in scans for mask in scan.masks or ()]
+        masks = [path for scan in scans for mask in scan.masks or () for path in mask.files or (mask.path,)]
         index = [] if self.index.path is None else [self.index.path]
         return fingerprint([*slices, *masks, *index], self._directory)
 
 
-def _scan(folder: Path, labelled: bool, findings: Findings) -> Scan:
-    """Reads the headers of one case."""
-    slices: list[Slice] = []
-    segs: list[Path] = []
-    for path in dicom_files(folder, findings):
-        header = read_header(path, findings)
-        if header is None:
-            continue
-        if header.get("Modality") == "SEG":
-            segs.append(path)
-        elif other := other_content(header):
-            findings.note("left-aside", path, f"{other}, which were skipped")
-        elif one := parse_slice(path, header, findings):
-            slices.append(one)
-    if not slices:
-        beside = segs[0].name if segs else "the other files"
-        findings.error("image-missing", folder, f"has no CT slices; put them beside {beside}")
-    series = choose_series(folder, slices, findings) if slices else None
-    name = folder.resolve().name
-    patient = series.patient if series else slices[0].patient if slices else ""
+def _scan(case: CaseFiles, naming: Naming, labelled: bool, findings: Findings) -> Scan:
+    """The stack of slices and the masks of one case, by their headers."""
+    if not case.slices:
+        beside = case.segs[0].name if case.segs else "the other files"
+        findings.error("image-missing", case.folder, f"has no CT slices; put them beside {beside}")
+    series = choose_series(case.folder, case.slices, findings) if case.slices else None
+    patient = series.patient if series else case.slices[0].patient if case.slices else ""
     return Scan(
-        name=name,
-        folder=folder,
-        patient=patient or name,
+        name=case.name,
+        folder=case.folder,
+        patient=patient or case.name,
         identified=bool(patient),
-        slices=slices,
+        slices=case.slices,
         series=series,
-        masks=find_masks(folder, segs, findings) if labelled else [],
+        masks=find_masks(case, naming, findings) if labelled else [],
     )
+
+
+def _roles(scans: Sequence[Scan]) -> list[str]:
+    """A line that says what the files of masks are taken for, if that goes by their names."""
+    roles = {mask.path.name: mask.shown for scan in scans for mask in scan.masks or () if mask.kind != "seg"}
+    return [f"masks: {listed(f'{role} in {name}' for name, role in roles.items())}"] * bool(roles)
 
 
 def _find_targets(scans: Sequence[Scan], findings: Findings) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
-"""CT volumes and masks in NIfTI files: LiTS17, the Decathlon's Task03_Liver, or one folder per scan."""
+"""CT volumes and masks in NIfTI files: LiTS17, the Decathlon's or nnU-Net's folders, or one folder per scan."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.case import Source
@@ -10,20 +11,20 @@ from pipelines.optional import optional
 __all__ = ["check", "detect", "open_source", "write"]
 
 
-def open_source(directory: Path) -> Source:
+def open_source(directory: Path, *, labels: Sequence[str] = ()) -> Source:
     """See `pipelines.layouts.Layout`."""
     with optional("reading NIfTI files", extra="nifti"):
         from pipelines.layouts.nifti.reader import Nifti
 
-    return Nifti(directory)
+    return Nifti(directory, labels=labels)
 
 
-def check(directory: Path, findings: Findings) -> None:
+def check(directory: Path, findings: Findings, *, labels: Sequence[str] = ()) -> None:
     """See `pipelines.layouts.Layout`."""
     with optional("reading NIfTI files", extra="nifti"):
         from pipelines.layouts.nifti import checks
 
-    checks.check(directory, findings)
+    checks.check(directory, findings, labels=labels)
 
 
 def write(source: Source, directory: Path, *, form: str = "nifti") -> None:

@@ -2,8 +2,8 @@
 
 import collections
 import gzip
-import json
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from nibabel import orientations
@@ -12,18 +12,18 @@ from pipelines.checks.content import Emptiness, check_hu, check_label_map, check
 from pipelines.checks.duplicates import Duplicates, digest
 from pipelines.files.labels import levels
 from pipelines.findings import Findings
-from pipelines.layouts.nifti.listing import DESCRIPTION, CaseFiles, is_msd
+from pipelines.layouts.nifti.description import NAME as DESCRIPTION
+from pipelines.layouts.nifti.description import check_description
 from pipelines.layouts.nifti.reader import Nifti, Volumes, read_volumes
-from pipelines.natural import natural_sort_key
 
 _CHUNK = 1 << 24  # bytes
 
 
-def check(directory: Path, findings: Findings) -> None:
+def check(directory: Path, findings: Findings, *, labels: Sequence[str] = ()) -> None:
     """Reads every scan and mask. Holds one case at a time."""
-    source = Nifti(directory, findings=findings)
-    if is_msd(directory):
-        _check_description(directory / DESCRIPTION, findings, source.files)
+    source = Nifti(directory, labels=labels, findings=findings)
+    if (directory / DESCRIPTION).is_file():
+        check_description(directory / DESCRIPTION, findings, {name: one.paths for name, one in source.files.items()})
     duplicates, emptiness = Duplicates(findings), Emptiness(findings)
     axes: collections.Counter[str] = collections.Counter()
     for name, files in source.files.items():
@@ -74,21 +74,3 @@ def _check_end(path: Path, findings: Findings) -> None:
                 pass
     except (OSError, EOFError, zlib.error) as error:
         findings.error("truncated", path, f"ends early or is damaged ({error}); copy it again")
-
-
-def _check_description(path: Path, findings: Findings, cases: dict[str, CaseFiles]) -> None:
-    """Compares the Decathlon's `dataset.json` with the files. The reader goes by the files, so these are warnings."""
-    findings.count("files")
-    try:
-        pairs = json.loads(path.read_bytes()).get("training", [])
-        listed = {Path(pair[kind]).name for pair in pairs for kind in ("image", "label")}
-        images = {Path(pair["image"]).name for pair in pairs}
-    except (OSError, ValueError, AttributeError, KeyError, TypeError):
-        findings.error("json-unreadable", path, "cannot be read as the Decathlon's description; copy it again")
-        return
-    there = {file.name for files in cases.values() for file in files.paths.values()}
-    scans = {files.paths["image"].name for files in cases.values() if "image" in files.paths}
-    for name in sorted(listed - there, key=natural_sort_key):
-        findings.warning("row-without-file", path, f"{name} is listed, but not there; copy it here")
-    for name in sorted(scans - images, key=natural_sort_key):
-        findings.warning("file-without-row", path, f"{name} is there, but not listed; add it or delete the file")

@@ -1,7 +1,7 @@
 """Reader of CT volumes and masks in NIfTI files."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from pipelines.frame import Frame, same_place, steps_of_one
 from pipelines.index import assign_parts, read_index
 from pipelines.layouts.nifti.listing import CaseFiles, list_cases
 from pipelines.orientation import RADIOLOGICAL
+from pipelines.targets import LESION, LIVER, Naming
 
 _ALLOWED = {"labels": ((0, 1, 2),), "liver": ((0, 1), (0, 255)), "lesion": ((0, 1), (0, 255))}
 
@@ -37,15 +38,18 @@ class Volumes:
 class Nifti(Source):
     """Reads CT volumes and their masks through nibabel, one case at a time, in canonical orientation.
 
-    Three forms are detected: `volume-N.nii` with `segmentation-N.nii`, in the folder or at any depth below it;
-    `dataset.json` with `imagesTr/liver_N.nii.gz` and `labelsTr/liver_N.nii.gz` (both with 0 background, 1 liver,
-    2 tumor); and folders that each hold `ct.nii`, `liver.nii` and perhaps `lesion.nii` (or tumor, tumour) with 0 and 1,
-    or 0 and 255. Every file may end in `.nii` or `.nii.gz`. Patients are split by `index.csv`, see
-    `pipelines.index.read_index`, or else by a hash of their names; fewer than three are all in test.
+    Three forms are detected, at any depth: `volume-N.nii` with `segmentation-N.nii`; scans in one folder and their
+    label maps in another, such as `imagesTr/liver_N.nii.gz` and `labelsTr/liver_N.nii.gz`, where nnU-Net adds `_0000`
+    to the scan; and folders that each hold `ct.nii` with `liver.nii` and perhaps `lesion.nii` (or tumor, tumour) with 0
+    and 1, or 0 and 255, or with a label map, beside it or in `segmentations/`. Labels are 0 background, 1 liver, 2
+    tumor, or what `dataset.json` or `labels` call them. Names are in any case and end in `.nii` or `.nii.gz`. Patients
+    are split by `index.csv`, see `pipelines.index.read_index`, or else by a hash of their names; fewer than three are
+    all in test.
 
     Args:
         directory: the data folder.
         labelled: whether to read the masks; without, they need not be there and every case's `masks` is empty.
+        labels: what the labels of label maps and the names of files stand for, see `pipelines.targets.Naming`.
         findings: takes what is found while listing and reading; None to raise the first error.
 
     Raises:
@@ -64,14 +68,24 @@ class Nifti(Source):
     intensity = "hu"
     orientation = RADIOLOGICAL
 
-    def __init__(self, directory: str | Path, *, labelled: bool = True, findings: Findings | None = None):
+    def __init__(
+        self,
+        directory: str | Path,
+        *,
+        labelled: bool = True,
+        labels: Sequence[str] = (),
+        findings: Findings | None = None,
+    ):
         self._directory = Path(directory)
         if not self._directory.is_dir():
             raise DataError(f"{directory}: no such folder; give a folder of NIfTI files")
         self._findings = findings or Strict(self._directory)
-        self.files = list_cases(self._directory, self._findings, labelled=labelled)
-        kinds = {kind for files in self.files.values() for kind in files.masks}
-        self.targets = ("liver", "lesion") if kinds & {"labels", "lesion"} else ("liver",) if kinds else ()
+        naming = Naming(labels)
+        self.reading = {"labels": list(labels)} if labels else {}
+        self.files = list_cases(self._directory, self._findings, naming=naming, labelled=labelled)
+        masked = [files for files in self.files.values() if files.masks]
+        lesions = any(files.shows_lesions for files in masked)
+        self.targets = ("liver", "lesion") if lesions else ("liver",) if masked else ()
         patients = {name: files.patient for name, files in self.files.items() if "image" in files.paths}
         self.index = read_index(self._directory, patients, self._findings)
         self.parts, split_note = assign_parts(self.index, self._findings, few=True)
@@ -98,7 +112,7 @@ class Nifti(Source):
         if "labels" in labels:
             both = labels["labels"]
             labels = {"liver": both >= 1, "lesion": both == 2}
-        masks = {kind: np.ascontiguousarray(read.frame.to_slices(mask != 0)) for kind, mask in labels.items()}
+        masks = {kind: np.ascontiguousarray(read.frame.to_slices(labels[kind] != 0)) for kind in self.targets}
         if "lesion" in masks:
             masks["liver"] |= masks["lesion"]
         images = np.ascontiguousarray(read.frame.to_slices(read.image))
@@ -131,10 +145,21 @@ def read_volumes(files: CaseFiles, findings: Findings) -> Volumes:
     labels = {}
     for kind, mask in volumes.items():
         values = None if kind == "image" else read_label_map(mask, findings)
-        if values is not None and check_labels(mask.path, values, _ALLOWED[kind], findings):
-            labels[kind] = values
+        named = files.labels if kind == "labels" else {}
+        if values is not None and check_labels(
+            mask.path, values, ((0, *named),) if named else _ALLOWED[kind], findings
+        ):
+            labels[kind] = _as_usual(values, named) if named else values
     hu = read_hu(image, findings) if image else None
     return Volumes(frame=place.frame if place else None, image=hu, labels=labels)
+
+
+def _as_usual(values: np.ndarray, labels: Mapping[int, str | None]) -> np.ndarray:
+    """The labels of LiTS, uint8, for those of a data set that names its own."""
+    usual = np.zeros(np.iinfo(values.dtype).max + 1, np.uint8)
+    for label, target in labels.items():
+        usual[label] = {None: 0, LIVER: 1, LESION: 2}[target] if label < len(usual) else 0
+    return usual[values]
 
 
 def _agree(image: Volume, place: Volume, mask: Volume, findings: Findings) -> Volume:

@@ -14,6 +14,7 @@ from pipelines.layouts.paired_folder.writer import write_paired_folder
 from pipelines.layouts.phantom import Phantom
 from pipelines.scans import Scan, find_scans
 from pipelines.scans.names import with_unique_names
+from tests.pipelines.asides import asides
 from tests.pipelines.layouts.conftest import WRITERS
 from tests.pipelines.layouts.dicom.folders import edit, slice_paths
 from tests.pipelines.scans.volumes import SHAPE, dicom, hu, metaimage, nifti, nrrd_file
@@ -115,8 +116,7 @@ def test_masks_are_left_aside_by_what_they_hold(tmp_path):
     png(tmp_path / "e_mask.png", np.zeros((6, 8)))
     scans = find_scans([tmp_path])
     assert [(scan.name, scan.intensity) for scan in scans.scans] == [("a", "hu"), ("c", "grey"), ("e", "grey")]
-    (note,) = scans.notes
-    assert note == "masks: 5 skipped (a_seg.nii.gz, b.nii.gz, c_Rad01.mha, d.seg.nrrd, e_mask.png)"
+    assert scans.notes == ("not read: masks (5: a_seg.nii.gz, b.nii.gz, c_Rad01.mha, d.seg.nrrd, e_mask.png)",)
 
 
 def test_slices_are_stacked_by_patient(tmp_path):
@@ -136,7 +136,7 @@ def test_slices_are_stacked_by_patient(tmp_path):
     assert scans["p1"].images.shape == (3, 6, 8)
     assert (scans["p1"].contiguous, scans["slices"].contiguous) == (False, True)
     assert scans["p1"].slice_names == ("p1_1", "p1_2", "p1_10")
-    assert "JPEG files, which are lossy: 1 skipped (p3.jpg)" in find_scans([tmp_path]).notes
+    assert asides(find_scans([tmp_path]).notes) == {"JPEG files, which are lossy": 1}
 
 
 def test_slices_of_the_same_names_are_told_apart(tmp_path):
@@ -197,22 +197,23 @@ def test_the_axial_series_of_a_tree_are_scans(tree):
         assert np.array_equal(case.images, hu(seed).transpose(2, 1, 0))
         heights = [dcmread(path).ImagePositionPatient[2] for path in scan.files]
         assert np.allclose(heights, -40 + 2.5 * np.arange(SHAPE[2]))
-    assert {note.partition(" skipped")[0] for note in scans.notes} == {
-        "slices that are not axial: 3",
-        "MR images: 3",
-        "slices at one place, as of bolus tracking: 3",
-        "localizers: 1",
-        "secondary captures: 1",
-        "SR objects: 1",
-        "RTSTRUCT objects: 1",
-        "segmentations: 1",
-        "pictures beside DICOM files: 1",
-        "other files: 2",
+    assert asides(scans.notes) == {
+        "slices that are not axial": 3,
+        "MR images": 3,
+        "slices at one place, as of bolus tracking": 3,
+        "localizers": 1,
+        "secondary captures": 1,
+        "SR objects": 1,
+        "RTSTRUCT objects": 1,
+        "segmentations": 1,
+        "pictures beside DICOM files": 1,
+        "volumes that belong to no case by their names": 1,
+        "other files": 1,
     }
 
 
 def test_an_input_without_a_scan_is_told_with_what_it_holds(tree):
-    with pytest.raises(DataError, match=r"coronal: no axial CT scan in it; slices that are not axial: 3 skipped"):
+    with pytest.raises(DataError, match=r"coronal: no axial CT scan in it; not read: slices that are not axial \(3: "):
         find_scans([tree / "patient" / "study" / "coronal"])
     (tree / "empty").mkdir()
     with pytest.raises(DataError, match=r"empty: no axial CT scan in it; give NIfTI, NRRD, MetaImage, DICOM or PNG"):
@@ -238,7 +239,7 @@ def test_two_series_in_one_folder_are_an_error_and_others_go_on(tree):
 def test_a_prepared_dataset_holds_no_scans(tmp_path):
     (tmp_path / "prepared" / "1.0.0").mkdir(parents=True)
     (tmp_path / "prepared" / "1.0.0" / "dataset_info.json").write_text("{}")
-    with pytest.raises(DataError, match=r"prepared: no axial .*; prepared datasets, which keep no scans: 1 skipped"):
+    with pytest.raises(DataError, match=r"prepared: no axial .*; not read: prepared datasets, .* \(1: "):
         find_scans([tmp_path / "prepared"])
 
 

@@ -1,0 +1,103 @@
+"""The folders and files below a folder, and what of them is left aside.
+
+All readers find their files here, so that links are followed everywhere, and what is not a regular file (a named pipe,
+a device, a link to one) is reported and never opened.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pipelines.files.kinds import ARCHIVE, ARRAYS, DICOM, OTHER, PICTURE, VOLUME, VOXELS, kind_of_file
+from pipelines.findings import Findings
+
+# What systems leave in folders, besides names with a leading dot.
+_OF_SYSTEMS = ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "lost+found")
+_NAMES = {
+    VOLUME: "volumes that belong to no case by their names",
+    DICOM: "DICOM files",
+    PICTURE: "pictures",
+    ARCHIVE: "archives; unpack those with scans",
+    ARRAYS: "files of arrays",
+    VOXELS: "voxels without a header",
+    OTHER: "other files",
+}
+_MAY_BE_SCANS = (VOLUME, DICOM, VOXELS)
+
+
+def walk(root: Path, findings: Findings) -> Iterator[tuple[Path, list[Path]]]:
+    """Yields every folder with its files, in the order of their names, but hidden ones; follows links.
+
+    Args:
+        root: the folder to begin with.
+        findings: takes folders that cannot be read as errors, and as left aside what is not a regular file, links that
+            lead nowhere, and links to folders that are in the tree anyway, such as those above.
+    """
+    # Links come last, so that a folder is called by its own name, also where a link leads there.
+    pending, seen = [(root, False)], set()
+    links: list[Path] = []
+    while pending or links:
+        folder, linked = pending.pop() if pending else (links.pop(0), True)
+        real = os.path.realpath(folder)
+        if real in seen:
+            findings.left_aside("links to folders that are read already", [folder] * linked)
+            continue
+        seen.add(real)
+        try:
+            folders, files = list_folder(folder, findings)
+        except OSError as error:
+            findings.error("unreadable", folder, f"cannot be read ({error.strerror}); fix its permissions")
+            continue
+        yield folder, files
+        links += [path for path in folders if path.is_symlink()]
+        pending += [(path, False) for path in reversed(folders) if not path.is_symlink()]
+
+
+def list_folder(folder: Path, findings: Findings) -> tuple[list[Path], list[Path]]:
+    """The folders and the regular files in a folder, by name, but hidden ones; see `walk`.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with os.scandir(folder) as entries:
+        ordered = sorted(entries, key=lambda entry: entry.name)
+    folders, files = [], []
+    for entry in ordered:
+        if is_hidden(entry.name):
+            continue
+        path = folder / entry.name
+        try:
+            if entry.is_file():
+                files.append(path)
+            elif entry.is_dir():
+                folders.append(path)
+            elif entry.is_symlink() and not path.exists():
+                findings.left_aside("links that lead nowhere", [path], doubtful=True)
+            else:
+                findings.left_aside("pipes, devices and the like", [path], doubtful=True)
+        except OSError:  # a link to itself, or to where nobody may look
+            findings.left_aside("links that lead nowhere", [path], doubtful=True)
+    return folders, files
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is nobody's: hidden, as macOS leaves some on other systems' disks, or of a system."""
+    return name.startswith(".") or name.lower() in _OF_SYSTEMS
+
+
+def report_rest(paths: Iterable[Path], findings: Findings, *, pictures: bool = False) -> None:
+    """Reports the files of a data folder that its reader does not take, but texts and tables.
+
+    Args:
+        paths: the files.
+        findings: takes them; what may be a scan is doubtful. DICOM files are reported by folder.
+        pictures: whether pictures may be scans.
+    """
+    kinds: dict[str, dict[Path, None]] = {}
+    for path in paths:
+        kind = kind_of_file(path)
+        kinds.setdefault(kind, {})[path.parent if kind == DICOM else path] = None
+    for kind, files in kinds.items():
+        if kind in _NAMES:
+            doubtful = kind in _MAY_BE_SCANS or (pictures and kind == PICTURE)
+            findings.left_aside(_NAMES[kind], files, doubtful=doubtful)
