@@ -5,6 +5,7 @@ folder that is being written is locked, and the operating system releases the lo
 """
 
 import contextlib
+import errno
 import os
 import re
 import secrets
@@ -159,6 +160,24 @@ def temporary_directory(folder: str | Path, name: str, *, sweep: bool = True) ->
         yield temporary
 
 
+@contextlib.contextmanager
+def sole_writer(folder: str | Path) -> Iterator[bool]:
+    """Keeps other processes from writing to a folder; yields whether it can, which takes a file system with locks.
+
+    Raises:
+        DataError: another process is writing to it.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(_lock(Path(folder), others=True))
+        except BlockingIOError:
+            raise DataError(f"`out` {folder}: another process is writing to it; wait for it to finish") from None
+        except OSError:
+            yield False
+        else:
+            yield True
+
+
 def _left_over(folder: Path, name: str) -> Iterator[Path]:
     """Temporary folders of processes that are gone. Where there are no locks, there is no way to know them."""
     named = re.compile(rf"\.{re.escape(name)}\.partial-[0-9a-f]{{8}}")
@@ -221,6 +240,20 @@ def _parents(path: Path) -> Iterator[None]:
 def _refuse_existing(directory: Path, *, replace: bool) -> None:
     if os.path.lexists(directory) and not replace:
         raise DataError(f"`out` {directory}: already exists; choose another name or remove it")
+
+
+def require_space(folder: str | Path, size: int) -> None:
+    """Checks that a disk has room, before a library fills it that reports this badly.
+
+    Args:
+        folder: on that disk.
+        size: in bytes.
+
+    Raises:
+        OSError: it has not.
+    """
+    if shutil.disk_usage(folder).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def fsync(path: str | Path) -> None:

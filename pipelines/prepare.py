@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipelines.atomic import sole_writer
 from pipelines.beam import pipeline_options
 from pipelines.case import Source
 from pipelines.errors import DataError
@@ -73,7 +74,12 @@ def prepare(
         if {name: existing.get(name) for name in wanted} != wanted:
             raise DataError(f"`out`: {folder} holds another dataset; give another folder or remove it")
         return folder
-    finished.mkdir(parents=True, exist_ok=True)
-    builder.download_and_prepare(download_dir=str(finished / "downloads"), download_config=download)
+    for each in (finished, folder.parent):
+        each.mkdir(parents=True, exist_ok=True)
+    with sole_writer(folder.parent) as alone:
+        if alone:
+            for left in folder.parent.glob(f"incomplete.*_{folder.name}"):  # of a process that was killed
+                shutil.rmtree(left)
+        builder.download_and_prepare(download_dir=str(finished / "downloads"), download_config=download)
     shutil.rmtree(finished)
     return folder

@@ -13,7 +13,7 @@ from cafct_keras.models.registry import build, list_encoders, list_models
 from cafct_keras.runtime.versions import versions
 from cafct_keras.typing import File
 from cafct_keras.weights.loading import CARD_FORMAT, SUFFIX, arguments_for, fill, read_weights
-from pipelines.atomic import atomic_directory
+from pipelines.atomic import atomic_directory, require_space
 
 ANY_SIZE_RGB = [None, None, 3]
 
@@ -66,6 +66,7 @@ def import_weights(
     report = fill(model, sources)
     with atomic_directory(out) as folder:
         weights = folder / f"{into}{SUFFIX}"
+        require_space(folder, 4 * model.count_params())  # HDF5 would print a page
         model.save_weights(weights)
         card = {
             "format": CARD_FORMAT,
