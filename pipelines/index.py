@@ -11,6 +11,7 @@ from pipelines.errors import DataError
 from pipelines.findings import Findings, listed
 from pipelines.name_matching import NameMatcher
 from pipelines.other_splits import check_other_splits, holds_parts, part_of
+from pipelines.patients import spelled_alike
 from pipelines.split import carve_validation, split_patients
 from pipelines.tables import Rows, read_rows
 
@@ -140,6 +141,12 @@ def assign_parts(index: Index, findings: Findings, *, few: bool = False) -> tupl
     except DataError as error:
         findings.refused("patients-few", ".", error)
         parts, note = {}, "split: none"
+    for alike in spelled_alike(parts):
+        if len({parts[patient] for patient in alike}) > 1:
+            shown = " and ".join(f"{patient} ({parts[patient]})" for patient in alike)
+            findings.warning(
+                "split-leak", index.path or ".", f"patients {shown} are spelled alike; if they are one, spell them so"
+            )
     return {name: parts.get(patient, "test") for name, patient in index.patients.items()}, note
 
 

@@ -2,9 +2,8 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from pipelines.case import mostly
 from pipelines.errors import DataError
 from pipelines.findings import listed
 
@@ -20,18 +19,19 @@ class Patients:
         of: name of each slice to its patient.
         found_by: how they were found, one of `pipelines.case.FOUND_BY`.
         note: the same as a line for the user.
+        alone: names that no guess was possible from, beside others: each a patient of its own.
     """
 
     of: dict[str, str]
     found_by: str
     note: str
+    alone: tuple[str, ...] = ()
 
 
 def find_patients(names: Sequence[str], pattern: str | None = None) -> Patients:
     """Finds the patient of each slice: by a pattern, or else by a guess from the names.
 
-    The guess is the name before the slice number, if at least half of the names have both; the others are patients of
-    their own.
+    The guess is the name before the slice number, for each name that has both; the others are patients of their own.
 
     Args:
         names: of the slices.
@@ -44,15 +44,30 @@ def find_patients(names: Sequence[str], pattern: str | None = None) -> Patients:
         found = {name: first_group(name, pattern, option="patient_pattern", what="patient") for name in names}
         return Patients(of=found, found_by="pattern", note=f"patients: by the pattern {pattern}")
     matches = {name: _SLICE_OF_PATIENT.fullmatch(name) for name in names}
-    odd = [name for name, match in matches.items() if match is None]
-    if not mostly([match is not None for match in matches.values()]):
+    alone = tuple(name for name, match in matches.items() if match is None)
+    if len(alone) == len(names):
         note = "patients: guessed, one per image; give a patient pattern if that is wrong"
         return Patients(of={name: name for name in names}, found_by="each case", note=note)
     note = "patients: guessed, the name before _<slice number>"
-    if odd:
-        note += f"; {listed(odd)} without one: each a patient of its own"
+    if alone:
+        note += f"; {listed(alone)} without one: each a patient of its own"
     patients = {name: match[1] if match else name for name, match in matches.items()}
-    return Patients(of=patients, found_by="names", note=note)
+    return Patients(of=patients, found_by="names", note=note, alone=alone)
+
+
+def agree(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether two ways to find the patients of the same slices group them alike, whatever they call them."""
+    pairs = {(patient, other[name]) for name, patient in one.items()}
+    return len(pairs) == len({first for first, _ in pairs}) == len({second for _, second in pairs})
+
+
+def spelled_alike(patients: Collection[str]) -> list[list[str]]:
+    """Groups of patients whose names differ only in capitals, leading zeros, and signs between words."""
+    groups: dict[str, list[str]] = {}
+    for patient in sorted(set(patients)):
+        plain = re.sub(r"[\W_]+", "_", patient.casefold()).strip("_")
+        groups.setdefault(re.sub(r"(?<!\d)0+(?=\d)", "", plain), []).append(patient)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def find_scans(patients: Mapping[str, str]) -> dict[str, str]:

@@ -203,7 +203,7 @@ def test_names_by_pattern_or_table(root):
     table.write_text("scan-2_pred,gt_2\nscan-3_pred,gt_3\n")
     arguments = ("--prediction", root / "prediction", "--reference", root / "reference")
     assert "scan-3_pred is not in" in fails("score", *arguments, "--pairs", table)
-    table.write_text("scan-2_pred;gt_2\n")
+    table.write_text("scan-2_pred gt_2\n")
     assert "row 1 is not two names" in fails("score", *arguments, "--pairs", table)
     assert "--match: does not go with --pairs" in fails("score", *arguments, "--pairs", table, "--match", "(.)")
     assert "no group; put the name in brackets" in fails("score", *arguments, "--match", ".")

@@ -139,3 +139,10 @@ def test_the_table_of_a_published_set_lists_more_than_is_there(tmp_path):
     index, found = read(tmp_path)
     assert not found
     assert index.parts == {"a_1": "train", "b_1": "validation", "c_1": "test"}
+
+
+def test_patients_that_are_spelled_alike_are_named_on_two_sides(tmp_path):
+    (tmp_path / "index.csv").write_text("id,patient,split\na_1,P1,train\nb_1,p01,test\nc_1,P2,val\n")
+    report = Report(tmp_path)
+    assign_parts(read_index(tmp_path, NAMES, report), report)
+    assert [(one.severity, one.code) for one in report.sorted()] == [("warning", "split-leak")]

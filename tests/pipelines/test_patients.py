@@ -1,6 +1,6 @@
 import pytest
 
-from pipelines.patients import find_patients
+from pipelines.patients import find_patients, spelled_alike
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,12 @@ def test_patients_are_named_before_the_slice_number(name, patient):
 def test_names_without_a_patient_are_patients_of_their_own(name):
     found = find_patients([name])
     assert (found.of, found.found_by) == ({name: name}, "each case")
+
+
+def test_patients_are_guessed_name_by_name():
+    found = find_patients(["a_1", "b", "c", "d"])
+    assert (found.of["a_1"], found.of["b"], found.alone) == ("a", "b", ("b", "c", "d"))
+
+
+def test_patients_are_spelled_alike():
+    assert spelled_alike(["P01", "p1", "P10", "q 1", "Q_1", "11"]) == [["P01", "p1"], ["Q_1", "q 1"]]

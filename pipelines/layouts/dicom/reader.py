@@ -99,6 +99,7 @@ class Dicom(Source):
         self.targets = _find_targets(scans, self._findings) if labelled else ()
         self.index = read_index(self._directory, {scan.name: scan.patient for scan in scans}, self._findings)
         self.parts, split_note = assign_parts(self.index, self._findings, few=True)
+        self._compare_patients(scans)
         self.patients_by = "table" if "patient" in self.index.columns else "header"
         unnamed = sum(not scan.identified for scan in scans)
         by_folder = f", {unnamed} without one by its folder" if unnamed else ""
@@ -108,6 +109,20 @@ class Dicom(Source):
     def notes(self) -> list[str]:
         """See `Dicom`; reading cases may add some."""
         return [*self._notes, *self._findings.notes]
+
+    def _compare_patients(self, scans: Sequence[Scan]) -> None:
+        """Warns of folders of one PatientID on two sides of the split, whatever patients a table gives them."""
+        sides: dict[str, set[str]] = {}
+        for scan in scans:
+            if scan.identified:
+                sides.setdefault(scan.patient, set()).add(self.parts[scan.name])
+        for patient, both in sides.items() if len(sides) > 1 else ():  # one name for all is an anonymous one
+            if len(both) > 1:
+                self._findings.warning(
+                    "split-leak",
+                    self.index.path or ".",
+                    f"PatientID {patient} is in {' and '.join(sorted(both))}; give it one split if it is one patient",
+                )
 
     def case(self, name: str) -> Case:
         """Reads the slices and masks of one folder."""

@@ -1,17 +1,16 @@
 """The scans that the slices of a folder belong to."""
 
-import dataclasses
 import itertools
 from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
-from pipelines.findings import Findings
+from pipelines.findings import Findings, listed
 from pipelines.index import NAME, Index, read_index
 from pipelines.layouts.paired_folder.settings import Settings
 from pipelines.natural import last_numbers, natural_sort_key
-from pipelines.patients import find_patients, find_scans
+from pipelines.patients import agree, find_patients, find_scans
 
 
 class FolderScans:
@@ -39,10 +38,14 @@ class FolderScans:
         if directory is not None:
             index = read_index(directory, guess.of, findings, keys=("id",), others=("case", "slice"))
         self.patients_note, self.patients_by = guess.note, guess.found_by
-        if settings.patient_pattern is not None:
-            index = dataclasses.replace(index, patients=guess.of)
-        elif "patient" in index.columns:
+        if "patient" in index.columns:
             self.patients_note, self.patients_by = f"patients: by {index.name}", "table"
+            if settings.patient_pattern is not None and not agree(guess.of, index.patients):
+                message = f"has a column patient, which the `patient_pattern` {settings.patient_pattern} contradicts"
+                findings.error("patients-twice", index.path or NAME, f"{message}; leave out one of them")
+        elif guess.alone:
+            message = f"{listed(guess.alone)}: no slice number in the name, so each is taken for a patient of its own"
+            findings.warning("patient-unclear", "images", f"{message}; give the patients by `patient_pattern`")
         self.index = index
         scans, self._numbers = self._scans(names), self._slice_numbers(names)
 

@@ -13,6 +13,7 @@ from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from pipelines.errors import DataError
 from pipelines.frame import Frame, frame_of_stack
+from pipelines.layouts import verify
 from pipelines.layouts.dicom import detect
 from pipelines.layouts.dicom.reader import Dicom, read_series
 from pipelines.layouts.dicom.writer import write_dicom
@@ -203,6 +204,17 @@ def test_patients_share_a_split_and_folders_stand_in_for_them(tmp_path):
     assert {case.split for case in cases.values()} == {"train", "validation", "test"}
     assert source.notes[0] == "patients: by PatientID, 1 without one by its folder"
     assert next(source.cases()) is not next(source.cases())
+
+
+def test_the_patients_of_a_table_win_and_a_patient_id_on_two_sides_is_named(tmp_path):
+    write(tmp_path / "data", *(tiny(k, patient="same" if k < 2 else None) for k in range(4)))
+    parts = ("train", "test", "val", "train")
+    rows = (f"case{k},p{k},{part}" for k, part in enumerate(parts))
+    (tmp_path / "data" / "index.csv").write_text("\n".join(("id,patient,split", *rows)))
+    source = Dicom(tmp_path / "data")
+    assert [case.patient for case in source.cases()] == ["p0", "p1", "p2", "p3"]
+    warned = {(one.severity, one.code, one.file) for one in verify(tmp_path / "data") if one.severity == "warning"}
+    assert ("warning", "split-leak", "index.csv") in warned
 
 
 def test_localizers_and_things_without_a_picture_are_left_aside(one):

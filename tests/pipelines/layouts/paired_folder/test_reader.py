@@ -32,7 +32,13 @@ def test_names_without_slice_numbers_are_patients_each(folder):
         for kind in ("images", "masks"):
             (folder / kind / f"{name}.png").rename(folder / kind / f"other{number}.png")
     source = read(folder)
-    assert sorted(case.patient for case in source.cases()) == sorted([*(f"other{k}" for k in range(4)), *IDS[4:]])
+    assert sorted(case.patient for case in source.cases()) == ["c", "d", *(f"other{k}" for k in range(4))]
+    assert source.patients_by == "names"
+    for name in IDS[4:]:
+        for kind in ("images", "masks"):
+            (folder / kind / f"{name}.png").rename(folder / kind / f"{name[0]}.png")
+    source = read(folder)
+    assert sorted(case.patient for case in source.cases()) == ["c", "d", *(f"other{k}" for k in range(4))]
     assert "one per image" in source.notes[0]
     assert source.patients_by == "each case"
 
@@ -50,6 +56,14 @@ def test_pattern_tells_patients_apart(folder):
     source = read(folder, patient_pattern=r"_(\d)")
     assert {case.patient: len(case.slice_names) for case in source.cases()} == {"1": 3, "2": 1, "7": 1, "9": 1}
     assert "by the pattern" in source.notes[0]
+
+
+def test_a_pattern_that_contradicts_the_table_is_an_error(folder):
+    """A pattern that won silently put the scans of one patient on both sides of the split."""
+    index(folder, "id,patient", *(f"{name},{name[0]}" for name in IDS))
+    assert read(folder, patient_pattern="^(.)").patients_by == "table"
+    with pytest.raises(DataError, match=r"index\.csv: .*`patient_pattern`"):
+        read(folder, patient_pattern="^(.+)_")
 
 
 def test_official_split_is_kept(folder):
@@ -72,7 +86,7 @@ def test_missing_validation_is_carved_from_training_patients(folder):
     found = {case.patient: case.split for case in source.cases()}
     assert found["c"] == "test"
     assert sorted(found[patient] for patient in "abd") == ["train", "train", "validation"]
-    assert "carved" in source.notes[1]
+    assert "no validation part" in source.notes[1]
 
 
 def test_index_without_split_is_split_by_its_patients(folder):
