@@ -3,13 +3,22 @@
 import abc
 import dataclasses
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from pipelines.grid import SquareGrid
-from pipelines.loading.arrivals import ArrivingSlices
 from pipelines.orientation import reorient
+
+
+class Stack(Protocol):
+    """Slices that are made or waited for when they are read, such as `ArrivingSlices`."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, indices: np.ndarray, /) -> np.ndarray:
+        """The slices at some indices."""
 
 
 class Probability(abc.ABC):
@@ -55,7 +64,7 @@ class PredictedProbability(Probability):
         orientation: of the case, likewise.
     """
 
-    predicted: np.ndarray | ArrivingSlices
+    predicted: np.ndarray | Stack
     grid: SquareGrid
     seen: str | None
     orientation: str | None

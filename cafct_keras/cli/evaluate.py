@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from cafct_keras.cli.reporting import finish, report_all, report_folder, report_options, score_options, scoring
-from cafct_keras.cli.shared import LAYOUT_HELP, postprocessing_options, reading_options
+from cafct_keras.cli.shared import LAYOUT_HELP, postprocessing_options, reading_options, smoothing_option
 
 
 def _threshold(ctx: click.Context, parameter: click.Parameter, value: str) -> float | str:
@@ -36,9 +36,12 @@ def _threshold(ctx: click.Context, parameter: click.Parameter, value: str) -> fl
     help="Probability above which a pixel is foreground; auto: the best one by Dice per case on the validation part; "
     "kept: see --keep.",
 )
+@smoothing_option("0, or what was kept if the threshold or post-processing is")
 @postprocessing_options(["auto", "kept"], "Post-processing chosen on the validation part, or kept with the run.")
 @click.option(
-    "--keep", is_flag=True, help="Keep the threshold and post-processing in the run folder; predict uses them."
+    "--keep",
+    is_flag=True,
+    help="Keep the threshold, smoothing and post-processing in the run folder; predict uses them.",
 )
 @score_options
 @report_options("evaluation.json; a list for several runs")

@@ -14,6 +14,7 @@ from cafct_keras.cli.shared import (
     postprocessing_options,
     quiet_option,
     reading_options,
+    smoothing_option,
 )
 
 
@@ -50,6 +51,7 @@ from cafct_keras.cli.shared import (
     metavar="NUMBER",
     help="Probability above which a pixel is foreground.  [default: what evaluate --keep chose, else 0.5]",
 )
+@smoothing_option("what evaluate --keep kept, else 0")
 @postprocessing_options(["none"], "Leave out the post-processing that evaluate --keep chose.")
 @click.option("--within", metavar="RUN", help="Keep lesions inside the liver that another run predicts.")
 @click.option("--tta", is_flag=True, help="Average over the flips that the run was augmented with.")

@@ -137,6 +137,21 @@ def postprocessing_options(choices: Sequence[str], help_text: str) -> Decorator:
     return add
 
 
+def smoothing_option(default: str) -> Decorator:
+    """The option `--smooth-slices`.
+
+    Args:
+        default: what is taken without it.
+    """
+    return click.option(
+        "--smooth-slices",
+        type=float,
+        metavar="NUMBER",
+        help="Smooth probabilities across the slices of a scan by a Gaussian with this standard deviation in slices.  "
+        f"[default: {default}]",
+    )
+
+
 def echo_json(document: Any) -> None:
     """Prints a document as JSON on one line."""
     click.echo(json.dumps(document))

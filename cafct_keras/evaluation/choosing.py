@@ -21,6 +21,7 @@ def choose(
     *,
     threshold: float | str,
     postprocessing: PostProcessing | str | None,
+    smooth_slices: float,
     fingerprint: str,
     on_validation: OnValidation,
 ) -> Choice:
@@ -30,6 +31,7 @@ def choose(
         run: the run.
         threshold: a number, `"auto"` or `"kept"`, see `EvaluateOptions`.
         postprocessing: likewise; None for none.
+        smooth_slices: by which the predictions are smoothed.
         fingerprint: of the data that are evaluated.
         on_validation: predicts the validation cases.
 
@@ -63,6 +65,7 @@ def choose(
         threshold_rule=threshold_rule,
         postprocessing=postprocessing or PostProcessing(),
         postprocessing_rule=postprocessing_rule,
+        smooth_slices=smooth_slices,
         part=choice.part,
         fingerprint=choice.fingerprint,
     )

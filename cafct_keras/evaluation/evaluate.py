@@ -89,6 +89,8 @@ class _RunEvaluation:
         self._predictors, self._options = predictors, options
         self._console, self._quiet = console, quiet
         self._failures: list[dict[str, str]] = []
+        self._loose: set[str] = set()
+        self._smooth_slices = _smoothing(predictors[0].run, options)
 
     def finish(self, name: str, folder: str) -> tuple[Evaluation, Choice]:
         """Chooses what is chosen automatically, then scores; `name` is the run's, `folder` that of the data."""
@@ -100,6 +102,7 @@ class _RunEvaluation:
             run,
             threshold=options.threshold,
             postprocessing=options.postprocessing,
+            smooth_slices=self._smooth_slices,
             fingerprint=fingerprint,
             on_validation=functools.partial(self._predicted, first, CHOSEN_ON),
         )
@@ -120,6 +123,8 @@ class _RunEvaluation:
                 scored.add(case.patient)
             warnings += _differences_from_training(predictor, fingerprint)
             warnings += _patients_in_training(predictor.run, scored, options.split)
+        if self._loose:
+            warnings.append(f"smoothing: not in {len(self._loose)} cases whose slices are not neighbours")
         warnings += _doubts_about_choice(choice, options, fingerprint)
         warnings += missing_folds([predictor.run for predictor in self._predictors])
         evaluation = accumulator.evaluation(
@@ -148,6 +153,7 @@ class _RunEvaluation:
                 value=choice.threshold,
                 chosen_on=_chosen_on(choice.part, choice.threshold_rule),
                 rule=choice.threshold_rule,
+                smooth_slices=choice.smooth_slices,
             ),
             chosen_on=_chosen_on(choice.part, choice.postprocessing_rule),
             rule=choice.postprocessing_rule,
@@ -159,7 +165,15 @@ class _RunEvaluation:
         self, predictor: Predictor, split: str, work: Callable[[CasePrediction], Result], what: str
     ) -> Iterator[Result]:
         failures = self._failures if self._options.keep_going else None
-        results = predictor.predict(split, work, grid=self._options.grid, failures=failures)
+
+        def noted(prediction: CasePrediction) -> Result:
+            if self._smooth_slices and prediction.case.runs is None and len(prediction.case.images) > 1:
+                self._loose.add(prediction.case.name)
+            return work(prediction)
+
+        results = predictor.predict(
+            split, noted, grid=self._options.grid, smooth_slices=self._smooth_slices, failures=failures
+        )
         total = len(predictor.names(split))
         return track(results, total=total, what=what, console=self._console, quiet=self._quiet)
 
@@ -170,6 +184,14 @@ def _names(names: Sequence[str]) -> list[str]:
         f"{name} ({names[: index + 1].count(name)})" if names.count(name) > 1 else name
         for index, name in enumerate(names)
     ]
+
+
+def _smoothing(run: Run, options: EvaluateOptions) -> float:
+    """Standard deviation of the smoothing across slices, see `EvaluateOptions`."""
+    if options.smooth_slices is not None:
+        return options.smooth_slices
+    kept = KEPT in (options.threshold, options.postprocessing)
+    return run.choice.smooth_slices if kept and run.choice is not None else 0.0
 
 
 def _check_comparable(first: Run, run: Run, grid: str) -> None:

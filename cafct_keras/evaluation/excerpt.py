@@ -168,6 +168,8 @@ def counts(document: dict) -> str:
     if threshold is not None:
         chosen = f", chosen on {threshold['chosen_on']} by {threshold['rule']}" if threshold["rule"] else ""
         said += f"; threshold {threshold['value']:g}{chosen}"
+        if sigma := threshold.get("smooth_slices"):
+            said += f"; smoothed across slices (standard deviation {sigma:g})"
     return said
 
 

@@ -8,6 +8,7 @@ from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.postprocessing import PostProcessing
 from cafct_keras.prediction import GRIDS
 from cafct_keras.prediction.choices import THRESHOLD
+from cafct_keras.prediction.smoothing import check_smoothing
 from pipelines import SPLITS
 
 PARTS = (*SPLITS, "all")
@@ -31,6 +32,9 @@ class EvaluateOptions:
             for the one that was kept with the run.
         postprocessing: steps to apply as well; None for none, `"auto"` for those with the best Dice by
             the same rule, of equals by `per_case_lits`; `"kept"` for those that were kept with the run.
+        smooth_slices: standard deviation, in slices, of the Gaussian that probabilities are smoothed by across slices,
+            see `cafct_keras.prediction.smoothing.smooth`; 0 for none. None for what was kept with the run where the
+            threshold or post-processing is, and otherwise none.
         keep: write what is chosen on the validation part, or given, into the run folder, for `predict`.
         scoring: choices behind the scores.
         keep_going: score what can be read; the rest is in the documents' `failures`.
@@ -47,6 +51,7 @@ class EvaluateOptions:
     grid: str = "native"
     threshold: float | str = THRESHOLD
     postprocessing: PostProcessing | str | None = None
+    smooth_slices: float | None = None
     keep: bool = False
     scoring: ScoreOptions = dataclasses.field(default_factory=ScoreOptions)
     keep_going: bool = False
@@ -66,9 +71,17 @@ class EvaluateOptions:
                 )
         if {AUTO, KEPT} <= set(choices.values()):
             raise UserError("`threshold` and `postprocess`: one is kept, the other auto; give auto for both, or kept")
-        nothing = self.threshold == THRESHOLD and self.postprocessing in (None, PostProcessing())
+        if self.smooth_slices is not None:
+            check_smoothing(self.smooth_slices)
+        nothing = (
+            self.threshold == THRESHOLD
+            and self.postprocessing in (None, PostProcessing())
+            and self.smooth_slices is None
+        )
         if self.keep and (nothing or KEPT in choices.values()):
-            raise UserError("`keep`: nothing new to keep; give `threshold` or `postprocess`, such as auto")
+            raise UserError(
+                "`keep`: nothing new to keep; give `threshold` or `postprocess`, such as auto, or `smooth_slices`"
+            )
         if self.keep and self.grid != GRIDS[0]:
             raise UserError(f"`keep`: chosen on another grid than that of predictions; give `grid` {GRIDS[0]}")
         numbers = isinstance(self.threshold, int | float) and 0 < self.threshold < 1

@@ -8,6 +8,7 @@ from cafct_keras.packed import PackedMask, binarize
 from cafct_keras.postprocessing import PostProcessing
 from cafct_keras.prediction.cases import CasePrediction
 from cafct_keras.prediction.network import Network
+from cafct_keras.prediction.smoothing import check_smoothing, smooth
 from cafct_keras.runs.choice import Choice
 from pipelines.targets import LESION, LIVER
 
@@ -22,16 +23,26 @@ class Choices:
 
     Attributes:
         thresholds: by target.
+        smoothing: by target, the standard deviation that probabilities are smoothed by first, see `smooth`.
         postprocessing: steps that are applied to the masks.
         notes: a line for each: what it is, and where from.
     """
 
     thresholds: dict[str, float]
+    smoothing: dict[str, float]
     postprocessing: PostProcessing
     notes: tuple[str, ...]
 
+    def smooth(self, prediction: CasePrediction) -> CasePrediction:
+        """The prediction of a case, smoothed across its slices."""
+        return smooth(prediction, self.smoothing)
+
     def masks(self, prediction: CasePrediction) -> dict[str, PackedMask]:
-        """The masks of a case, by target: bool `(slices, H, W)` on its own grid."""
+        """The masks of a case, by target: bool `(slices, H, W)` on its own grid.
+
+        Args:
+            prediction: as `smooth` returned it.
+        """
         masks = {
             target: binarize(prediction.probability[target], threshold) for target, threshold in self.thresholds.items()
         }
@@ -50,23 +61,27 @@ def find_choices(
     *,
     threshold: float | None = None,
     postprocessing: PostProcessing | None = None,
+    smooth_slices: float | None = None,
 ) -> Choices:
-    """Finds thresholds and post-processing.
+    """Finds thresholds, smoothing and post-processing.
 
     Each target takes those of the runs that predict it, if one was chosen for each of these and they are equal, and
-    otherwise a threshold of 0.5 and no post-processing.
+    otherwise a threshold of 0.5 and neither smoothing nor post-processing.
 
     Args:
         networks: whose probabilities are averaged.
         targets: of the masks: theirs, and the liver where it is another run's, see `WithinLiver`.
         threshold: of all targets; None for what was chosen.
         postprocessing: None for what was chosen.
+        smooth_slices: of all targets; None for what was chosen.
 
     Raises:
-        UserError: the threshold is out of range, or a step needs a target that is not predicted.
+        UserError: the threshold or smoothing is out of range, or a step needs a target that is not predicted.
     """
     if threshold is not None and not 0 < threshold < 1:
         raise UserError(f"`threshold` {threshold:g}: give a number between 0 and 1")
+    if smooth_slices is not None:
+        check_smoothing(smooth_slices)
     runs_of = {
         target: [network for network in networks if target in network.preprocessing.targets]
         for target in (LIVER, LESION)
@@ -85,13 +100,21 @@ def find_choices(
     thresholds = {target: THRESHOLD if choice is None else choice.threshold for target, choice in agreed.items()}
     if threshold is not None:
         thresholds = dict.fromkeys(thresholds, threshold)
-    return Choices(thresholds=thresholds, postprocessing=steps, notes=tuple(notes))
+    smoothing = {target: 0.0 if choice is None else choice.smooth_slices for target, choice in agreed.items()}
+    if smooth_slices is not None:
+        smoothing = dict.fromkeys(smoothing, smooth_slices)
+    notes += [
+        f"smoothing: across slices, standard deviation {sigma:g} for {target}"
+        for target, sigma in smoothing.items()
+        if sigma
+    ]
+    return Choices(thresholds=thresholds, smoothing=smoothing, postprocessing=steps, notes=tuple(notes))
 
 
 def _agreed(networks: Sequence[Network]) -> Choice | None:
     """The choice that all networks share."""
     choices = [None if network.run is None else network.run.choice for network in networks]
-    same = {None if each is None else (each.threshold, each.postprocessing) for each in choices}
+    same = {None if each is None else (each.threshold, each.postprocessing, each.smooth_slices) for each in choices}
     return choices[0] if len(same) == 1 else None
 
 

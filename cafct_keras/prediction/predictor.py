@@ -8,6 +8,7 @@ from cafct_keras.packed import PackedMask
 from cafct_keras.prediction.cases import CaseInput, CasePrediction
 from cafct_keras.prediction.ensemble import Ensemble
 from cafct_keras.prediction.network import Network
+from cafct_keras.prediction.smoothing import smooth
 from cafct_keras.prediction.stream import predict_cases
 from cafct_keras.runs.run import Run
 from pipelines import DataError, Source
@@ -61,6 +62,7 @@ class Predictor:
         work: Callable[[CasePrediction], Result],
         *,
         grid: str = "native",
+        smooth_slices: float = 0.0,
         failures: list[dict[str, str]] | None = None,
     ) -> Iterator[Result]:
         """Predicts the cases of one part of the split, in order.
@@ -69,6 +71,7 @@ class Predictor:
             split: see `names`.
             work: see `predict_cases`.
             grid: one of `GRIDS`, on which images, masks and probabilities are to be.
+            smooth_slices: standard deviation, in slices, of the smoothing across slices, see `smooth`; 0 for none.
             failures: see `read_ahead`.
 
         Yields:
@@ -102,6 +105,7 @@ class Predictor:
             )
 
         def on_grid(prediction: CasePrediction) -> Result:
+            prediction = smooth(prediction, dict.fromkeys(prediction.probability, smooth_slices))
             return work(self._on_network_grid(prediction) if grid == "network" else prediction)
 
         return predict_cases(self._ensemble, read_ahead(read, self.names(split), failures=failures), on_grid)

@@ -25,13 +25,15 @@ class Segmenter:
     """Segments scans with one or several trained networks.
 
     The probabilities of several are averaged, each target over the runs that predict it, so that a run for the liver
-    and one for lesions together give both. Masks are made with the threshold and post-processing that were chosen for
-    the runs, see `find_choices`.
+    and one for lesions together give both. Masks are made with the threshold, smoothing and post-processing that were
+    chosen for the runs, see `find_choices`.
 
     Args:
         runs: run folders, or `.keras` files.
         threshold: a pixel is foreground where its probability exceeds it; None for what was chosen for the runs.
         postprocessing: steps that are applied to the masks; None for what was chosen for the runs.
+        smooth_slices: standard deviation, in slices, of the Gaussian that probabilities are smoothed by across slices,
+            see `smooth`; 0 for none, None for what was chosen for the runs.
         within: a run that predicts the liver: lesions are predicted in the slices of its liver only, and kept to it,
             see `WithinLiver`.
         tta: average over the flips and quarter turns that each network was trained with.
@@ -55,6 +57,7 @@ class Segmenter:
         *,
         threshold: float | None = None,
         postprocessing: PostProcessing | None = None,
+        smooth_slices: float | None = None,
         within: Path | None = None,
         tta: bool = False,
         engine: str = "auto",
@@ -72,7 +75,13 @@ class Segmenter:
             notes = around.notes
         self.targets = self._predictor.targets
         self.labels_of = labels_of(self.targets)
-        chosen = find_choices(networks, self.targets, threshold=threshold, postprocessing=postprocessing)
+        chosen = find_choices(
+            networks,
+            self.targets,
+            threshold=threshold,
+            postprocessing=postprocessing,
+            smooth_slices=smooth_slices,
+        )
         self._choices = chosen
         everything = self._predictor.networks
         self._engine = ", ".join(dict.fromkeys(network.engine_name for network in everything))
@@ -84,6 +93,7 @@ class Segmenter:
             "cafct-keras": versions()["cafct-keras"],
             "networks": [network.settings for network in everything],
             "thresholds": chosen.thresholds,
+            "smoothing": chosen.smoothing,
             "postprocessing": vars(chosen.postprocessing),
             "within": None if within is None else {"liver": everything[0].name, **around.thresholds},
             "tta": tta,
@@ -93,7 +103,12 @@ class Segmenter:
         self._algorithm = Algorithm(
             name=" + ".join(network.name for network in everything),
             version=self.settings["cafct-keras"],
-            parameters={f"threshold {target}": f"{value:g}" for target, value in chosen.thresholds.items()},
+            parameters={
+                f"{name} {target}": f"{value:g}"
+                for name, values in (("threshold", chosen.thresholds), ("smoothing", chosen.smoothing))
+                for target, value in values.items()
+                if value
+            },
         )
 
     def segment(
@@ -128,6 +143,8 @@ class Segmenter:
             scan = by_name[name]
             case = scan.read()
             found = [line for network in networks for line in check_suitable(scan, case, network.preprocessing)]
+            if len(case.images) > 1 and case.runs is None and any(self._choices.smoothing.values()):
+                found.append("its slices are not neighbours, so that they are not smoothed")
             warnings[name] = tuple(dict.fromkeys(found))
             return CaseInput(
                 case=case,
@@ -137,6 +154,7 @@ class Segmenter:
             )
 
         def finish(prediction: CasePrediction) -> Segmentation:
+            prediction = self._choices.smooth(prediction)
             masks = self._choices.masks(prediction)
             return Segmentation(
                 scan=by_name[prediction.case.name],

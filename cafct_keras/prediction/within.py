@@ -62,6 +62,7 @@ class WithinLiver:
             on_progress(fraction / 2)
 
         with self._liver.predict(cases, on_progress=half) as livers:
+            livers = [self._choices.smooth(liver) for liver in livers]
             masks = [self._choices.masks(liver)[LIVER] for liver in livers]
         shown = [_shown(mask) for mask in masks]
         with self._lesions.predict(cases, on_progress=half, rows=shown) as predictions:

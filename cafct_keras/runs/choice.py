@@ -18,6 +18,8 @@ class Choice:
         threshold_rule: by which it was chosen, such as `"per_case_positive"`; None if it was given.
         postprocessing: steps that are applied to the masks.
         postprocessing_rule: by which they were chosen, likewise.
+        smooth_slices: standard deviation, in slices, of the Gaussian that probabilities are smoothed by across slices
+            before; 0 for none.
         part: of the split that was chosen on.
         fingerprint: of the data, see `pipelines.Source.fingerprint`.
 
@@ -29,6 +31,7 @@ class Choice:
     threshold_rule: str | None = None
     postprocessing: PostProcessing = dataclasses.field(default_factory=PostProcessing)
     postprocessing_rule: str | None = None
+    smooth_slices: float = 0.0
     part: str = "validation"
     fingerprint: str = ""
 
@@ -42,7 +45,8 @@ class Choice:
             (f"threshold {self.threshold:g}", self.threshold_rule),
             (f"post-processing {self.postprocessing.describe()}", self.postprocessing_rule),
         )
-        return ", ".join(f"{words} ({rule or 'given'})" for words, rule in parts)
+        smoothed = [f"smoothed over {self.smooth_slices:g} slices (given)"] if self.smooth_slices else []
+        return ", ".join([*smoothed, *(f"{words} ({rule or 'given'})" for words, rule in parts)])
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""

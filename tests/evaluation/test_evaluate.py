@@ -28,7 +28,7 @@ def test_a_perfect_network(perfect, tmp_path):
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text()) == document
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
     assert (document["format"], document["failures"], document["paper"], document["comparison"]) == (2, [], None, None)
-    assert document["threshold"] == {"value": 0.5, "chosen_on": "given", "rule": None}
+    assert document["threshold"] == {"value": 0.5, "chosen_on": "given", "rule": None, "smooth_slices": 0}
     assert document["data"]["warnings"] == ["patients: 3; with fewer than 8 an interval says little"]
     assert "warning: patients: 3; with fewer than 8" in result.error
     assert document["run"] == json.loads((perfect / "run.json").read_text())

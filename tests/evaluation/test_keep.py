@@ -65,10 +65,28 @@ def test_what_is_given_alone_is_kept(network, speckled, tmp_path):
     assert "threshold: 0.7 for lesion, kept with" in predicted.out
 
 
+def test_smoothing_is_kept_and_used_again(network, speckled, tmp_path):
+    plain = evaluated(network).json
+    smooth = evaluated(network, "--smooth-slices", 2, "--keep").json
+    assert smooth["threshold"] == {**plain["threshold"], "smooth_slices": 2}
+    assert smooth["results"] != plain["results"]
+    assert Run.open(network).choice.smooth_slices == 2
+    assert evaluated(network).json["results"] == plain["results"]
+    for options in (("--smooth-slices", 2), KEPT):
+        assert evaluated(network, *options).json["results"][0] == smooth["results"][0]
+    scan = next(speckled.glob("volume-*"))
+    predicted = run("predict", network, "--input", scan, "--out", tmp_path / "masks")
+    assert "smoothing: across slices, standard deviation 2 for lesion" in predicted.out
+    run("predict", network, "--input", scan, "--out", tmp_path / "plain", "--smooth-slices", 0)
+    masks = [next((tmp_path / name).glob("*.nii.gz")).read_bytes() for name in ("masks", "plain")]
+    assert masks[0] != masks[1]
+
+
 def test_mistakes_keep_nothing(network, speckled, tmp_path):
     before = (network / "run.json").read_bytes()
     assert "--threshold kept: none was chosen for" in fails("evaluate", network, "--threshold", "kept")
-    nothing = "--keep: nothing new to keep; give --threshold or --postprocess, such as auto"
+    assert "--smooth-slices -1: give a number" in fails("evaluate", network, "--smooth-slices", -1)
+    nothing = "--keep: nothing new to keep; give --threshold or --postprocess, such as auto, or --smooth-slices"
     assert nothing in fails("evaluate", network, "--keep")
     assert "give --grid native" in fails("evaluate", network, *AUTO, "--keep", "--grid", "network")
     assert "give its folder" in fails("evaluate", network / "model.keras", *AUTO, "--keep")

@@ -256,6 +256,7 @@ def test_the_settings_are_all_that_a_result_depends_on(run_of, liver, lesion, tm
             {"within": liver},
             {"within": other},
             {"batch_size": 4},
+            {"smooth_slices": 1.0},
         )
     ]
     seen = with_choice(lesion, tmp_path, threshold=0.5)

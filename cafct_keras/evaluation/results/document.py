@@ -22,11 +22,13 @@ class Threshold:
         value: in (0, 1); a pixel is foreground where its probability exceeds it.
         chosen_on: `"given"` or `"validation"`.
         rule: the score it maximizes; None where it was given.
+        smooth_slices: standard deviation, in slices, of the smoothing of probabilities before; 0 for none.
     """
 
     value: float
     chosen_on: str
     rule: str | None
+    smooth_slices: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

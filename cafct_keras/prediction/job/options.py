@@ -58,6 +58,7 @@ class PredictOptions:
         page: write `cases.html`.
         threshold: a pixel is foreground where its probability exceeds it; None for the run's choice, or 0.5.
         postprocessing: steps applied to the masks; None for the run's choice, or none.
+        smooth_slices: standard deviation of the smoothing across slices; None for the run's choice, or 0.
         within: run whose liver confines the lesions; None for none.
         tta: average over the flips that the runs were trained to be invariant to.
         engine, precision: see `Segmenter`.
@@ -83,6 +84,7 @@ class PredictOptions:
     page: bool = False
     threshold: float | None = None
     postprocessing: PostProcessing | None = None
+    smooth_slices: float | None = None
     within: str | None = None
     tta: bool = False
     engine: str = "auto"
@@ -101,7 +103,7 @@ class PredictOptions:
 
     def segmenter(self) -> Segmenter:
         """What segments the scans."""
-        names = ("threshold", "postprocessing", "within", "tta", "engine", "precision", "batch_size")
+        names = ("threshold", "postprocessing", "smooth_slices", "within", "tta", "engine", "precision", "batch_size")
         return Segmenter(self.runs, **{name: getattr(self, name) for name in names})
 
     @property
