@@ -12,8 +12,9 @@ from typing import Any, Protocol, cast
 from pipelines.case import Source
 from pipelines.checks.overlap import check_overlap
 from pipelines.errors import DataError
-from pipelines.findings import Finding, Findings, Report
+from pipelines.findings import Finding, Findings, Report, listed
 from pipelines.folds import with_fold
+from pipelines.layouts.paired_folder.listing import find_roots
 
 # In the order of detection: the layouts with the most distinctive files first.
 LAYOUTS = ("prepared", "lits_png", "nifti", "dicom", "paired_folder")
@@ -73,6 +74,8 @@ def detect_layout(data: str | Path) -> str:
     for name in LAYOUTS:
         if load_layout(name).detect(Path(data)):
             return name
+    if several := [folder.relative_to(data).as_posix() for folder in find_roots(Path(data))]:
+        raise DataError(f"{data}: images/ and masks/ lie in {listed(several)}; give one of these folders")
     raise DataError(
         f"{data}: no known layout; it needs volume-N_K.png with segmentation-N_..., volume-N.nii with "
         "segmentation-N.nii, dataset.json with imagesTr/, DICOM slices, or images/ and masks/"

@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.errors import DataError
+from pipelines.files.kinds import DICOM, PICTURE, VOLUME, kind_of_file
 from pipelines.files.labels import MaskError, levels
 from pipelines.files.png import read_labels
-from pipelines.findings import Strict, listed
+from pipelines.findings import Report, Strict, listed
 from pipelines.layouts.dicom.listing import dicom_files
 from pipelines.masks.volumes import read_volume
 from pipelines.optional import optional
 from pipelines.patients import compile_pattern
 from pipelines.tables import read_rows
+from pipelines.walk import list_folder, walk
 
 SIDES = ("prediction", "reference")
 SEG = "DICOM SEG"
@@ -108,13 +110,15 @@ def _list(folder: Path, passed_over: list[Path]) -> Iterator[tuple[str, Path]]:
     """Yields name and path of every mask; a folder with a DICOM segmentation is one of the folder's name."""
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give one with PNG or NIfTI masks")
-    for path in sorted(folder.iterdir()):
-        if path.name[0] == ".":  # what macOS leaves on other systems' disks
-            continue
-        if path.is_dir():
+    aside = Report(folder)
+    folders, files = list_folder(folder, aside)
+    passed_over += [folder / one.file for one in aside.findings]  # pipes and the like
+    for path in sorted([*folders, *files]):
+        if path in folders:
             inside = dicom_files(path, Strict(path))
             segs = [one for one in inside if _is_seg(one)]
-            passed_over += [one for one in inside if segs and one not in segs]
+            others = [one for _, below in walk(path, aside) for one in below if one not in segs]
+            passed_over += [one for one in others if kind_of_file(one) in (VOLUME, PICTURE, DICOM)]
             yield from ((path.name, one) for one in segs)
             continue
         suffix = next((suffix for suffix in _SUFFIXES if path.name.lower().endswith(suffix)), None)

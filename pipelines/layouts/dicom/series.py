@@ -183,6 +183,15 @@ def _is_alike(one: Slice, usual: Slice, findings: Findings) -> bool:
     return all(is_alike for _, is_alike in alike.values())
 
 
+def _fix(steps: float) -> str:
+    """What to do about a distance of some usual steps."""
+    if steps < 1:
+        return "separate the series, or resample it to even steps"
+    if abs(steps - round(steps)) > _UNEVEN:
+        return "add the slices that are missing between them, or resample the series to even steps"
+    return "add the slices that are missing between them"
+
+
 def _check_steps(ordered: Sequence[Slice], steps: np.ndarray, findings: Findings) -> bool:
     """Whether neighbors stand equally far apart; each gap, and each place that is taken twice, is an error."""
     apart = np.sort(steps[steps >= 1e-3])
@@ -199,7 +208,7 @@ def _check_steps(ordered: Sequence[Slice], steps: np.ndarray, findings: Findings
                 "slice-gap",
                 one.path,
                 f"the next slice, {other.path.name}, lies {step:.6g} mm on, others {usual:.6g} mm; "
-                "add the slices that are missing between them",
+                f"{_fix(step / usual)}",
             )
             sound = False
     return sound

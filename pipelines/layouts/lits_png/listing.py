@@ -2,12 +2,12 @@
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.errors import DataError
 from pipelines.files.png import JPEG_SUFFIXES
-from pipelines.findings import Findings
+from pipelines.findings import Findings, Report
+from pipelines.walk import report_rest, walk
 
 FOLDER = "dataset_6"  # unpacking creates one, and another inside it
 MASKS = ("liver", "lesion")
@@ -16,7 +16,7 @@ _FILES = {
     "liver": "segmentation-{}_livermask_{}.png",
     "lesion": "segmentation-{}_lesionmask_{}.png",
 }
-_NAME = re.compile(r"(volume|segmentation)-([0-9]{1,9})_(?:(livermask|lesionmask)_)?([0-9]{1,9})\.(?:png|PNG)")
+_NAME = re.compile(r"(volume|segmentation)-([0-9]{1,9})_(?:(livermask|lesionmask)_)?([0-9]{1,9})\.png", re.IGNORECASE)
 _KINDS = {("volume", None): "image", ("segmentation", "livermask"): "liver", ("segmentation", "lesionmask"): "lesion"}
 
 Slices = dict[tuple[int, int], dict[str, Path]]
@@ -31,18 +31,26 @@ def file_name(kind: str, study: int, index: int) -> str:
 def parse_name(name: str) -> tuple[str, int, int] | None:
     """Kind (`"image"`, `"liver"`, `"lesion"`), study and slice of the name of a file; None for other names."""
     match = _NAME.fullmatch(name)
-    if not match or (match[1], match[3]) not in _KINDS:
-        return None
-    return _KINDS[match[1], match[3]], int(match[2]), int(match[4])
+    kind = _KINDS.get((match[1].lower(), match[3] and match[3].lower())) if match else None
+    return (kind, int(match[2]), int(match[4])) if match and kind else None
 
 
 def detect(directory: Path) -> bool:
-    """Whether a folder, `dataset_6/` in it or `dataset_6/dataset_6/` has a PNG with a name of this layout."""
-    for place in _places(directory):
+    """Whether a folder, `dataset_6/` in it or `dataset_6/dataset_6/` has a PNG with a name of this layout.
+
+    In other folders below it, an image must have its mask beside it: there may be previews of volumes.
+    """
+    for place in (directory, directory / FOLDER, directory / FOLDER / FOLDER):
         if place.is_dir():
             with os.scandir(place) as entries:
                 if any(parse_name(entry.name) for entry in entries):
                     return True
+    if not directory.is_dir():
+        return False
+    for _, files in walk(directory, Report(directory)):
+        kinds = {parsed[0] for path in files if (parsed := parse_name(path.name))}
+        if "image" in kinds and len(kinds) > 1:
+            return True
     return False
 
 
@@ -74,13 +82,19 @@ def list_slices(directory: Path, findings: Findings) -> tuple[Path, Slices]:
     """Lists the slices of a folder.
 
     Args:
-        directory: the folder with the PNG files, or with `dataset_6/`.
-        findings: takes missing files, JPEG files, slices that are there twice, and slices in more than one folder.
+        directory: the folder with the PNG files, or above it.
+        findings: takes missing files, JPEG files, slices that are there twice, slices in more than one folder, and what
+            is left aside.
 
     Returns:
         The folder of the PNG files, and the slices, sorted; without errors, every slice has all its files.
     """
-    filled = {place: slices for place in _places(directory) if place.is_dir() and (slices := _list(place, findings))}
+    filled: dict[Path, Slices] = {}
+    for place, paths in walk(directory, findings):
+        slices, others = _list(paths, findings)
+        report_rest(others, findings, pictures=True)
+        if slices:
+            filled[place] = slices
     if not filled:
         message = f"no volume-<study>_<slice>.png in it or its {FOLDER}/; unpack lits-png here"
         findings.error("folder-empty", directory, message)
@@ -106,20 +120,15 @@ def is_png(path: Path | None) -> bool:
     return path is not None and path.suffix.lower() == ".png"
 
 
-def _places(directory: Path) -> Iterator[Path]:
-    """The folders that may hold the PNG files: unpacking nests them once or twice."""
-    return iter((directory, directory / FOLDER, directory / FOLDER / FOLDER))
-
-
-def _list(folder: Path, findings: Findings) -> Slices:
-    """The slices of one folder; JPEG files too, which are errors, but not missing."""
+def _list(paths: list[Path], findings: Findings) -> tuple[Slices, list[Path]]:
+    """The slices among the files of one folder, JPEG files too, which are errors, but not missing; and other files."""
     slices: Slices = {}
-    with os.scandir(folder) as entries:
-        paths = [folder / entry.name for entry in entries]
+    others = []
     for path in sorted(paths, key=lambda path: (not is_png(path), path.name)):
         jpeg = path.suffix.lower() in JPEG_SUFFIXES
         parsed = parse_name(f"{path.stem}.png" if jpeg else path.name)
         if not parsed:
+            others.append(path)
             continue
         kind, study, index = parsed
         files = slices.setdefault((study, index), {})
@@ -131,4 +140,4 @@ def _list(folder: Path, findings: Findings) -> Slices:
         if jpeg:
             code = "image-jpeg" if kind == "image" else "mask-jpeg"
             findings.error(code, path, "JPEG, which is lossy; export it again as PNG from the original")
-    return dict(sorted(slices.items()))
+    return dict(sorted(slices.items())), others

@@ -81,6 +81,11 @@ class LitsPng(Source):
             copy = "a copy" if self.probe_is_copy() else "not a copy"
             self._notes.append(f"{PROBE}: {copy} of {TEST}, ignored")
 
+    @property
+    def notes(self) -> list[str]:
+        """See `LitsPng`."""
+        return [*self._notes, *self._findings.notes]
+
     def probe_is_copy(self) -> bool:
         """Whether `lits_probe.csv` has the bytes of `lits_test.csv`, as in the genuine set."""
         probe, test = self.tables_folder / PROBE, self.tables_folder / TEST

@@ -14,7 +14,7 @@ from pipelines.findings import Findings, Strict
 from pipelines.fingerprint import fingerprint
 from pipelines.grid import SquareGrid, covered
 from pipelines.index import assign_parts
-from pipelines.layouts.paired_folder.listing import is_png, list_pairs
+from pipelines.layouts.paired_folder.listing import find_roots, is_png, list_pairs
 from pipelines.layouts.paired_folder.masks import FolderMasks
 from pipelines.layouts.paired_folder.scans import FolderScans
 from pipelines.layouts.paired_folder.settings import read_settings
@@ -67,7 +67,9 @@ class PairedFolder(Source):
     ) -> None:
         if size < 1:
             raise DataError(f"`size` {size}: give 1 or more")
-        self._size, self._root, self._findings = size, Path(directory), findings or Strict(directory)
+        self._size, self._findings = size, findings or Strict(directory)
+        # Unpacking archives nests folders.
+        self._root = next(iter(find_roots(Path(directory))), Path(directory))
         stated = {name: value for name, value in reading.items() if value not in (None, (), [])}
         self.settings, settings_file = read_settings(self._root, stated, self._findings)
         self.window, self.orientation = self.settings.grey_window, self.settings.orientation
@@ -90,6 +92,11 @@ class PairedFolder(Source):
         self._notes = [self._scans.patients_note, split_note, *([self._masks.note] if self._masks.note else [])]
         self._resized_note = len(self._notes)
         self._resized: set[str] = set()
+
+    @property
+    def notes(self) -> list[str]:
+        """See `Source`."""
+        return [*self._notes, *self._findings.notes]
 
     def numbers(self, case: str) -> list[int]:
         """The numbers of the slices of a case, in order; empty if some have none."""

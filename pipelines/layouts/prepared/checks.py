@@ -8,6 +8,7 @@ from pipelines.errors import DataError
 from pipelines.findings import Findings
 from pipelines.index import check_sides
 from pipelines.layouts.prepared.reader import OLDER_RULE, Prepared
+from pipelines.walk import walk
 
 
 def check(directory: Path, findings: Findings) -> None:
@@ -15,7 +16,7 @@ def check(directory: Path, findings: Findings) -> None:
     duplicates, emptiness = Duplicates(findings), Emptiness(findings)
     patients: dict[str, str] = {}
     parts: dict[str, str] = {}
-    findings.count("files", sum(path.is_file() for path in directory.rglob("*")))
+    findings.count("files", sum(len(files) for _, files in walk(directory, findings)))
     try:
         source = Prepared(directory)
         if source.mask_rule == "nearest":
