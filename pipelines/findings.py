@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pipelines.errors import DataError
 from pipelines.natural import natural_sort_key
+from pipelines.printable import one_line
 
 SEVERITIES = ("error", "warning", "note")  # in the order in which they are shown
 LEFT_ASIDE = "left-aside"  # the code of files that are there and not read
@@ -166,7 +167,7 @@ class Strict(Findings):
         """One line per message, with the files that it is about, and one for all that is left aside."""
         with self._lock:
             files = {message: sorted(names, key=natural_sort_key) for message, names in self._files.items()}
-        return [*self.aside(), *(f"{message} ({listed(names)})" for message, names in files.items())]
+        return [*self.aside(), *(f"{message} ({listed(map(one_line, names))})" for message, names in files.items())]
 
     def _short(self, file: Path | str) -> str:
         below = isinstance(file, Path) and self.root.parts and file.is_relative_to(self.root)
@@ -179,7 +180,7 @@ class Strict(Findings):
                 what: [file for file in files if below is None or (isinstance(file, Path) and below in file.parents)]
                 for what, files in self._aside.items()
             }
-        names = {what: dict.fromkeys(map(self._short, files)) for what, files in kinds.items()}
+        names = {what: dict.fromkeys(one_line(self._short(file)) for file in files) for what, files in kinds.items()}
         shown = [f"{what} ({len(files)}: {listed(names[what])})" for what, files in kinds.items() if files]
         return [f"not read: {'; '.join(shown)}"] * bool(shown)
 

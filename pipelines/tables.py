@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipelines.printable import as_cell, from_cell
+
 _MARKS = {  # UTF-32 first, whose mark starts with that of UTF-16
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -59,7 +61,7 @@ def read_rows(path: Path, *, columns: Collection[str] = ()) -> Rows:
         separator = separator or _separator(lines[start:], columns)
         reader = csv.reader(io.StringIO("".join(lines[start:]), newline=""), delimiter=separator, skipinitialspace=True)
         for row in reader:
-            cells = [cell.strip() for cell in row]
+            cells = [from_cell(cell.strip()) for cell in row]
             if any(cells) and not (cells[0].startswith("#") and not any(cells[1:])):
                 rows.append((start + reader.line_num, cells))
     except csv.Error as error:
@@ -95,9 +97,7 @@ def _known(line: str, separator: str, columns: Collection[str]) -> int:
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, decimal: str = ".") -> None:
-    r"""Writes rows with a header; None becomes an empty field, and floats keep all their digits.
-
-    Bytes of a file's name that are not UTF-8 are written as `\udcXX`, as JSON has them, so that the table can be read.
+    """Writes rows with a header; None becomes an empty field, floats keep all their digits, and texts are `as_cell`.
 
     Args:
         path: the file, temporary or in a temporary folder, see `pipelines.atomic`.
@@ -105,13 +105,14 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, A
         rows: column to value.
         decimal: sign between units and tenths; fields are separated by semicolons if it is a comma.
     """
-    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, columns, delimiter=";" if decimal == "," else ",", lineterminator="\n")
         table.writeheader()
         for row in rows:
-            table.writerow(
-                {
-                    name: str(value).replace(".", decimal) if isinstance(value, float) else value
-                    for name, value in row.items()
-                }
-            )
+            table.writerow({name: _cell(value, decimal) for name, value in row.items()})
+
+
+def _cell(value: Any, decimal: str) -> Any:
+    if isinstance(value, float):
+        return str(value).replace(".", decimal)
+    return as_cell(value) if isinstance(value, str) else value

@@ -14,6 +14,7 @@ from cafct_keras.cli.lazy import LazyGroup
 from cafct_keras.errors import UserError, disk_failure
 from pipelines.errors import DataError
 from pipelines.optional import MissingPackageError
+from pipelines.printable import printable
 
 COMMANDS = (
     "fit",
@@ -96,5 +97,5 @@ def _drop_output() -> None:
 
 
 def _fail(message: str, *, code: int) -> NoReturn:
-    click.echo(f"cafct-keras: {as_options(' '.join(message.split()), cli)}", err=True)
+    click.echo(f"cafct-keras: {as_options(printable(' '.join(message.split())), cli)}", err=True)
     sys.exit(code)

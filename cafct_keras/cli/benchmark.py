@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cafct_keras.cli.shared import LAYOUT_HELP, PRECISION_HELP, PRESET_HELP, SIDE_HELP, echo_json, json_option
+from cafct_keras.cli.shared import LAYOUT_HELP, PRECISION_HELP, PRESET_HELP, SIDE_HELP, echo_json, json_option, say
 
 
 @click.command()
@@ -43,12 +43,12 @@ def benchmark(
 
         chosen = {name: options[name] for name in ("size", "batch_size")}
         report = measure(folder, layout=layout, target=target, cache=cache, augment=augment, **chosen)
-        click.echo(data_table(report))
+        say(data_table(report))
     else:
         from cafct_keras.benchmark import benchmark as run
         from cafct_keras.benchmark import table
 
         report = run(task, **options)
-        click.echo(table(report))
+        say(table(report))
     if as_json:
         echo_json(report)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from cafct_keras.cli.reporting import report_comparison, report_folder, table_options
-from cafct_keras.cli.shared import echo_json, json_option, named_paths
+from cafct_keras.cli.shared import echo_json, json_option, named_paths, say
 
 
 @click.command()
@@ -33,6 +33,6 @@ def compare(
         comparison = compare_documents({name: load_document(path) for name, path in named.items()}, seed=seed)
         document = report_comparison(comparison, folder, table=table, decimal_comma=decimal_comma)
     if out:
-        click.echo(f"{out}: comparison.html, comparison.json")
+        say(f"{out}: comparison.html, comparison.json")
     if as_json:
         echo_json(document)

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from cafct_keras.cli.reporting import finish, report_all, report_folder, report_options, score_options, scoring
-from cafct_keras.cli.shared import LAYOUT_HELP, postprocessing_options, reading_options, smoothing_option
+from cafct_keras.cli.shared import LAYOUT_HELP, postprocessing_options, reading_options, say, smoothing_option
 
 
 def _threshold(ctx: click.Context, parameter: click.Parameter, value: str) -> float | str:
@@ -81,6 +81,6 @@ def evaluate(
         evaluations = [with_printed_rows(evaluation) for evaluation in evaluations]
         report_all(evaluations, folder, seed=chosen.seed, table=table, decimal_comma=decimal_comma)
     for run in map(Run.open, runs if chosen.keep else ()):
-        click.echo(f"{run.path}: keeps {run.choice and run.choice.describe()}")
+        say(f"{run.path}: keeps {run.choice and run.choice.describe()}")
     documents = [evaluation.as_json for evaluation in evaluations]
     return finish(documents, out, as_json and (documents if len(documents) > 1 else documents[0]))

@@ -2,7 +2,7 @@
 
 import click
 
-from cafct_keras.cli.shared import echo_json, json_option
+from cafct_keras.cli.shared import echo_json, json_option, say
 
 
 @click.command()
@@ -34,16 +34,16 @@ def export(
     from cafct_keras.export import export as write
 
     manifest = write(run, out=out, file_format=file_format, context=context, int8=int8, data=data)
-    click.echo(
+    say(
         f"{out}/{manifest['version']}: loaded by {manifest['runtime']} alone; "
         f"its predictions differ by at most {manifest['largest_difference']:.1e}"
     )
     for check in manifest["checks"]:
-        click.echo(
+        say(
             f"  {check['endpoint']}  {' x '.join(map(str, check['shape']))}: {check['largest_difference']:.1e}, "
             f"{check['ms_per_image']:g} ms per image"
         )
     for precision, dice in manifest.get("int8", {}).get("dice", {}).items():
-        click.echo(f"  {precision}: Dice " + ", ".join(f"{target} {value:.4f}" for target, value in dice.items()))
+        say(f"  {precision}: Dice " + ", ".join(f"{target} {value:.4f}" for target, value in dice.items()))
     if as_json:
         echo_json(manifest)

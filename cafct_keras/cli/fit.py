@@ -1,12 +1,12 @@
 """`cafct-keras fit`."""
 
-import json
 import pathlib
 from typing import Any
 
 import click
 
 from cafct_keras.cli.options import chosen_config, config_options
+from cafct_keras.cli.shared import echo_json
 
 
 @click.command()
@@ -56,4 +56,4 @@ def fit(
     else:
         cards = train(config, resume=resume, given=given, quiet=quiet, started=started)
     if as_json:
-        click.echo(json.dumps(cards))
+        echo_json(cards)

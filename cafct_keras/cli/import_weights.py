@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from cafct_keras.cli.options import model_options_of
-from cafct_keras.cli.shared import PRESET_HELP, echo_json, json_option
+from cafct_keras.cli.shared import PRESET_HELP, echo_json, json_option, say
 
 
 @click.command("import-weights")
@@ -33,10 +33,10 @@ def import_weights(files: tuple[str, ...], out: str, as_json: bool, **options: A
     card = convert(files, out=out, **options)
     for source in card["sources"]:
         left_out = f"; left out {', '.join(source['left_out'])}" if source["left_out"] else ""
-        click.echo(
+        say(
             f"{source['file']}: {source['holds']}, {source['parameters']:,} parameters in {source['variables']} "
             f"variables ({', '.join(source['filled'])}){left_out}"
         )
-    click.echo(f"{out}/{card['weights']}: weights of {card['network']}, {card['parameters']:,} parameters")
+    say(f"{out}/{card['weights']}: weights of {card['network']}, {card['parameters']:,} parameters")
     if as_json:
         echo_json(card)

@@ -2,7 +2,7 @@
 
 import click
 
-from cafct_keras.cli.shared import echo_json, json_option
+from cafct_keras.cli.shared import echo_json, json_option, say
 
 
 @click.command()
@@ -13,11 +13,11 @@ def info(as_json: bool) -> None:
 
     report = {**environment(), "warning": unused_gpu()}
     for name, version in report["versions"].items():
-        click.echo(f"{name:15s} {version}")
-    click.echo(f"{'backend':15s} {report['backend']}")
+        say(f"{name:15s} {version}")
+    say(f"{'backend':15s} {report['backend']}")
     for device in report["devices"]:
-        click.echo(f"{'device':15s} {device}")
+        say(f"{'device':15s} {device}")
     if report["warning"]:
-        click.echo(f"warning: {report['warning']}", err=True)
+        say(f"warning: {report['warning']}", err=True)
     if as_json:
         echo_json(report)

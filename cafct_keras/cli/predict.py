@@ -6,14 +6,15 @@ from typing import Any
 
 import click
 
-from cafct_keras.cli.errors import as_options
 from cafct_keras.cli.shared import (
     beam_option,
     echo_json,
+    explained,
     json_option,
     postprocessing_options,
     quiet_option,
     reading_options,
+    say,
     smoothing_option,
 )
 
@@ -112,10 +113,10 @@ def report(document: dict[str, Any], out: str, as_json: bool) -> int:
     cases, failures = document["cases"], document["failures"]
     written = sorted(path.name + "/" * path.is_dir() for path in Path(out).glob("[!.]*"))
     shown = written if len(written) <= 8 else [*written[:6], f"and {len(written) - 6} more"]
-    click.echo(f"{out}: {len(cases)} {'case' if len(cases) == 1 else 'cases'}; {', '.join(shown)}")
+    say(f"{out}: {len(cases)} {'case' if len(cases) == 1 else 'cases'}; {', '.join(shown)}")
     for failure in failures:
-        message = as_options(failure["message"], click.get_current_context().find_root().command)
-        click.echo(f"not segmented: {message}", err=True)
+        message = explained(failure["message"])
+        say(f"not segmented: {message}", err=True)
     if as_json:
         echo_json(document)
     sys.stdout.flush()

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cafct_keras.cli.shared import echo_json, json_option
+from cafct_keras.cli.shared import echo_json, json_option, say
 
 
 @click.command()
@@ -39,16 +39,16 @@ def publish(run: str, out: str, evaluations: tuple[str, ...], list_patients: boo
 
     report = write(run, out=out, facts=Facts(**facts), evaluations=evaluations, list_patients=list_patients)
     for name, size in report["files"].items():
-        click.echo(f"{out}/{name}: {size:,} bytes")
+        say(f"{out}/{name}: {size:,} bytes")
     halved = report["float16"]
     dice = [
         f"{precision} " + ", ".join(f"{target} {value:.4f}" for target, value in found.items())
         for precision, found in halved["dice"].items()
     ]
     on_slices = f"; Dice on {halved['slices']} {halved['part']} slices: {'; '.join(dice)}" if dice else ""
-    click.echo(f"float16: probabilities differ by at most {halved['largest_difference']:.1e}{on_slices}")
+    say(f"float16: probabilities differ by at most {halved['largest_difference']:.1e}{on_slices}")
     if report["missing"]:
         options = ", ".join(f"--{name.replace('_', '-').removesuffix('s')}" for name in report["missing"])
-        click.echo(f"the model card lacks what these options say: {options}")
+        say(f"the model card lacks what these options say: {options}")
     if as_json:
         echo_json(report)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cafct_keras.cli.errors import as_options
-from cafct_keras.cli.shared import Decorator, echo_json, json_option, quiet_option
+from cafct_keras.cli.shared import Decorator, echo_json, explained, json_option, quiet_option, say
+from pipelines.printable import printable
 
 if TYPE_CHECKING:
     from cafct_keras.evaluation.metrics.options import ScoreOptions
@@ -142,17 +142,18 @@ def report(
         write_evaluation(evaluation, folder, table=table, decimal=decimal)
     _warn(evaluation.document.data.warnings)
     if table:
-        click.echo(markup.FORMATS[table](evaluation.as_json, decimal=decimal))
+        say(markup.FORMATS[table](evaluation.as_json, decimal=decimal))
         return
     output = make_console()
-    output.print(console.summary(evaluation.as_json, width=output.width, decimal=decimal))
+    shown = printable(evaluation.as_json)
+    output.print(console.summary(shown, width=output.width, decimal=decimal))
     if evaluation.document.comparison:
-        output.print(console.comparison(evaluation.as_json, decimal=decimal))
+        output.print(console.comparison(shown, decimal=decimal))
 
 
 def _warn(warnings: Sequence[str]) -> None:
     for warning in warnings:
-        click.echo(f"warning: {as_options(warning, click.get_current_context().find_root().command)}", err=True)
+        say(f"warning: {explained(warning)}", err=True)
 
 
 def report_all(
@@ -192,9 +193,9 @@ def report_comparison(
     document = dataclasses.asdict(comparison)
     output = make_console()
     if table:
-        click.echo(markup.FORMATS[table](document, decimal=decimal))
+        say(markup.FORMATS[table](document, decimal=decimal))
     else:
-        output.print(comparison_console.methods(document, width=output.width, decimal=decimal))
+        output.print(comparison_console.methods(printable(document), width=output.width, decimal=decimal))
     return document
 
 
@@ -202,10 +203,10 @@ def finish(documents: Sequence[dict[str, Any]], out: str | None, as_json: Any) -
     """Prints the last lines and returns the exit code, 1 if something could not be scored."""
     if out:
         written = [path.name + "/" * path.is_dir() for path in sorted(Path(out).iterdir())]
-        click.echo(f"{out}: {', '.join(written)}")
+        say(f"{out}: {', '.join(written)}")
     failures = [failure for document in documents for failure in document["failures"]]
     for message in dict.fromkeys(failure["message"] for failure in failures):
-        click.echo(f"not scored: {as_options(message, click.get_current_context().find_root().command)}", err=True)
+        say(f"not scored: {explained(message)}", err=True)
     if as_json:
         echo_json(as_json)
     sys.stdout.flush()

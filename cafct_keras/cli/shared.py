@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+from cafct_keras.cli.errors import as_options
+from pipelines.printable import printable
+
 LAYOUT_HELP = "Layout of the folder, such as nifti or dicom.  [default: detected]"
 PATIENT_PATTERN_HELP = "Regular expression whose first group is the patient in a slice's file name."
 PRESET_HELP = "Size of the network: tiny, mini, small, base or large."
@@ -150,6 +153,16 @@ def smoothing_option(default: str) -> Decorator:
         help="Smooth probabilities across the slices of a scan by a Gaussian with this standard deviation in slices.  "
         f"[default: {default}]",
     )
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Prints lines, with what a console cannot show escaped; on the standard error if `err`."""
+    click.echo(printable(text), err=err)
+
+
+def explained(message: str) -> str:
+    """A message of the library in terms of the command line."""
+    return as_options(message, click.get_current_context().find_root().command)
 
 
 def echo_json(document: Any) -> None:

@@ -3,10 +3,13 @@
 import jinja2
 
 from cafct_keras.pages import wording
+from pipelines.printable import printable
 
 
 def environment(package: str, *, autoescape: bool = True) -> jinja2.Environment:
     """Templates in the folder `templates` of a package, with the shared style sheet `page.css` and filters.
+
+    Control characters in values are escaped, see `printable`: a page may be read in a terminal.
 
     Args:
         package: its full name.
@@ -15,6 +18,7 @@ def environment(package: str, *, autoescape: bool = True) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader([jinja2.PackageLoader(each) for each in (package, "cafct_keras.pages")]),
         autoescape=autoescape,
+        finalize=printable,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

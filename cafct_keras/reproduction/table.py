@@ -29,6 +29,7 @@ from cafct_keras.runtime.console import make_console
 from cafct_keras.training import FitConfig, fit
 from cafct_keras.training.config import resolve
 from pipelines.atomic import atomic_directory, atomic_write_text
+from pipelines.printable import printable
 
 FORMAT = 2
 GRID = "network"  # the paper scores its slices at the size that its network sees
@@ -99,7 +100,7 @@ def reproduce(options: ReproduceOptions, *, console: Console | None = None, quie
             row.train_and_score(seed)
             document = _document(options, rows)
             write_tables(document, folder)
-    console.print(console_table(document))
+    console.print(console_table(printable(document)))
     return document
 
 

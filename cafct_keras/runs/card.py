@@ -19,6 +19,7 @@ from pipelines.atomic import atomic_write, atomic_write_text
 from pipelines.loading.augmentation import Augmentation
 from pipelines.loading.sampling import sampled_counts
 from pipelines.loading.slices import Slices, foreground_counts
+from pipelines.printable import as_cell
 
 if typing.TYPE_CHECKING:
     import keras
@@ -161,9 +162,9 @@ def write_card(folder: str | pathlib.Path, card: dict[str, Any]) -> None:
 
 
 def write_split(parts: dict[str, Slices], path: pathlib.Path) -> None:
-    """Lists every slice with its patient and its part, as a paired folder's index does."""
-    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
+    """Lists every slice with its patient and its part, as a paired folder's index does; names are `as_cell`."""
+    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["id", "patient", "split"])
         for name, part in parts.items():
-            table.writerows((*slice_, name) for slice_ in zip(part.names, part.patients, strict=True))
+            table.writerows((*map(as_cell, slice_), name) for slice_ in zip(part.names, part.patients, strict=True))

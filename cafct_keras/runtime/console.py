@@ -1,11 +1,21 @@
 """Console output."""
 
 import sys
-from typing import IO
+from typing import IO, Any
 
 from rich.console import Console
 
+from pipelines.printable import printable
+
 _UNLIMITED = 100_000
+
+
+class PlainConsole(Console):
+    """Console that prints texts as they are: names of files may look like markup, or hold control characters."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """See `rich.console.Console.print`, and `printable`."""
+        super().print(*map(printable, objects), **options)
 
 
 def make_console(file: IO[str] | None = None) -> Console:
@@ -14,5 +24,5 @@ def make_console(file: IO[str] | None = None) -> Console:
     Args:
         file: where to write; standard output by default.
     """
-    terminal = (file or sys.stdout).isatty()
-    return Console(file=file, highlight=False, soft_wrap=True, width=None if terminal else _UNLIMITED)
+    width = None if (file or sys.stdout).isatty() else _UNLIMITED
+    return PlainConsole(file=file, highlight=False, soft_wrap=True, markup=False, emoji=False, width=width)

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 
+from cafct_keras.runtime.console import make_console
+from pipelines.printable import one_line
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -29,16 +32,18 @@ class CaseProgress:
     """
 
     def __init__(self, *, total: int, what: str, console: Console | None = None, quiet: bool = False) -> None:
-        self._total, self._what = total, what
-        self._console = console or Console()
+        self._total, self._what = total, one_line(what)
+        self._console = console or make_console()
         self._finished, self._worked, self._told = 0, 0.0, 0.0
         self._lock = threading.Lock()
         self._bar: tuple[Progress, TaskID] | None = None
         if self._console.is_terminal and not quiet:
             from rich import progress  # which takes as long as reading a small scan
 
-            bar = progress.Progress(*progress.Progress.get_default_columns(), console=self._console, transient=True)
-            self._bar = bar, bar.add_task(what, total=total)
+            text = progress.TextColumn("{task.description}", markup=False)
+            _, *columns = progress.Progress.get_default_columns()
+            bar = progress.Progress(text, *columns, console=self._console, transient=True)
+            self._bar = bar, bar.add_task(self._what, total=total)
 
     def __enter__(self) -> CaseProgress:
         self._started = self._last = time.perf_counter()
@@ -74,7 +79,7 @@ class CaseProgress:
             spent = self._last - self._started
             left = spent / self._worked * (self._total - self._worked)
             line = f"{self._what}: {done}, {spent:.0f} s, {left:.0f} s left"
-            self._console.print(line, highlight=False, soft_wrap=True)
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def track(

@@ -21,6 +21,7 @@ from cafct_keras.runs.run import Run
 from cafct_keras.weights import load_weights
 from cafct_keras.weights.matching import adapt_stem
 from pipelines.loading.slices import Slices
+from pipelines.printable import as_cell
 
 SHOWN = 10
 
@@ -123,11 +124,12 @@ def _overlap(init: str, table: str | None, parts: dict[str, Slices]) -> list[str
             raise UserError(f"`init_patients` {table}: {init} has no list of its patients to rename; leave it out")
         return [f"{init}: has no list of the patients that it was trained on; see that none is in a part for scoring"]
     rows = _rows(split, "patient", "split")
-    renamed = dict(_rows(pathlib.Path(table), "init", "patient")) if table else {}
-    seen = {renamed.get(patient, patient) for patient, part in rows if part != "test"}
+    pairs = _rows(pathlib.Path(table), "init", "patient") if table else []
+    renamed = {as_cell(before): as_cell(now) for before, now in pairs}  # as the list has them
+    seen = {renamed.get(as_cell(patient), as_cell(patient)) for patient, part in rows if part != "test"}
     notes = []
     for part in ("validation", "test"):
-        if both := sorted(seen.intersection(parts[part].patients)):
+        if both := sorted(seen.intersection(map(as_cell, parts[part].patients))):
             more = f" and {len(both) - SHOWN} more" if len(both) > SHOWN else ""
             notes.append(
                 f"{init}: was trained or chosen on {len(both)} of the {part} patients "

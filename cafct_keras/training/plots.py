@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cafct_keras.training.selection import AVERAGED
+from pipelines.printable import one_line
 
 TRUTH = "#2ca02c"
 PREDICTION = "#d62728"
@@ -96,7 +97,7 @@ def plot_samples(
                 axis.contour(outlines[column], levels=[0.5], colors=[color], linewidths=1.2)
             axis.set(xticks=[], yticks=[])
             if row == 0:
-                axis.set_title(names[column], fontsize=8)
+                axis.set_title(one_line(names[column]), fontsize=8, parse_math=False)
             if column == 0:
                 axis.set_ylabel(label)
     figure.suptitle(title, fontsize=10)

@@ -9,6 +9,7 @@ from rich.console import Console
 from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import MODEL_FILE
 from cafct_keras.training.durations import duration
+from pipelines.printable import printable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Report:
 
     def say(self, text: str) -> None:
         """Prints a line without wrapping it."""
-        self.console.print(text, highlight=False, soft_wrap=True)
+        self.console.print(printable(text), highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def headline(config: FitConfig, card: dict[str, Any]) -> str:

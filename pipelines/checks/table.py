@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.findings import SEVERITIES, Finding
+from pipelines.printable import one_line, printable
 
 _MOST = 10  # rows per code in a table, or a set of 58,638 slices with one habit would hide everything else
 
@@ -33,7 +34,7 @@ def table(findings: Sequence[Finding], directory: str | Path, *, width: int | No
 
 
 def _line(finding: Finding) -> str:
-    return f"{finding.severity} {finding.code} {finding.file}: {finding.message}"
+    return f"{finding.severity} {finding.code} {one_line(finding.file)}: {finding.message}"
 
 
 def _table(findings: Sequence[Finding], width: int) -> str:
@@ -53,7 +54,7 @@ def _table(findings: Sequence[Finding], width: int) -> str:
         kind = (one.severity, one.code)
         shown[kind] += 1
         if shown[kind] <= _MOST:  # Text, since the name of a file may look like markup
-            rows.add_row(*map(Text, (*kind, one.file, one.message)))
+            rows.add_row(*map(Text, (*kind, one_line(one.file), printable(one.message))))
         elif shown[kind] == _MOST + 1:
             rows.add_row(*map(Text, (*kind, "", f"and {totals[kind] - _MOST} more; --json lists all")))
     out = io.StringIO()

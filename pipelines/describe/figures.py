@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipelines.case import Case
+from pipelines.printable import one_line
 
 FILES = SLICES, HISTOGRAM = "slices.png", "histogram.png"
 LIVER, OTHER, BODY = "#1fb6ff", "#ff4d2e", "#8c8c8c"
@@ -108,7 +109,8 @@ def draw_slices(slices: list[_Slice], path: Path, *, targets: tuple[str, ...], i
             y, x = (np.arange(-1, length + 1) for length in mask.shape)
             axis.contour(x, y, padded, levels=[0.5], colors=[_color(target)], linewidths=0.9)
         axis.set(xlim=(-0.5, one.image.shape[1] - 0.5), ylim=(one.image.shape[0] - 0.5, -0.5))
-        title = one.name if len(one.name) <= _TITLE_LENGTH else f"…{one.name[1 - _TITLE_LENGTH :]}"
+        title = one_line(one.name)
+        title = title if len(title) <= _TITLE_LENGTH else f"…{title[1 - _TITLE_LENGTH :]}"
         axis.set_title(title, fontsize=8, parse_math=False)
     lines = [Line2D([], [], color=_color(target), label=target) for target in targets]
     if lines:

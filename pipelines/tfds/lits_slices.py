@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -171,7 +172,7 @@ def read_arrays(source: Source, name: str, *, size: int, window: tuple[float, fl
 
 def read_once(read: Callable[[str], Arrays], folder: Path, name: str) -> Arrays:
     """Returns `read(name)`, from a file in `folder` if an earlier run wrote it."""
-    path = folder / f"{quote(name, safe='')}.npz"
+    path = folder / f"{quote(os.fsencode(name), safe='')}.npz"
     if path.exists():
         with np.load(path) as stored:
             return dict(stored)
@@ -196,5 +197,6 @@ def examples_of(arrays: Arrays, place: int, *, count: int) -> Iterator[tuple[int
     step = _KEYS // (count * _SLICES)
     for number in range(len(arrays["image"])):
         features = {name: rows[number] for name, rows in arrays.items()}
-        text = {name: str(features[name]) for name in ("name", "case", "patient")}
+        # Bytes, since names of files need not be UTF-8.
+        text = {name: os.fsencode(str(features[name])) for name in ("name", "case", "patient")}
         yield (place * _SLICES + number) * step, features | text

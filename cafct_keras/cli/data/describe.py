@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cafct_keras.cli.shared import LAYOUT_HELP, echo_json, json_option, reading_options
+from cafct_keras.cli.shared import LAYOUT_HELP, echo_json, json_option, reading_options, say
 
 
 @click.command()
@@ -22,6 +22,6 @@ def describe(
     from pipelines.describe import table
 
     description = measure(folder, layout=layout, out=out, seed=seed, **reading)
-    click.echo(table(description))
+    say(table(description))
     if as_json:
         echo_json(description)

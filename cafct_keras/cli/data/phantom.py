@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from cafct_keras.cli.shared import say
+
 # Choice on the command line to the layout and the options of its writer.
 LAYOUTS: dict[str, tuple[str, dict[str, Any]]] = {
     "lits_png": ("lits_png", {}),
@@ -52,4 +54,4 @@ def phantom(layout: str, target: str, out: str, **options: Any) -> None:
     masks = {"target": target} if layout == "paired_folder" else {}
     writer: Any = load_layout(name)
     writer.write(Phantom(**options), Path(out), **chosen, **masks)
-    click.echo(f"{out}: {options['cases']} cases of {options['slices']} slices, layout {layout}")
+    say(f"{out}: {options['cases']} cases of {options['slices']} slices, layout {layout}")

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cafct_keras.cli.shared import LAYOUT_HELP, SIDE_HELP, beam_option, reading_options
+from cafct_keras.cli.shared import LAYOUT_HELP, SIDE_HELP, beam_option, reading_options, say
 
 
 @click.command()
@@ -49,4 +49,4 @@ def prepare(
 
     source = open_source(folder, layout=layout, target=target, size=size, **reading)
     made = write(source, out, size=size, window=None if hu else window, beam_options=beam_options or None)
-    click.echo(f"{made} is ready: cafct-keras fit --data {made}")
+    say(f"{made} is ready: cafct-keras fit --data {made}")

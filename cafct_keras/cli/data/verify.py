@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from cafct_keras.cli.errors import as_options
-from cafct_keras.cli.shared import LAYOUT_HELP, echo_json, json_option, reading_options
+from cafct_keras.cli.shared import LAYOUT_HELP, echo_json, explained, json_option, reading_options, say
 
 
 @click.command()
@@ -22,7 +21,7 @@ def verify(folder: str, layout: str | None, reading: dict[str, Any], as_json: bo
 
     findings = check(folder, layout=layout, **reading)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    click.echo(as_options(table(findings, folder, width=width), click.get_current_context().find_root().command))
+    say(explained(table(findings, folder, width=width)))
     if as_json:
         echo_json([finding.as_dict() for finding in findings])
     if any(finding.severity == "error" for finding in findings):

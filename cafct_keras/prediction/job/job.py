@@ -10,6 +10,7 @@ from cafct_keras.prediction.job.cases import formats_of, segment_scans
 from cafct_keras.prediction.job.documents import DOCUMENT, write_documents
 from cafct_keras.prediction.job.options import PredictOptions
 from cafct_keras.prediction.job.results import Results
+from cafct_keras.runtime.console import make_console
 from cafct_keras.runtime.progress import CaseProgress
 from pipelines.findings import listed
 from pipelines.optional import optional
@@ -36,7 +37,7 @@ def predict(options: PredictOptions, *, console: Console | None = None, quiet: b
     Raises:
         UserError, DataError: an option, a run or, unless `keep_going`, a scan is invalid.
     """
-    console = console or Console()
+    console = console or make_console()
     # Imported here so that a missing package is reported before anything is read.
     on_beam = importlib.import_module("cafct_keras.prediction.job.on_beam") if options.beam_options else None
     if options.page or options.preview:

@@ -18,6 +18,7 @@ from cafct_keras.pages.pictures import outlines
 from cafct_keras.prediction.page.findings import diameters, slice_of, summary
 from cafct_keras.prediction.page.view import COLORS, ScanView
 from pipelines.atomic import atomic_write
+from pipelines.printable import one_line
 
 SIDE, GAP, HEADER = 480, 8, 40  # pixels
 BACKGROUND, INK = "#15171a", "#e4e7ea"
@@ -146,7 +147,7 @@ def _axial(
 ) -> _Panel:
     top, left, height, width = box or (0, 0, *view.size)
     part = slice(top, top + height), slice(left, left + width)
-    where = f"slice {index + 1} of {len(view)}" if len(view) > 1 else f"slice {view.case.slice_names[0]}"
+    where = f"slice {index + 1} of {len(view)}" if len(view) > 1 else f"slice {one_line(view.case.slice_names[0])}"
     return _Panel(
         grey=view.grey(index)[part],
         masks={target: view.mask(target, index)[part] for target in view.masks},
@@ -163,7 +164,7 @@ def _header(draw: ImageDraw.ImageDraw, view: ScanView, width: int) -> None:
         color = {"Liver": COLORS["liver"], "Lesions": COLORS["lesion"]}.get(what, INK)
         draw.text((x, HEADER / 2), text, color, _font(), anchor="rm")
         x -= _font().getlength(text) + 24
-    name = view.name
+    name = one_line(view.name)
     shortened = (name[:end] + "\N{HORIZONTAL ELLIPSIS}" for end in range(len(name) - 1, 0, -1))
     name = next((each for each in (name, *shortened) if _font().getlength(each) < x - GAP), "")
     draw.text((GAP, HEADER / 2), name, INK, _font(), anchor="lm")

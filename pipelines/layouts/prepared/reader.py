@@ -1,6 +1,7 @@
 """Reader of prepared datasets."""
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -124,4 +125,4 @@ def _damage_as_data_error(path: Path) -> Iterator[None]:
 
 
 def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return os.fsdecode(value) if isinstance(value, bytes) else str(value)
