@@ -256,6 +256,15 @@ def require_space(folder: str | Path, size: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
+def remove(path: str | Path) -> None:
+    """Removes a file, a folder with what is in it, or a link but not what it points to, if there is any."""
+    path = Path(path)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def fsync(path: str | Path) -> None:
     """Flushes a file, or the entries of a folder, to disk."""
     if os.name == "nt" and Path(path).is_dir():  # Windows has no way to flush a folder

@@ -8,6 +8,7 @@ import contextlib
 import contextvars
 import math
 import random
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,22 +19,44 @@ from keras import ops
 from cafct_keras.layers.serialization import register
 from cafct_keras.typing import Tensor
 
-# Weights that may still be created without being drawn; None outside of `skip_initialization`.
-_skipping: contextvars.ContextVar[float | None] = contextvars.ContextVar("skipping", default=None)
+# Weights and variables that this thread may still create, without drawing them; None outside of `skip_initialization`.
+_left: contextvars.ContextVar[tuple[float, float] | None] = contextvars.ContextVar("left", default=None)
+_skipping = threading.RLock()
 
 
 @contextlib.contextmanager
-def skip_initialization(*, at_most: float = math.inf) -> Iterator[None]:
+def skip_initialization(*, at_most: tuple[float, float] = (math.inf, math.inf)) -> Iterator[None]:
     """Initializes weights to zeros inside the context: for a network whose weights are then read from a file.
 
+    Of all layers, whatever their initializers; other threads are not affected.
+
     Args:
-        at_most: number of weights; a layer that needs more raises `ValueError` before it takes any memory.
+        at_most: number of weights, and of variables that hold them; a layer that needs more raises `ValueError` before
+            it takes any memory.
     """
-    token = _skipping.set(at_most)
-    try:
-        yield
-    finally:
-        _skipping.reset(token)
+    create = keras.layers.Layer.add_weight
+
+    def add_weight(layer: keras.layers.Layer, *arguments: Any, **named: Any) -> Any:
+        left = _left.get()
+        if left is not None:
+            # Positional ones are those of Keras 2: shape, initializer and dtype.
+            named |= dict(zip(("shape", "initializer", "dtype"), arguments, strict=False))
+            shape, arguments = named.get("shape") or (), ()
+            weights, variables = left[0] - math.prod(shape), left[1] - 1
+            if weights < 0 or variables < 0:
+                raise ValueError(f"a network with more weights than its file: {'x'.join(map(str, shape))} in one layer")
+            _left.set((weights, variables))
+            named["initializer"] = "zeros"
+        return create(layer, *arguments, **named)
+
+    with _skipping:
+        token = _left.set(at_most)
+        keras.layers.Layer.add_weight = add_weight
+        try:
+            yield
+        finally:
+            keras.layers.Layer.add_weight = create
+            _left.reset(token)
 
 
 class NumPyInitializer(keras.initializers.Initializer):
@@ -53,15 +76,7 @@ class NumPyInitializer(keras.initializers.Initializer):
 
     def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> Tensor:
         """Returns initial values, of `keras.config.floatx()` unless `dtype` says otherwise."""
-        shape = tuple(shape)
-        left = _skipping.get()
-        if left is not None:
-            if math.prod(shape) > left:
-                raise ValueError(f"a network with more weights than its file: {'x'.join(map(str, shape))} in one layer")
-            _skipping.set(left - math.prod(shape))
-            values = np.zeros(shape, "float32")
-        else:
-            values = self.draw(np.random.default_rng(self._drawn_seed), shape)
+        values = self.draw(np.random.default_rng(self._drawn_seed), tuple(shape))
         return ops.convert_to_tensor(values.astype("float32"), dtype=dtype or keras.config.floatx())
 
     def get_config(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 from cafct_keras.engines import Engine, load_engine
 from cafct_keras.errors import UserError
 from cafct_keras.prediction.seen import SeenCase
+from cafct_keras.runs.contents import ForeignFileError
 from cafct_keras.runs.hub import resolve
 from cafct_keras.runs.model_file import model_digest
 from cafct_keras.runs.preprocessing import preprocessing_in
@@ -73,6 +74,8 @@ class Network:
         try:
             run = Run.open(path)
             preprocessing = preprocessing or run.preprocessing
+        except ForeignFileError:
+            raise
         except UserError:
             if preprocessing is None:
                 raise

@@ -70,8 +70,9 @@ def publish(
     opened, facts = Run.open(run), facts or Facts()
     if opened.published is not None or opened.path.is_file():
         raise UserError(f"{run}: not a run folder; give one that fit wrote")
-    if opened.warnings:
-        raise UserError(f"{run}: {opened.warnings[0]}; resume it first")
+    for warning in opened.warnings:
+        fix = "" if opened.card["status"] == "finished" else "; resume it first"
+        raise UserError(f"{run}: {warning}{fix}")
     documents = [load_document(path) for path in evaluations]
     for path, document in zip(evaluations, documents, strict=True):
         if document["run"] is None or not same_network(document["run"], opened.card):

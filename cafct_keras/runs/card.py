@@ -5,6 +5,7 @@ import datetime as dt
 import hashlib
 import json
 import pathlib
+import secrets
 import typing
 from typing import Any
 
@@ -117,6 +118,7 @@ def new_card(config: FitConfig, source: Source, parts: dict[str, Slices], model:
 
     return {
         "format": RUN_FORMAT,
+        "id": secrets.token_hex(8),
         "status": "running",
         **command_and_time(),
         "config": config.to_dict(),

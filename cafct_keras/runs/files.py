@@ -15,6 +15,7 @@ LAST_MODEL = pathlib.PurePosixPath(CHECKPOINTS, "last.keras")
 
 # In the folder of a checkpoint.
 STATE_FILE = "state.npz"
+RUN_ID_FILE = "run.txt"
 PROGRESS_FILE = "progress.json"
 
 # In a published folder, along with `SHA256SUMS`; weights by their precision, those that are preferred first.

@@ -9,6 +9,7 @@ from cafct_keras.errors import UserError
 from cafct_keras.layers.initializers import skip_initialization
 from cafct_keras.models.registry import build
 from cafct_keras.runs.card import read_run
+from cafct_keras.runs.contents import check_model, check_network
 from cafct_keras.runs.files import RUN_FILE
 from cafct_keras.runs.hub import resolve
 from cafct_keras.runs.model_file import model_file
@@ -33,19 +34,24 @@ def load_model(path: str | pathlib.Path) -> keras.Model:
         makes its input of slices and takes its output back to them; None where neither the file nor the run states it.
 
     Raises:
-        UserError: there is no such file, it is not a model of this project, or it is in the format of a later version.
+        UserError: there is no such file, it is not a model of this project or not that of the run whose folder it lies
+            in, or it is in the format of a later version.
     """
     path = resolve(path)
     if (published := open_published(path)) is not None:
         return build_published(published)
     card = read_run(path) if (path / RUN_FILE).is_file() else None
     file = model_file(path)
+    if card is not None:
+        check_model(file, path, card)
     try:
-        preprocessing = check_model_file(file)
-        with skip_initialization():
+        preprocessing, weights = check_model_file(file)
+        with skip_initialization(at_most=weights):
             model = keras.saving.load_model(file, compile=False)
     except Exception as error:  # a file that was made to fail fails in any way
         raise unreadable(file, error) from error
+    if card is not None:
+        check_network(model, file, card)
     model.preprocessing = preprocessing or (None if card is None else preprocessing_of(card))
     return model
 
@@ -64,7 +70,7 @@ def build_published(published: Published, *, precision: str | None = None) -> ke
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:
-        with skip_initialization(at_most=sum(value.size for value in values.values())):
+        with skip_initialization(at_most=(sum(value.size for value in values.values()), len(values))):
             model = build(config["network"], **config["arguments"])
     except Exception as error:  # arguments may be anything
         raise unreadable(published.path, error) from error

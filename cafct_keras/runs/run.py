@@ -10,7 +10,8 @@ from cafct_keras.errors import UserError
 from cafct_keras.runs.card import read_run, write_card
 from cafct_keras.runs.choice import Choice
 from cafct_keras.runs.config import FitConfig
-from cafct_keras.runs.files import RUN_FILE
+from cafct_keras.runs.contents import check_model, foreign_files
+from cafct_keras.runs.files import MODEL_FILE, RUN_FILE
 from cafct_keras.runs.hub import resolve
 from cafct_keras.runs.lock import lock
 from cafct_keras.runs.preprocessing import preprocessing_of
@@ -43,6 +44,7 @@ class Run:
 
         Raises:
             UserError: there is none; without it the input of the model is unknown.
+            ForeignFileError: the model is not that of the run.
         """
         path = folder = resolve(path)
         if (published := open_published(path)) is not None:
@@ -55,7 +57,11 @@ class Run:
                     "give the folder of its run"
                 )
             folder = folders[0]
-        return cls(path=path, card=read_run(folder))
+        card = read_run(folder)
+        file = folder / MODEL_FILE if path.is_dir() else path
+        if file.is_file():
+            check_model(file, folder, card)
+        return cls(path=path, card=card)
 
     @property
     def name(self) -> str:
@@ -97,7 +103,8 @@ class Run:
     def warnings(self) -> list[str]:
         """What is doubtful about it, a line each."""
         status = self.card.get("status")
-        return [] if status == "finished" else [f"its training is not finished (status: {status})"]
+        unfinished = [] if status == "finished" else [f"its training is not finished (status: {status})"]
+        return unfinished + (foreign_files(self.path, self.card, models=False) if self.path.is_dir() else [])
 
     @property
     def targets(self) -> tuple[str, ...]:

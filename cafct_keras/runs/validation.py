@@ -19,12 +19,17 @@ import h5py
 import keras
 
 from cafct_keras.runs.preprocessing import PREPROCESSING_FILE, read_preprocessing
+from cafct_keras.weights.hdf5 import WeightCount, count_weights
 from pipelines.preprocessing import Preprocessing
 
 CONFIG_FILE, METADATA_FILE, WEIGHTS_FILE = "config.json", "metadata.json", "model.weights.h5"
 PACKAGE = "cafct_keras>"
 # Many times the size for the largest model here.
 LARGEST_CONFIG = 16 << 20
+MOST_OBJECTS = 5_000
+LARGEST_SIZE = 1 << 16
+NO_SIZES = ("seed", "shared_object_id")  # whole numbers of another kind
+MODELS, MOST_MODELS = ("Functional", "Sequential"), 4  # in one another
 
 # Allowed classes of Keras, module and name: those that only compute, and hold no function, file or other model.
 ALLOWED = re.compile(
@@ -48,14 +53,15 @@ ALLOWED = re.compile(
 )
 
 
-def check_model_file(path: str | pathlib.Path) -> Preprocessing | None:
-    """Checks that a `.keras` file holds only layers that compute, and plainly stored weights.
+def check_model_file(path: str | pathlib.Path) -> tuple[Preprocessing | None, WeightCount]:
+    """Checks that a `.keras` file holds only layers that compute, and plainly stored, finite weights.
 
     Args:
         path: the file.
 
     Returns:
-        The preprocessing that the file states, None without.
+        The preprocessing that the file states, None without, and how many weights it holds, the most that its network
+        may need.
 
     Raises:
         ValueError: it holds something else; the message says what.
@@ -68,8 +74,8 @@ def check_model_file(path: str | pathlib.Path) -> Preprocessing | None:
         _check_config({name: value for name, value in config.items() if name != "compile_config"})
         # All at once: HDF5 seeks, and each seek backwards in an archive's member reads it again from its beginning.
         with h5py.File(io.BytesIO(archive.read(WEIGHTS_FILE)), "r") as weights:
-            _check_weights(weights)
-        return read_preprocessing(archive)
+            count = count_weights(weights)
+        return read_preprocessing(archive), count
 
 
 def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
@@ -89,16 +95,23 @@ def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
 
 
 def _check_config(config: Any) -> None:
-    """Checks every class that Keras would create an object of."""
-    waiting = [config]
+    """Checks every class that Keras would create an object of, how many there are, and every size."""
+    waiting = [("", config, 0)]
+    objects = 0
     while waiting:
-        each = waiting.pop()
+        key, each, depth = waiting.pop()
         if isinstance(each, dict):
             if "class_name" in each:
                 _check_class(each)
-            waiting.extend(each.values())
+                objects += each["class_name"] != "__keras_tensor__"
+                depth += each["class_name"] in MODELS
+                if objects > MOST_OBJECTS or depth > MOST_MODELS:
+                    raise ValueError(f"it holds over {MOST_OBJECTS:,} layers, or {MOST_MODELS} models in one another")
+            waiting.extend((name, value, depth) for name, value in each.items() if name not in NO_SIZES)
         elif isinstance(each, list):
-            waiting.extend(each)
+            waiting.extend((key, value, depth) for value in each)
+        elif isinstance(each, int) and abs(each) > LARGEST_SIZE:
+            raise ValueError(f"its {key} {float(each):.4g} is not one of a network")
 
 
 def _check_class(config: dict[str, Any]) -> None:
@@ -114,19 +127,3 @@ def _check_class(config: dict[str, Any]) -> None:
         f"it asks for {module}.{name}, which may run code or is unknown here; "
         "only this project's layers and Keras's plain ones are loaded"
     )
-
-
-def _check_weights(file: h5py.File) -> None:
-    waiting, seen = [file], set()
-    while waiting:
-        group = waiting.pop()
-        for name in group:
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise ValueError(f"its weights {group.name}/{name} lie elsewhere")
-            item = group[name]
-            if isinstance(item, h5py.Group):
-                if item.id not in seen:  # groups may hold one another
-                    seen.add(item.id)
-                    waiting.append(item)
-            elif item.external or item.is_virtual or item.id.get_storage_size() != item.nbytes:
-                raise ValueError(f"its weights {item.name} are not stored plainly in the file")

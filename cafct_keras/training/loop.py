@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from cafct_keras.errors import UserError
 from cafct_keras.runs.checkpoints import Checkpoint, CheckpointStore
 from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import CHECKPOINTS
@@ -87,15 +88,19 @@ class TrainingLoop:
         """The step whose loss was not finite; None while every loss is."""
         return self._guard.step
 
-    def restore(self, report: Report) -> None:
+    def restore(self, report: Report, *, run: str) -> None:
         """Restores the newest checkpoint in the run folder, if there is one.
 
+        Args:
+            report: where to say so.
+            run: `id` of the run's card, which its checkpoints name.
+
         Raises:
-            UserError: the checkpoint is of another model, or all are damaged.
+            UserError: the checkpoint is of another run or model, or all are damaged.
         """
         config, group = self._config, self._group
         self._report = report
-        checkpoint = self._restore_state(report)
+        checkpoint = self._restore_state(report, run)
         counter = StepCounter(
             steps_per_epoch=self._steps_per_epoch, first_epoch=self.history.epoch, first_batch=self.history.batch
         )
@@ -200,16 +205,19 @@ class TrainingLoop:
             evaluated=max(len(slices.names) for part, slices in self._parts.items() if part != "train" or searches),
         )
 
-    def _restore_state(self, report: Report) -> Checkpoint | None:
+    def _restore_state(self, report: Report, run: str) -> Checkpoint | None:
         build_state(self.trained, classes=len(self._parts["train"].preprocessing.targets))
         with self._group.main_first("damaged checkpoints are renamed"):
-            self._store = CheckpointStore(self._folder / CHECKPOINTS)
+            self._store = CheckpointStore(self._folder / CHECKPOINTS, run=run)
             checkpoint = self._store.latest(warn=report.say)
         self._group.barrier("checkpoints are read")
         self.history = History()
         if checkpoint:
             set_state(self.trained, checkpoint.state)
-            self.history = History(**checkpoint.progress)
+            try:
+                self.history = History(**checkpoint.progress)
+            except TypeError as error:
+                raise UserError(f"{checkpoint.folder}: of another version ({error}); start another run") from error
             report.say(f"resuming after {self.history.batch} steps of epoch {self.history.epoch + 1}")
         return checkpoint
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cafct_keras.training.selection import AVERAGED
+from pipelines.atomic import atomic_write
 from pipelines.printable import one_line
 
 TRUTH = "#2ca02c"
@@ -21,6 +22,12 @@ def _pyplot() -> Any:
     import matplotlib.pyplot as plt
 
     return plt
+
+
+def _save(figure: Any, path: pathlib.Path) -> None:
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+    _pyplot().close(figure)
 
 
 def plot_curves(
@@ -60,8 +67,7 @@ def plot_curves(
     axes[1].set_ylim(0, 1)
     for axis in axes:
         axis.legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    _save(figure, path)
 
 
 def plot_samples(
@@ -101,5 +107,4 @@ def plot_samples(
             if column == 0:
                 axis.set_ylabel(label)
     figure.suptitle(title, fontsize=10)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    _save(figure, path)

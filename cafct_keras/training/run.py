@@ -16,6 +16,7 @@ from cafct_keras.errors import RunStoppedError, UserError
 from cafct_keras.runs.card import command_and_time, new_card, write_card, write_split
 from cafct_keras.runs.checkpoints import has_checkpoints
 from cafct_keras.runs.config import FitConfig
+from cafct_keras.runs.contents import check_links, file_sums, foreign_files
 from cafct_keras.runs.files import CHECKPOINTS, CURVES_FILE, SAMPLES_FILE, SPLIT_FILE
 from cafct_keras.runs.lock import lock
 from cafct_keras.runtime.compilation import cache_compilations
@@ -73,16 +74,20 @@ def fit(
     started = time.perf_counter() if started is None else started
     report = Report(console or make_console(), quiet, started)
     card = find_run(config, given) if resume else None
+    foreign: list[str] = []
     if card is None:
         config = resolve(config)
         refuse_existing(str(config.out))
     else:
         config = resumed_config(config, card, given)
+        folder = pathlib.Path(str(config.out))
+        foreign = foreign_files(folder, card)
         if card["status"] == "finished" and config.optimizer.epochs == card["config"]["optimizer"]["epochs"]:
-            folder = pathlib.Path(str(config.out))
             report.say(f"{folder}: already finished; resume it with more epochs to train longer")
-            report.say(summary(card, folder))
+            for line in (*(f"warning: {each}" for each in foreign), summary(card, folder)):
+                report.say(line)
             return card
+        check_links(folder)
     # What Keras numbers is numbered from the start, so that a process that trains several models names their state as a
     # fresh one does.
     keras.utils.clear_session(free_memory=False)
@@ -99,10 +104,10 @@ def fit(
             begun = [line for entry in card["initial_weights"] for line in entry.get("notes", [])]
             changed = card["resumed"][-1]["notes"] if "resumed" in card else begun
             chosen = [selection.describe()] if selection.score else []
-            warnings = [f"warning: {doubt}" for doubt in doubts]
+            warnings = [f"warning: {doubt}" for doubt in (*foreign, *doubts)]
             for line in (*source.notes, *changed, headline(config, card), *chosen, *warnings):
                 report.say(line)
-            loop.restore(report)
+            loop.restore(report, run=card["id"])
             since = started - loop.history.seconds  # as if the run had never been interrupted
             _run(loop, config, card, parts["train"], group=group, since=since)
             if group.is_main:
@@ -153,7 +158,8 @@ def _build(
     data = {**card["data"], "mask_rule": now["data"]["mask_rule"]}
     if not has_checkpoints(folder / CHECKPOINTS):  # killed before its first
         initialize_weights(model, config, parts)
-    card = {name: value for name, value in card.items() if name != "choice"}  # was of another model
+    # These were of another model. Cards of earlier versions have no id.
+    card = {"id": now["id"]} | {name: value for name, value in card.items() if name not in ("choice", "files")}
     now = {name: now[name] for name in ("config", "preprocessing")}
     return model, {**card, **now, "status": "running", "data": data, "resumed": resumed}
 
@@ -192,7 +198,7 @@ def _run(
     finally:
         card["seconds"] = {"first_step": loop.progress.first_step_s, "total": time.perf_counter() - since}
         if group.is_main:
-            write_card(folder, card)
+            write_card(folder, {**card, "files": file_sums(folder)})
     if loop.bad_step is not None:
         raise _non_finite(loop.bad_step, loop.drawn(loop.bad_step), config, history.best_epoch)
 
@@ -217,6 +223,7 @@ def _finish(
     card["status"] = "finished"
     card["data_wait"] = loop.data_wait.fraction
     card["seconds"]["total"] = time.perf_counter() - since
+    card["files"] = file_sums(folder)
     write_card(folder, card)
 
 

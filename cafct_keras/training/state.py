@@ -11,6 +11,7 @@ import numpy as np
 
 from cafct_keras.errors import UserError
 from cafct_keras.metrics import SLICE_COUNTS
+from cafct_keras.weights.finite import first_non_finite
 
 METRICS = "metrics"
 State = dict[str, np.ndarray]
@@ -61,7 +62,8 @@ def set_state(model: keras.Model, state: State) -> None:
         state: as `get_state` returned it for a model like this one.
 
     Raises:
-        UserError: an entry is missing, unknown, or of another shape or dtype; nothing is changed then.
+        UserError: an entry is missing, unknown, or of another shape or dtype, or a weight is not finite; nothing is
+            changed then.
     """
     variables = _variables(model)
     differences = [f"has no {name}" for name in variables if name not in state]
@@ -74,6 +76,8 @@ def set_state(model: keras.Model, state: State) -> None:
     if differences:
         more = f" and {len(differences) - 1} more" if len(differences) > 1 else ""
         raise UserError(f"the checkpoint is of another model or optimizer: it {differences[0]}{more}")
+    if bad := first_non_finite({name: value for name, value in state.items() if not name.startswith(f"{METRICS}/")}):
+        raise UserError(f"the checkpoint's {bad} holds NaN or infinite values; remove it to resume from another one")
     for name, variable in variables.items():
         variable.assign(state[name])
 

@@ -11,6 +11,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from cafct_keras.checksums import sums
 from cafct_keras.errors import UserError
 from cafct_keras.runs.checkpoints import CheckpointStore, read_checkpoint
 
@@ -168,3 +169,53 @@ def test_copies_of_users_are_no_checkpoints(tmp_path):
     store = CheckpointStore(tmp_path)
     assert store.steps() == [1, 2]
     assert_is(store.latest(), 2)
+
+
+def test_whatever_else_lies_beside_checkpoints_is_left_alone(tmp_path):
+    """Copies, hidden files and links, even under the names of checkpoints and of what a killed process leaves."""
+    store = written(tmp_path / "run", 1, 2)
+    elsewhere = written(tmp_path / "elsewhere", 9)._path(9)
+    before = {path: path.read_bytes() for path in elsewhere.iterdir()}
+    for name in ("step-4.bak", "step-00000004 (copy)", "step-000000005"):
+        (tmp_path / "run" / name).mkdir()
+    for name in (".step-00000004.swp", ".step-notes", "step-00000006"):
+        (tmp_path / "run" / name).write_text("mine")
+    for name in (
+        "step-00000009",
+        "step-00000003",
+        ".step-00000001.old",
+        ".step-00000002-0a1b2c3d",
+        "latest",
+        ".hidden",
+    ):
+        (tmp_path / "run" / name).symlink_to(elsewhere)
+    (tmp_path / "run" / "step-00000010").symlink_to(tmp_path / "gone")
+    store = CheckpointStore(tmp_path / "run")
+    assert store.steps() == [1, 2]
+    assert_is(store.latest(), 2)
+    for step in (3, 6, 9, 10):
+        store.save(step, state(step), {**PROGRESS, "step": step})
+    store.wait()
+    assert store.steps() == [9, 10]
+    assert_is(CheckpointStore(tmp_path / "run").latest(), 10)
+    assert {path: path.read_bytes() for path in elsewhere.iterdir()} == before
+    left = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {"step-4.bak", ".step-notes", "latest", ".hidden"} <= left
+
+
+def test_checkpoints_of_another_run(tmp_path):
+    written(tmp_path, 1, run="one")
+    assert CheckpointStore(tmp_path).latest().run == "one"
+    assert_is(CheckpointStore(tmp_path, run="one").latest(), 1)
+    with pytest.raises(UserError, match=r"step-00000001: a checkpoint of another run"):
+        CheckpointStore(tmp_path, run="two").latest()
+    written(tmp_path, 2)  # as earlier versions wrote them
+    assert_is(CheckpointStore(tmp_path, run="two").latest(), 2)
+
+
+def test_a_state_that_expands(tmp_path):
+    written(tmp_path, 1, 2)
+    folder = tmp_path / "step-00000002"
+    np.savez_compressed(folder / "state.npz", bomb=np.zeros(10**6))
+    (folder / "SHA256SUMS").write_text(sums(folder))
+    assert_is(CheckpointStore(tmp_path).latest(), 1)
