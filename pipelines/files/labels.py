@@ -1,6 +1,12 @@
 """Values of label maps."""
 
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
 import numpy as np
+
+from pipelines.findings import Findings, listed
 
 LABEL_ROUNDING = 1e-3  # by which a label may lie beside a whole number, as one that went through a scale factor does
 _HIGHEST = np.iinfo(np.uint16).max
@@ -12,6 +18,17 @@ class MaskError(Exception):
     def __init__(self, code: str, message: str):
         super().__init__(message)
         self.code = code
+
+
+@contextlib.contextmanager
+def as_finding(path: Path, findings: Findings) -> Iterator[None]:
+    """Adds a `MaskError` about a file as an error, and ends the block."""
+    try:
+        yield
+        return
+    except MaskError as error:
+        problem = error
+    findings.error(problem.code, path, str(problem))
 
 
 def levels(labels: np.ndarray) -> np.ndarray:
@@ -30,12 +47,39 @@ def as_labels(values: np.ndarray) -> np.ndarray:
     """
     if values.dtype.kind not in "buif":
         raise MaskError("mask-values", f"not one number per voxel but {values.dtype}; export it as plain labels")
-    whole = np.rint(values) if values.dtype.kind == "f" else values
-    if values.dtype.kind == "f" and not (np.abs(values - whole) <= LABEL_ROUNDING).all():  # which NaN is not
-        odd = np.unique(values[~(np.abs(values - whole) <= LABEL_ROUNDING)])[:3].tolist()
-        shown = ", ".join(f"{value:g}" for value in odd)
-        raise MaskError("mask-values", f"labels {shown}; a mask has whole numbers: threshold probabilities")
+    whole = values
+    if values.dtype.kind == "f":  # a scale factor leaves 1.00002 of a 1
+        whole = np.rint(values)
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            whole = np.where(np.abs(values - whole) <= LABEL_ROUNDING, whole, -1)  # which NaN is not
     low, high = (float(whole.min()), float(whole.max())) if whole.size else (0.0, 0.0)
     if low < 0 or high > _HIGHEST:
-        raise MaskError("mask-values", f"values from {low:g} to {high:g}, not labels; give the mask, not the image")
+        odd = np.unique(values[(whole < 0) | (whole > _HIGHEST)])
+        raise MaskError(
+            "nan" if np.isnan(odd[-1]) else "mask-values",
+            f"labels {listed(odd.astype(float).tolist())}; a mask has whole numbers of 0 to {_HIGHEST}: threshold "
+            "probabilities, replace NaN, and give no image",
+        )
     return whole.astype(np.uint8 if high < 256 else np.uint16)
+
+
+def collect_labels(planes: Iterable[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """Collects labels plane by plane, so that a mask in float64 is never in memory.
+
+    Args:
+        planes: values `(i, j)` at each k.
+        shape: of the whole.
+
+    Returns:
+        `(i, j, k)` uint8, or uint16 where some exceed 255.
+
+    Raises:
+        MaskError: as `as_labels` does.
+    """
+    labels = np.empty(shape, np.uint8, order="F")
+    for k, plane in enumerate(planes):
+        values = as_labels(plane)
+        if values.dtype.itemsize > labels.dtype.itemsize:
+            labels = labels.astype(values.dtype)
+        labels[:, :, k] = values
+    return labels

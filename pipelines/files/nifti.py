@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import struct
 import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -11,12 +12,14 @@ import nibabel
 import numpy as np
 from isal import igzip
 from isal.igzip_lib import IsalError
-from nibabel import filebasedimages, spatialimages, wrapstruct
+from nibabel import filebasedimages, orientations, spatialimages, wrapstruct
 
 from pipelines.files.hounsfield import to_hu
-from pipelines.files.labels import LABEL_ROUNDING, levels
+from pipelines.files.labels import MaskError, as_finding, collect_labels, levels
+from pipelines.files.sizes import check_claim, held_by, read_end, read_into
 from pipelines.findings import Findings, listed
 from pipelines.frame import Frame, steps_of_one
+from pipelines.placement import MISFIT, apart
 
 # What nibabel raises on bytes that are not NIfTI, or not all of one.
 UNREADABLE: tuple[type[Exception], ...] = (
@@ -32,8 +35,8 @@ UNREADABLE: tuple[type[Exception], ...] = (
     TypeError,
     ValueError,
 )
-_BLOCK = 1 << 20  # bytes that are decompressed at a time
-_DEFLATE = 1032  # to one, the most that gzip compresses
+_HEADERS = {348: ("f", 108), 540: ("q", 168)}  # size of a header to type and place of where its voxels begin
+_MOST_EXTENSIONS = 1 << 26  # bytes between header and voxels, which nibabel reads at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +77,8 @@ def load_image(path: Path) -> Any:
     Raises:
         UNREADABLE: it is damaged, or not NIfTI.
     """
+    if _start_of_voxels(path) > _MOST_EXTENSIONS:
+        raise spatialimages.HeaderDataError("its voxels begin nowhere")
     try:
         return nibabel.load(path, mmap=False)
     except ValueError as error:
@@ -84,37 +89,60 @@ def load_image(path: Path) -> Any:
 
 def open_volume(path: Path, findings: Findings) -> Volume | None:
     """Reads the header of a file; None after an error, such as a file that is not one 3-D volume of numbers."""
+    with as_finding(path, findings):
+        volume = _read_header(path)
+        _compare_forms(volume, findings)
+        return volume
+    return None
+
+
+def _read_header(path: Path) -> Volume:
+    held = held_by(path)
     try:
         image = load_image(path)
-    except FileNotFoundError:
-        findings.error("unreadable", path, "no such file; give a NIfTI file")
-        return None
     except PermissionError:
-        findings.error("unreadable", path, "cannot be read; fix its permissions")
-        return None
+        raise MaskError("unreadable", "cannot be read; fix its permissions") from None
     except UNREADABLE:
-        findings.error("unreadable", path, "not a NIfTI file, or a damaged one; copy or export it again")
-        return None
+        raise MaskError("unreadable", "not a NIfTI file, or a damaged one; copy or export it again") from None
     if not isinstance(image, nibabel.Nifti1Image):
-        findings.error("unreadable", path, f"not a NIfTI file but {type(image).__name__}; export it as NIfTI")
-        return None
+        raise MaskError("unreadable", f"not a NIfTI file but {type(image).__name__}; export it as NIfTI")
     shape, dtype = image.shape, image.get_data_dtype()
     if len(shape) < 3 or math.prod(shape[3:]) != 1 or min(shape) < 1:  # some tools add axes of length 1
         size = "x".join(map(str, shape))
-        findings.error("unreadable", path, f"{len(shape)}-D ({size}); save one 3-D volume without further axes")
-        return None
+        raise MaskError("unreadable", f"{len(shape)}-D ({size}); save one 3-D volume without further axes")
     if dtype.kind not in "iuf":
-        findings.error("unreadable", path, f"not one number per voxel but {dtype}; export it as plain numbers")
-        return None
+        raise MaskError("unreadable", f"not one number per voxel but {dtype}; export it as plain numbers")
+    check_claim(shape[:3], dtype.itemsize, held, compressed=_is_gzip(path))
     affine = np.asarray(image.affine, np.float64)
     steps = np.linalg.norm(affine[:3, :3], axis=0)
     # Of unit vectors, so that it does not matter how large the voxels are.
     if not np.isfinite(affine).all() or not steps.all() or abs(np.linalg.det(affine[:3, :3] / steps)) < 1e-3:
-        findings.error("affine-singular", path, "its affine is singular, so its place is unknown; export it again")
-        return None
+        raise MaskError("affine-singular", "its affine is singular, so its place is unknown; export it again")
     placed = int(image.header["sform_code"]) > 0 or int(image.header["qform_code"]) > 0
     columns, rows, count = map(int, shape[:3])
     return Volume(path, image, Frame(shape=(columns, rows, count), affine=affine), placed)
+
+
+def _compare_forms(volume: Volume, findings: Findings) -> None:
+    """Warns of a header that places its voxels twice, in different places."""
+    header = volume.image.header
+    if int(header["sform_code"]) <= 0 or int(header["qform_code"]) <= 0:
+        return
+    try:
+        qform = header.get_qform()
+    except UNREADABLE:  # the sform is there
+        return
+    off = apart(volume.frame.shape, volume.frame.affine, qform)
+    if off < MISFIT:
+        return
+    sform_sides, qform_sides = ("".join(orientations.aff2axcodes(each)) for each in (volume.frame.affine, qform))
+    sides = "" if sform_sides == qform_sides else f", {sform_sides} against {qform_sides}"
+    findings.warning(
+        "forms-differ",
+        volume.path,
+        f"its sform and qform disagree (up to {off:.3g} voxels{sides}); the sform is taken, so check the sides, and "
+        "export the file again with both alike",
+    )
 
 
 def is_grey(volume: Volume) -> bool:
@@ -133,33 +161,21 @@ def check_placed(volume: Volume, findings: Findings) -> bool:
 
 def read_hu(volume: Volume, findings: Findings) -> np.ndarray | None:
     """Reads a CT: `(i, j, k)` int16 Hounsfield units; None after an error, such as values that no CT has."""
-    stored = _stored(volume, findings)
-    if stored is None or (stored.dtype == np.int16 and not _is_scaled(volume)):
+    with as_finding(volume.path, findings):
+        if volume.image.get_data_dtype() != np.int16 or _is_scaled(volume):
+            return to_hu(_planes(volume), volume.frame.shape, volume.path, findings)
+        stored = np.empty(volume.frame.shape, np.int16, order="F")
+        for k, plane in enumerate(_planes(volume)):
+            stored[:, :, k] = plane
         return stored
-    return to_hu(_planes(volume, stored), volume.frame.shape, volume.path, findings)
+    return None
 
 
 def read_label_map(volume: Volume, findings: Findings) -> np.ndarray | None:
-    """Reads a mask: `(i, j, k)` uint8 labels; None after an error, such as other values than whole numbers to 255."""
-    stored = _stored(volume, findings)
-    if stored is None:
-        return None
-    labels = np.empty(volume.frame.shape, np.uint8, order="F")
-    for k, plane in enumerate(_planes(volume, stored)):
-        if plane.dtype.kind == "f":  # a scale factor leaves 1.00002 of a 1; NaN stays as it is
-            whole = np.rint(plane)
-            plane = np.where(np.abs(plane - whole) <= LABEL_ROUNDING, whole, plane)
-        with np.errstate(invalid="ignore"):  # NaN is named below
-            labels[:, :, k] = plane.astype(np.uint8)
-        if (odd := plane[labels[:, :, k] != plane]).size:
-            findings.error(
-                "nan" if np.isnan(odd).any() else "mask-values",
-                volume.path,
-                f"labels {listed(np.unique(odd).astype(float).tolist())}; a mask has whole numbers of 0 to 255: "
-                "threshold probabilities, replace NaN",
-            )
-            return None
-    return labels
+    """Reads a mask: `(i, j, k)` uint8 or uint16 labels; None after an error, see `pipelines.files.labels.as_labels`."""
+    with as_finding(volume.path, findings):
+        return collect_labels(_planes(volume), volume.frame.shape)
+    return None
 
 
 def check_labels(path: Path, labels: np.ndarray, allowed: Collection[Collection[int]], findings: Findings) -> bool:
@@ -172,26 +188,44 @@ def check_labels(path: Path, labels: np.ndarray, allowed: Collection[Collection[
     return False
 
 
-def _stored(volume: Volume, findings: Findings) -> np.ndarray | None:
-    """The values as stored, `(i, j, k)`; None after an error."""
-    if not _fits(volume):
-        findings.error("truncated", volume.path, "ends early or is damaged; copy it again")
-        return None
+def _planes(volume: Volume) -> Iterator[np.ndarray]:
+    """The values at each k: float64, or as stored where nothing is to be rescaled.
+
+    A plane at a time is in memory, so that a float64 scan takes no more of it than what is made of it.
+
+    Raises:
+        MaskError: the file ends early, or its checksum is wrong.
+    """
     proxy: Any = volume.image.dataobj  # an ArrayProxy, which nibabel declares as array-like only
+    compressed, scaled = _is_gzip(volume.path), _is_scaled(volume)
+    *plane, count = volume.frame.shape
     try:
-        stored = _read_gzip(volume.path, proxy) if _is_gzip(volume.path) else proxy.get_unscaled()
-        return np.asarray(stored).reshape(volume.frame.shape, order="F")
+        with _open(volume.path) as file:
+            file.seek(proxy.offset)
+            for _ in range(count):
+                stored = np.empty(plane, proxy.dtype, order="F")
+                read_into(file, stored)
+                yield stored.astype(np.float64) * proxy.slope + proxy.inter if scaled else stored
+            if compressed:
+                read_end(file)
     except UNREADABLE:
-        findings.error("truncated", volume.path, "ends early or is damaged; copy it again")
-        return None
+        raise MaskError("truncated", "ends early or is damaged; copy it again") from None
 
 
-def _planes(volume: Volume, stored: np.ndarray) -> Iterator[np.ndarray]:
-    """The rescaled values at each k: float64, or as stored where nothing is to be rescaled."""
-    proxy: Any = volume.image.dataobj
-    for k in range(stored.shape[2]):
-        plane = stored[:, :, k]
-        yield plane.astype(np.float64) * proxy.slope + proxy.inter if _is_scaled(volume) else plane
+def _open(path: Path) -> Any:
+    return igzip.open(path) if _is_gzip(path) else path.open("rb")
+
+
+def _start_of_voxels(path: Path) -> float:
+    """Where the voxels of a file begin, 0 for another kind of file."""
+    with _open(path) as file:
+        start = file.read(176)
+    for order in "<>":
+        size = struct.unpack_from(f"{order}i", start)[0] if len(start) == 176 else 0
+        if size in _HEADERS:
+            kind, place = _HEADERS[size]
+            return float(struct.unpack_from(f"{order}{kind}", start, place)[0])
+    return 0.0
 
 
 def _is_scaled(volume: Volume) -> bool:
@@ -199,27 +233,5 @@ def _is_scaled(volume: Volume) -> bool:
     return (proxy.slope, proxy.inter) != (1, 0)
 
 
-def _read_gzip(path: Path, proxy: Any) -> np.ndarray:
-    """Reads voxels as stored, in a third of the time that nibabel takes."""
-    stored = np.empty(proxy.shape, proxy.dtype, order=proxy.order)
-    memory = stored.reshape(-1, order="A").view(np.uint8).data
-    with igzip.open(path) as file:
-        file.seek(proxy.offset)
-        for start in range(0, len(memory), _BLOCK):
-            part = memory[start : start + _BLOCK]
-            data = file.read(len(part))
-            if len(data) < len(part):
-                raise EOFError
-            part[:] = data
-    return stored
-
-
 def _is_gzip(path: Path) -> bool:
     return path.suffix.lower() == ".gz"
-
-
-def _fits(volume: Volume) -> bool:
-    """Whether a file can hold the voxels that its header claims, so that no memory is taken for those it cannot."""
-    claimed = math.prod(volume.frame.shape) * volume.image.get_data_dtype().itemsize
-    held = volume.path.stat().st_size * (_DEFLATE if _is_gzip(volume.path) else 1)
-    return claimed <= held

@@ -2,6 +2,7 @@
 
 import functools
 import io
+import struct
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,12 +10,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pipelines.files.labels import MaskError, as_finding
+from pipelines.files.sizes import MOST_PIXELS, held_by
 from pipelines.findings import Findings, listed
 
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+_START = 24  # bytes of a PNG to the end of its width and height
 _HIGHEST = (0, 1, 255)  # level of a mask, all others being 0
 NAME_COLORS = "name the colors by `labels`, such as lesion=#ff0000"
 JPEG_SUFFIXES = (".jpg", ".jpeg")
+_MOST_BYTES = 8 * MOST_PIXELS  # of a file; a pixel has 8 bytes at most
 
 
 def read_image(path: Path, findings: Findings) -> np.ndarray | None:
@@ -87,35 +92,46 @@ def _read(
     path: Path, findings: Findings, kind: str, convert: Callable[[Image.Image], Image.Image | str] | None = None
 ) -> np.ndarray | None:
     findings.count("files")
+    with as_finding(path, findings):
+        image = _decode(path, kind)
+        grey = (convert or _to_grey)(image)
+        if isinstance(grey, str):
+            raise MaskError({"image": "image-mode", "mask": "mask-values"}[kind], grey)
+        return np.asarray(grey)
+    return None
+
+
+def _decode(path: Path, kind: str) -> Image.Image:
+    """The pixels of a file, which is read only if it can be a slice."""
+    held = held_by(path)
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        findings.error("unreadable", path, f"cannot be read ({error.strerror}); fix its permissions")
-        return None
-    if data.startswith(_JPEG):
-        why = "whose blurred edges are not a mask" if kind == "mask" else "which is lossy"
-        findings.error(f"{kind}-jpeg", path, f"not a PNG but JPEG data, {why}; export it again as PNG")
-        return None
-    if not data.startswith(_PNG):
-        start = f"something that starts with {data[:4].hex(' ')}" if data else "an empty file"
-        findings.error("unreadable", path, f"not a PNG but {start}; export it again as PNG")
-        return None
-    try:
+        with path.open("rb") as file:
+            data = file.read(_START)
+            width, height = struct.unpack(">II", data[16:]) if len(data) == _START else (0, 0)
+            if (data.startswith(_PNG) and width * height > MOST_PIXELS) or held > _MOST_BYTES:
+                raise Image.DecompressionBombError
+            data += file.read()
+        if not data.startswith(_PNG):
+            raise _not_png(data, kind)
         image = Image.open(io.BytesIO(data), formats=("PNG",))
         if not _is_complete(data):
             raise EOFError
         image.load()
+    except PermissionError:
+        raise MaskError("unreadable", "cannot be read; fix its permissions") from None
     except Image.DecompressionBombError:
-        findings.error("unreadable", path, "far too many pixels for a slice; save it smaller")
-        return None
+        raise MaskError("too-large", "far too many pixels for a slice; save it smaller") from None
     except (OSError, SyntaxError, ValueError, EOFError):  # Pillow has no single error for a broken stream
-        findings.error("truncated", path, "truncated or damaged PNG; copy it again")
-        return None
-    grey = (convert or _to_grey)(image)
-    if isinstance(grey, str):
-        findings.error({"image": "image-mode", "mask": "mask-values"}[kind], path, grey)
-        return None
-    return np.asarray(grey)
+        raise MaskError("truncated", "truncated or damaged PNG; copy it again") from None
+    return image
+
+
+def _not_png(data: bytes, kind: str) -> MaskError:
+    if data.startswith(_JPEG):
+        why = "whose blurred edges are not a mask" if kind == "mask" else "which is lossy"
+        return MaskError(f"{kind}-jpeg", f"not a PNG but JPEG data, {why}; export it again as PNG")
+    start = f"something that starts with {data[:4].hex(' ')}" if data else "an empty file"
+    return MaskError("unreadable", f"not a PNG but {start}; export it again as PNG")
 
 
 def _is_complete(data: bytes) -> bool:

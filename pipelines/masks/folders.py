@@ -13,9 +13,10 @@ from pipelines.files.png import read_labels
 from pipelines.findings import Strict, listed
 from pipelines.masks.labels import MaskLabels
 from pipelines.masks.listing import SIDES, kind_of, list_pairs
-from pipelines.masks.volumes import FITS, as_slices, common_frame, onto, read_volume
+from pipelines.masks.volumes import as_slices, common_frame, onto, read_volume
 from pipelines.natural import are_consecutive, natural_sort_key
 from pipelines.patients import find_patients
+from pipelines.placement import FITS
 
 ERROR, MISS = MISSING = ("error", "miss")
 
@@ -198,15 +199,15 @@ class MaskFolders:
         farthest = 0.0
         for side, volume in zip(SIDES[-len(volumes) :], volumes, strict=True):
             other = volumes[0 if side == SIDES[1] else -1].path
-            placement, beside = onto(volume, frame, other)
-            farthest = max(farthest, beside)
+            placement = onto(volume, frame, other)
             if placement is None:
                 continue
+            farthest = max(farthest, placement.beside)
             found, unknown = self._labels.masks(volume.layers, volume.path, volume.segments)
             unnamed |= unknown
             for name in list(found):
                 masks[side][name] = as_slices(found.pop(name), placement, frame)
-        return masks, frame.spacing, Remarks(unnamed=frozenset(unnamed), beside=farthest if farthest > FITS else 0.0)
+        return masks, frame.spacing, Remarks(unnamed=frozenset(unnamed), beside=farthest if farthest >= FITS else 0.0)
 
     def _read_slices(self, files: list[tuple[Path | None, Path]]) -> tuple[dict[str, dict[str, np.ndarray]], Remarks]:
         """Both sides of a case of PNG slices."""

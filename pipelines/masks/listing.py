@@ -153,9 +153,9 @@ def _is_image(path: Path) -> bool:
             return plane is not None and len(np.unique(plane)) > _MOST
         return any(len(levels(layer)) > _MOST for layer in read_volume(path, kind_of(path)).layers)
     except MaskError as error:
-        return error.code == "mask-values"
-    except DataError as error:
-        return "labels" in str(error) and "threshold" in str(error)  # of `read_label_map`: values that no mask has
+        return error.code in ("mask-values", "nan")  # values that no mask has
+    except DataError:
+        return False
 
 
 def _read_table(path: Path) -> tuple[dict[str, str], dict[str, str]]:

@@ -8,14 +8,11 @@ import numpy as np
 
 from pipelines.errors import DataError
 from pipelines.files.labels import MaskError, as_labels
-from pipelines.findings import Strict
-from pipelines.frame import Frame, Placement, place
+from pipelines.findings import Findings
+from pipelines.frame import Frame
 from pipelines.optional import optional
+from pipelines.placement import FITS, Placement, fit, place
 
-FITS, DOUBTFUL = (
-    0.1,
-    0.5,
-)  # of a voxel, by which the farthest voxel may lie off the other's grid: silently, with a warning
 Segments = dict[tuple[int, int], str]
 
 
@@ -46,15 +43,16 @@ def read_volume(path: Path, kind: str) -> LabelVolume:
         kind: `"NIfTI"`, `"NRRD"`, `"MetaImage"` or `"DICOM SEG"`.
 
     Raises:
-        MaskError, DataError: it cannot be read, or holds something else than labels.
+        MaskError: it cannot be read, or holds something else than labels.
     """
     if kind == "NIfTI":
         with optional("reading NIfTI files", extra="nifti"):
             from pipelines.files.nifti import open_volume, read_label_map
 
-        volume = open_volume(path, Strict(path.parent))
+        raising = _Raising(path.parent)
+        volume = open_volume(path, raising)
         assert volume is not None  # or an error was raised
-        labels = read_label_map(volume, Strict(path.parent))
+        labels = read_label_map(volume, raising)
         assert labels is not None
         return LabelVolume(path=path, frame=volume.frame, layers=(labels,))
     if kind == "DICOM SEG":
@@ -77,8 +75,17 @@ def read_volume(path: Path, kind: str) -> LabelVolume:
         frame=frame,
         layers=tuple(as_labels(layer) for layer in layers),
         segments=segments,
-        partial=segments is not None,  # 3D Slicer saves the extent of the segments
+        partial=kind == "NRRD",  # 3D Slicer saves the extent of the segments
     )
+
+
+class _Raising(Findings):
+    """Raises errors without the file, as readers of other formats do."""
+
+    def add(self, severity: str, code: str, file: Path | str, message: str) -> None:
+        """Raises an error, and drops anything else."""
+        if severity == "error":
+            raise MaskError(code, message)
 
 
 def _read_seg(path: Path) -> LabelVolume:
@@ -150,42 +157,29 @@ def _union(frame: Frame, placement: Placement | None) -> Frame:
     return Frame(shape=(columns, rows, slices), affine=affine)
 
 
-def onto(volume: LabelVolume, frame: Frame, other: Path) -> tuple[Placement | None, float]:
-    """How a volume lies on a grid, and by what fraction of a voxel its farthest voxel lies beside it.
+def onto(volume: LabelVolume, frame: Frame, other: Path) -> Placement | None:
+    """How a volume lies on a grid; None for one without any frame.
 
     Args:
         volume: the volume.
         frame: the grid.
         other: whose grid it is, for messages.
 
-    Returns:
-        None for a volume without any frame.
-
     Raises:
         DataError: it is another grid.
     """
     if volume.frame is None:
-        return None, 0.0
-    placement = place(volume.frame.shape, volume.frame.affine, frame)
-    beside = np.inf if placement is None else placement.off / min(frame.spacing)
-    if placement is not None and beside <= DOUBTFUL:
-        inside = min(placement.start) >= 0 and all(np.less_equal(placement.stop, frame.shape))
-        if inside and (volume.partial or sorted(volume.frame.shape) == sorted(frame.shape)):
-            return placement, beside
-    if not volume.partial and sorted(volume.frame.shape) != sorted(frame.shape):
-        sizes = " against ".join("x".join(map(str, shape)) for shape in (volume.frame.shape, frame.shape))
-        raise DataError(f"{volume.path}: shape differs from that of {other}, {sizes}; bring both to one grid")
-    raise DataError(
-        f"{volume.path}: lies elsewhere in the patient than {other} (the affines differ); "
-        "resample it to the reference's grid, or export it with the reference's header"
-    )
+        return None
+    try:
+        return fit(volume.frame.shape, volume.frame.affine, frame, other=str(other), cropped=volume.partial)
+    except MaskError as error:
+        raise DataError(f"{volume.path}: {error}") from None
 
 
 def as_slices(mask: np.ndarray, placement: Placement, frame: Frame) -> np.ndarray:
     """A mask of a volume as bool `(slices, H, W)` of the grid, in canonical orientation."""
     turned = placement.turn(mask)
-    if turned.shape != frame.shape:
-        whole = np.zeros(frame.shape[::-1], bool).T
-        whole[placement.box] = turned
-        turned = whole
+    if placement.shape != frame.shape or any(placement.start):
+        turned = np.zeros(frame.shape[::-1], bool).T
+        placement.paste(mask, turned)
     return np.ascontiguousarray(frame.to_slices(turned))

@@ -16,13 +16,14 @@ SUFFIXES = (".nrrd", ".nhdr")
 def find(path: Path, name: str) -> Scan:
     """The scan of a file, by its header; see `pipelines.scans.nifti.find`."""
     with optional("reading NRRD files", extra="dicom"):
-        from pipelines.files.nrrd import nrrd_segments, nrrd_stored
+        from pipelines.files.nrrd import nrrd_segments, read_header
 
     with translate_errors(path):
         if nrrd_segments(path) is not None:
             raise NotAnImageError(f"{path}: a segmentation of 3D Slicer; give the image that it was drawn on")
-        dtype, files = nrrd_stored(path)
-    return Scan(name=name, path=path, files=files, format="nrrd", intensity="grey" if dtype == "uint8" else "hu")
+        header = read_header(path)
+    intensity = "grey" if header.dtype == "uint8" else "hu"
+    return Scan(name=name, path=path, files=header.files, format="nrrd", intensity=intensity)
 
 
 def read(scan: Scan) -> Case:

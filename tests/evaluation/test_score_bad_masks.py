@@ -55,7 +55,7 @@ BAD_VOLUMES = {
     "spacing": (array(VOLUME, same, affine=lambda a: a * [[1.05], [1], [1], [1]]), "lies elsewhere"),
     "probabilities": (
         array(VOLUME, lambda values: values / 3, np.float32),
-        "prediction/liver_2.nii.gz: labels 0.333333; a mask has whole numbers of 0 to 255: threshold",
+        "prediction/liver_2.nii.gz: labels 0.333333; a mask has whole numbers of 0 to 65535: threshold",
     ),
     "NaN": (array(VOLUME, with_value(np.nan), np.float32), "prediction/liver_2.nii.gz: labels nan"),
     "negative": (array(VOLUME, with_value(-1), np.int16), "prediction/liver_2.nii.gz: labels -1"),

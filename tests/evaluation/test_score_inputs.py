@@ -137,7 +137,7 @@ def test_grids_that_differ_by_rounding_fit(root):
     nifti(root / "reference" / "case.nii.gz", array, affine)
     for beside, warned in ((0.05, False), (0.3, True), (0.7, None)):
         moved = affine.copy()
-        moved[0, 3] += beside * 0.7  # of the smallest step
+        moved[0, 3] += beside * 0.8  # the step along the patient's left
         nifti(root / "prediction" / "case.nii.gz", array, moved)
         if warned is None:
             scored(root, *LABELS, code=1)

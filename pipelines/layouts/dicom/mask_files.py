@@ -9,14 +9,15 @@ import numpy as np
 
 from pipelines.errors import DataError
 from pipelines.files.dicom_seg import seg_frames, seg_segments
-from pipelines.files.labels import MaskError
-from pipelines.files.nifti import load_image
-from pipelines.files.nrrd import nrrd_segments, read_nrrd, unreadable
+from pipelines.files.labels import MaskError, levels
+from pipelines.files.nrrd import nrrd_segments
 from pipelines.findings import listed
 from pipelines.layouts.dicom.series import read_series
+from pipelines.masks.volumes import read_volume
 from pipelines.targets import LESION, LIVER, Naming
 
 _SUFFIX = re.compile(r"(\.seg)?\.(nrrd|nii(\.gz)?)$", re.IGNORECASE)
+_KINDS = {"nrrd": "NRRD", "nifti": "NIfTI"}
 Part = tuple[str, np.ndarray | None, np.ndarray | None]  # target, bool array and its affine
 
 
@@ -47,6 +48,11 @@ class MaskFile:
         if self.segments is None and (self.named == {LIVER} or self.named == {LESION}):
             return next(iter(self.named))
         return "segments" if self.segments is not None else "labels"
+
+    @property
+    def cropped(self) -> bool:
+        """Whether it may cover a part of the scan only, outside of which nothing is."""
+        return self.kind in ("seg", "nrrd")  # 3D Slicer saves the extent of the segments
 
     def surely_has(self, target: str) -> bool:
         """Whether header or name say that the target is in it, be it empty."""
@@ -105,22 +111,21 @@ def parts_of(file: MaskFile) -> Iterator[Part]:
 
 def _array_parts(file: MaskFile) -> Iterator[Part]:
     """Target, bool array and affine of what an NRRD or NIfTI file shows."""
-    array, affine = _load(file)
+    layers, affine = _load(file)
     if file.segments is not None:
         for (layer, label), target in file.segments.items():
-            if layer >= len(array):
+            if layer >= len(layers):
                 raise MaskError("mask-unreadable", "its header names more layers than are there; export it again")
-            yield target, array[layer] == label, affine
+            yield target, layers[layer] == label, affine
         return
-    array = array[0]
+    array = layers[0]
     if file.kind == "slices":
         yield next(iter(file.named)), array != min(0, array.min()), affine  # some have a CT's intercept
         return
     if file.labels and not file.named:
         yield from _by_labels(array, affine, file.labels)
         return
-    labels = [label for label in (1, 2) if (array == label).any()]
-    labels += np.unique(array[(array != 0) & (array != 1) & (array != 2)]).tolist()
+    labels = [label for label in levels(array).tolist() if label]
     if labels == [1, 2] and file.named != {"lesion"}:
         yield "liver", array == 1, affine
         yield "lesion", array == 2, affine
@@ -134,7 +139,7 @@ def _array_parts(file: MaskFile) -> Iterator[Part]:
 
 
 def _by_labels(array: np.ndarray, affine: np.ndarray, labels: Mapping[int, str | None]) -> Iterator[Part]:
-    if unknown := sorted(set(np.unique(array).tolist()) - {0, *labels}):
+    if unknown := sorted(set(levels(array).tolist()) - {0, *labels}):
         raise MaskError("mask-values", f"labels {listed(unknown)}, which have no name; name them by `labels`")
     for target in (LIVER, LESION):
         members = [label for label, one in labels.items() if one == target]
@@ -142,25 +147,17 @@ def _by_labels(array: np.ndarray, affine: np.ndarray, labels: Mapping[int, str |
             yield target, np.isin(array, members), affine
 
 
-def _load(file: MaskFile) -> tuple[np.ndarray, np.ndarray]:
-    """`(layers, i, j, k)` labels and the RAS+ affine of (i, j, k)."""
-    if file.kind == "nrrd":
-        return read_nrrd(file.path)
+def _load(file: MaskFile) -> tuple[Sequence[np.ndarray], np.ndarray]:
+    """Layers `(i, j, k)` of labels, and the RAS+ affine of (i, j, k)."""
     if file.kind == "slices":
         try:
             values, frame = read_series(file.files)
         except DataError as error:
             raise MaskError("mask-unreadable", f"not masks in slices of one series ({error})") from None
-        return values[None], frame.affine
-    try:
-        image = load_image(file.path)
-        array, affine = np.asanyarray(image.dataobj), image.affine
-    except Exception as error:  # of gzip, of zlib and of nibabel, each with errors of its own
-        raise unreadable(error) from None
-    array = array.reshape(array.shape[:3]) if array.shape[3:].count(1) == array.ndim - 3 else array
-    if array.ndim != 3:
-        raise MaskError("mask-unreadable", f"has {array.ndim} axes; save a mask of three")
-    return array[None], affine
+        return [values], frame.affine
+    volume = read_volume(file.path, _KINDS[file.kind])
+    assert volume.frame is not None  # which only segmentations lack
+    return volume.layers, volume.frame.affine
 
 
 def _targets(names: dict[tuple[int, int], str], naming: Naming) -> dict[tuple[int, int], str]:

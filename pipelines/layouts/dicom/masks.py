@@ -10,12 +10,13 @@ import numpy as np
 from pipelines.files.kinds import is_scan_name
 from pipelines.files.labels import MaskError
 from pipelines.findings import Findings
-from pipelines.frame import Frame, place
+from pipelines.frame import Frame
 from pipelines.layouts.dicom.cases import CaseFiles
 from pipelines.layouts.dicom.mask_files import MaskFile, open_mask_file, parts_of
+from pipelines.placement import doubt, fit
 from pipelines.targets import LESION, LIVER, Naming
 
-TOLERANCE = 1e-3  # mm by which a voxel of a mask may lie beside the CT's
+_SLICES = "its slices"
 
 
 def find_masks(case: CaseFiles, naming: Naming, findings: Findings) -> list[MaskFile] | None:
@@ -75,8 +76,8 @@ def read_masks(
         files: as `find_masks` returned them.
         frame: of the CT's array.
         findings: takes files that cannot be read, lie on another grid or have unknown labels, and a liver in no file or
-            in two.
-        slack: mm that the CT's own slices lie off their even grid, granted to the masks too.
+            in two, as errors; and a warning about files that lie doubtfully.
+        slack: fraction of a voxel that the CT's own slices lie off their even grid, granted to the masks too.
 
     Returns:
         (file, `"liver"` or `"lesion"`) to bool `frame.shape`, as the file has it; None after an error.
@@ -85,11 +86,13 @@ def read_masks(
     sound = True
     for file in files:
         try:
-            read = _read_file(file, frame, TOLERANCE + slack)
+            read, beside = _read_file(file, frame, slack)
         except MaskError as error:
             problem = error
         else:
             masks |= read
+            if warning := doubt(beside, other=_SLICES, slack=slack):
+                findings.warning("geometry-offset", file.path, warning)
             continue
         findings.error(problem.code, file.path, str(problem))
         sound = False
@@ -119,32 +122,15 @@ def _nothing(frame: Frame) -> np.ndarray:
     return np.zeros(frame.shape[::-1], bool).T  # the last axis of a DICOM array is the slowest in memory
 
 
-def _read_file(file: MaskFile, frame: Frame, tolerance: float) -> dict[tuple[Path, str], np.ndarray]:
+def _read_file(file: MaskFile, frame: Frame, slack: float) -> tuple[dict[tuple[Path, str], np.ndarray], float]:
+    """(file, target) to its mask on the grid, and the fraction of a voxel that the farthest voxel lies beside it."""
     masks: dict[tuple[Path, str], np.ndarray] = {}
+    beside = 0.0
     for target, part, affine in parts_of(file):
         if (file.path, target) not in masks:
             masks[file.path, target] = _nothing(frame)
         if part is not None and affine is not None:
-            part, start = _onto_grid(part, affine, frame, tolerance, whole=file.segments is None)
-            box = tuple(slice(low, low + count) for low, count in zip(start, part.shape, strict=True))
-            masks[file.path, target][box] |= part
-    return masks
-
-
-def _onto_grid(
-    array: np.ndarray, affine: np.ndarray, frame: Frame, tolerance: float, *, whole: bool
-) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Swaps and turns a mask's axes into the CT's; returns it and the CT index of its first voxel."""
-    placement = place(array.shape, affine, frame)
-    detail = "other axes"
-    if placement is not None:
-        detail = f"voxels up to {placement.off:.3g} mm off"
-        if placement.off <= tolerance:
-            inside = min(placement.start) >= 0 and all(np.less_equal(placement.stop, frame.shape))
-            if inside and (not whole or np.subtract(placement.stop, placement.start).tolist() == list(frame.shape)):
-                return placement.turn(array), placement.start
-            detail = "which ends elsewhere"
-    shapes = "{}x{}x{} against {}x{}x{}".format(*array.shape, *frame.shape)
-    raise MaskError(
-        "geometry-mismatch", f"not on the grid of its slices ({shapes} voxels, {detail}); resample it onto the CT"
-    )
+            placement = fit(part.shape, affine, frame, other=_SLICES, cropped=file.cropped, slack=slack)
+            placement.paste(part, masks[file.path, target])
+            beside = max(beside, placement.beside)
+    return masks, beside

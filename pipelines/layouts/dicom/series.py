@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.errors import DataError
 from pipelines.findings import Findings, Strict
-from pipelines.frame import Frame, affine_of_slices
+from pipelines.frame import LPS_TO_RAS, Frame, affine_of_slices
 from pipelines.layouts.dicom.slices import Slice, parse_slice, read_header, read_pixels
 
 _UNEVEN = 0.1  # of a step, by which a distance may differ: positions rounded to 0.1 mm pass, a missing slice never does
@@ -23,7 +23,7 @@ class Series:
     Attributes:
         slices: along their normal.
         frame: of the array (column, row, slice).
-        slack: mm, the most that a slice lies off the even grid.
+        slack: fraction of a voxel, the most that a slice lies off the even grid.
         tilt: degrees between the stack's direction and the slices' normal, as a tilted gantry leaves it.
     """
 
@@ -137,11 +137,14 @@ def sort_slices(slices: Sequence[Slice], findings: Findings) -> Series | None:
             return None
     if not sound:
         return None
-    off = np.linalg.norm(positions - positions[0] - np.arange(len(ordered))[:, None] * step, axis=1)
-    if off.max() > _UNEVEN / 2 * np.linalg.norm(step):
-        path = ordered[int(off.argmax())].path
+    off = positions - positions[0] - np.arange(len(ordered))[:, None] * step
+    farthest = np.linalg.norm(off, axis=1)
+    if farthest.max() > _UNEVEN / 2 * np.linalg.norm(step):
+        path = ordered[int(farthest.argmax())].path
         findings.error(
-            "geometry-mismatch", path, f"lies {off.max():.3g} mm off the line of its series; export the series again"
+            "geometry-mismatch",
+            path,
+            f"lies {farthest.max():.3g} mm off the line of its series; export the series again",
         )
         return None
     rows, columns = usual.shape
@@ -151,7 +154,8 @@ def sort_slices(slices: Sequence[Slice], findings: Findings) -> Series | None:
     )
     cosine = step @ usual.normal / np.linalg.norm(step) / np.linalg.norm(usual.normal)
     tilt = float(np.degrees(np.arccos(min(1.0, cosine))))
-    return Series(slices=tuple(ordered), frame=frame, slack=float(off.max()), tilt=tilt)
+    voxels = np.linalg.inv(frame.affine[:3, :3]) @ LPS_TO_RAS[:3, :3] @ off.T
+    return Series(slices=tuple(ordered), frame=frame, slack=float(np.linalg.norm(voxels, axis=0).max()), tilt=tilt)
 
 
 def _usual(slices: Sequence[Slice]) -> Slice:

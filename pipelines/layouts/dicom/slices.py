@@ -8,6 +8,8 @@ import numpy as np
 from pydicom import FileDataset, dcmread
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from pipelines.files.labels import MaskError
+from pipelines.files.sizes import check_deflated, check_pixels
 from pipelines.findings import Findings
 
 _TAGS = (
@@ -71,7 +73,11 @@ def read_dataset(path: Path, **options: Any) -> FileDataset:
     Args:
         path: the file.
         **options: of `pydicom.dcmread`.
+
+    Raises:
+        MaskError: it unpacks to far more than a slice.
     """
+    check_deflated(path)
     dataset = dcmread(path, force=True, **options)
     if "TransferSyntaxUID" not in dataset.file_meta:
         implicit, _ = dataset.original_encoding
@@ -130,6 +136,7 @@ def read_pixels(one: Slice, findings: Findings) -> np.ndarray | None:
     path = one.path
     try:
         dataset = read_dataset(path)
+        check_pixels(dataset)
         hu = dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
     except Exception as error:  # every decoder has errors of its own
         findings.error("truncated", path, _unreadable(error))
@@ -174,4 +181,6 @@ def _number(header: FileDataset) -> int | None:
 
 
 def _unreadable(error: Exception) -> str:
+    if isinstance(error, MaskError):
+        return str(error)
     return f"cannot be read ({' '.join(str(error).split())[:200]}); copy it again"

@@ -8,13 +8,15 @@ import numpy as np
 
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
+from pipelines.files.labels import MaskError, as_finding
 from pipelines.files.nifti import Volume, check_labels, check_placed, open_volume, read_hu, read_label_map
 from pipelines.findings import Findings, Strict
 from pipelines.fingerprint import fingerprint
-from pipelines.frame import Frame, same_place, steps_of_one
+from pipelines.frame import Frame, steps_of_one
 from pipelines.index import assign_parts, read_index
 from pipelines.layouts.nifti.listing import CaseFiles, list_cases
 from pipelines.orientation import RADIOLOGICAL
+from pipelines.placement import FITS, Placement, apart, doubt, fit
 from pipelines.targets import LESION, LIVER, Naming
 
 _ALLOWED = {"labels": ((0, 1, 2),), "liver": ((0, 1), (0, 255)), "lesion": ((0, 1), (0, 255))}
@@ -132,10 +134,12 @@ def read_volumes(files: CaseFiles, findings: Findings) -> Volumes:
     """Reads the files of a case; after an error, what is left of them."""
     opened = {kind: open_volume(path, findings) for kind, path in files.paths.items()}
     volumes = {kind: volume for kind, volume in opened.items() if volume}
-    place = image = volumes.get("image")
+    place = image = volumes.pop("image", None)
+    turns: dict[str, Placement | None] = {}
     for kind, mask in volumes.items():
-        if kind != "image" and image and place:
-            place = _agree(image, place, mask, findings)
+        if image and place:
+            with as_finding(mask.path, findings):
+                place, turns[kind] = _agree(image, place, mask, findings)
     if place and not check_placed(place, findings):
         place = None
     if image and place and steps_of_one(place.frame) and not place.frame.affine[:3, 3].any():
@@ -144,11 +148,14 @@ def read_volumes(files: CaseFiles, findings: Findings) -> Volumes:
         )
     labels = {}
     for kind, mask in volumes.items():
-        values = None if kind == "image" else read_label_map(mask, findings)
+        # Of one that does not fit its image, there is nothing to be known.
+        values = None if image and kind not in turns else read_label_map(mask, findings)
         named = files.labels if kind == "labels" else {}
         if values is not None and check_labels(
             mask.path, values, ((0, *named),) if named else _ALLOWED[kind], findings
         ):
+            turn = turns.get(kind)
+            values = turn.turn(values) if turn else values
             labels[kind] = _as_usual(values, named) if named else values
     hu = read_hu(image, findings) if image else None
     return Volumes(frame=place.frame if place else None, image=hu, labels=labels)
@@ -162,27 +169,35 @@ def _as_usual(values: np.ndarray, labels: Mapping[int, str | None]) -> np.ndarra
     return usual[values]
 
 
-def _agree(image: Volume, place: Volume, mask: Volume, findings: Findings) -> Volume:
-    """Whichever volume says where image and mask lie. Some of LiTS's headers are wrong, the arrays still fit."""
-    if image.frame.shape != mask.frame.shape:
-        shapes = " against ".join("x".join(map(str, one.frame.shape)) for one in (mask, image))
-        findings.error("size-mismatch", mask.path, f"shape differs from its image's, {shapes}; export the pair again")
-        return place
-    if same_place(place.frame, mask.frame):
-        return mask if mask.placed and not place.placed else place
-    if not (place.doubtful or mask.doubtful):
-        findings.error(
-            "geometry-mismatch",
-            mask.path,
-            "lies elsewhere in the patient than its image (the affines differ); export the pair again",
-        )
-        return place
+def _agree(image: Volume, place: Volume, mask: Volume, findings: Findings) -> tuple[Volume, Placement | None]:
+    """Whichever volume says where image and mask lie, and how the mask is turned into the image's order of axes.
+
+    Some of LiTS's headers are wrong, and the arrays still fit: where one was never filled in, the other counts.
+
+    Raises:
+        MaskError: the two do not fit.
+    """
+    if place.placed and mask.placed:
+        try:
+            placement = fit(mask.frame.shape, mask.frame.affine, place.frame, other="its image")
+        except MaskError:
+            if mask.frame.shape != image.frame.shape or not (place.doubtful or mask.doubtful):
+                raise
+        else:
+            if warning := doubt(placement.beside, other="its image"):
+                findings.warning("geometry-offset", mask.path, warning)
+            return place, placement
+    elif mask.frame.shape != image.frame.shape:
+        sizes = " against ".join("x".join(map(str, one.frame.shape)) for one in (mask, image))
+        raise MaskError("size-mismatch", f"shape differs from its image's, {sizes}; export the pair again")
+    elif apart(mask.frame.shape, place.frame.affine, mask.frame.affine) < FITS:
+        return (mask if mask.placed else place), None
     findings.warning(
         "geometry-mismatch",
         mask.path,
         "the affine differs from its image's and one was never filled in; the other is taken for both",
     )
-    return mask if not place.placed or (place.doubtful and not mask.doubtful) else place
+    return (mask if not place.placed or (place.doubtful and not mask.doubtful) else place), None
 
 
 def read_volume(path: str | Path) -> tuple[np.ndarray, Frame]:
@@ -202,10 +217,10 @@ def read_labels(path: str | Path) -> tuple[np.ndarray, Frame]:
     """Reads a volume of labels.
 
     Returns:
-        `(i, j, k)` uint8, as the file orders them, and where they lie.
+        `(i, j, k)` uint8 or uint16, as the file orders them, and where they lie.
 
     Raises:
-        DataError: as for `read_volume`; labels are whole numbers of 0 to 255.
+        DataError: as for `read_volume`; labels are whole numbers of 0 to 65535.
     """
     return _read_single(Path(path), read_label_map)
 

@@ -92,7 +92,7 @@ def rename_segments(folder, *_):
 
 def shift_segmentation(folder, *_):
     segmentation = dcmread(folder / "removed")
-    segmentation.PerFrameFunctionalGroupsSequence[1].PlanePositionSequence[0].ImagePositionPatient[2] += 0.5
+    segmentation.PerFrameFunctionalGroupsSequence[1].PlanePositionSequence[0].ImagePositionPatient[2] += 1.25
     dcmwrite(folder / "seg.dcm", segmentation)
 
 
@@ -153,18 +153,18 @@ BAD = {
         "labels 1, 2; save it with 0 and 1 for lesion alone",
     ),
     "labels": (mask(lambda f, a, m: nifti(f / "seg.nii", a * 3, m)), "seg.nii", "labels 3, 6; save it with"),
-    "shifted": (mask(lambda f, a, m: nifti(f / "a.nii", a, shifted(m, 0.01))), "a.nii", "up to 0.01 mm off"),
+    "shifted": (mask(lambda f, a, m: nifti(f / "a.nii", a, shifted(m, 0.4))), "a.nii", "elsewhere"),
     "short": (mask(lambda f, a, m: nifti(f / "a.nii", a[:, :, :4], m)), "a.nii", "8x6x4 against 8x6x5"),
-    "scaled": (mask(lambda f, a, m: nifti(f / "a.nii", a, m @ np.diag([1, 1, 1.2, 1]))), "a.nii", "mm off"),
+    "scaled": (mask(lambda f, a, m: nifti(f / "a.nii", a, m @ np.diag([1, 1, 1.2, 1]))), "a.nii", "elsewhere"),
     "shifted nrrd": (mask(lambda f, a, m: write_nrrd(f / "a.nrrd", a, shifted(m, -0.8))), "a.nrrd", "elsewhere"),
     "nowhere": (mask(lambda f, a, m: write_nrrd(f / "a.nrrd", a, m, "scanner-xyz")), "a.nrrd", "where it lies"),
     "spleen": (mask(lambda f, a, m: write_nrrd(f / "a.nrrd", a, m, **NAMES)), "a.nrrd", "only spleen; rename"),
     "no nrrd": (mask(lambda f, a, m: (f / "a.nrrd").write_text("hello")), "a.nrrd", "cannot be read"),
-    "no nifti": (mask(lambda f, a, m: (f / "a.nii").write_text("hello")), "a.nii", "cannot be read"),
-    "truncated nifti": (mask(truncated_nifti), "liver.nii.gz", "cannot be read"),
+    "no nifti": (mask(lambda f, a, m: (f / "a.nii").write_text("hello")), "a.nii", "not a NIfTI"),
+    "truncated nifti": (mask(truncated_nifti), "liver.nii.gz", "damaged"),
     "two livers": (mask(two_livers), "b_liver.nii", "and so does a_liver.nii; keep one"),
     "kidneys": (mask(rename_segments), "seg.dcm", "no segment called liver or lesion"),
-    "shifted seg": (mask(shift_segmentation), "seg.dcm", "not on the grid"),
+    "shifted seg": (mask(shift_segmentation), "seg.dcm", "elsewhere"),
     "fractions": (mask(fractions), "seg.dcm", "holds fractions"),
 }
 

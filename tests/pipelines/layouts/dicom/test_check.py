@@ -151,7 +151,7 @@ DEFECTS = {
     "duplicate slice": (copy_pixels, None),
     "duplicate case": (copy_case, error("duplicate-volume", "phantom-009")),
     "labels": (as_nifti(with_corner(7)), error("mask-values", f"{CASE}/labels.nii.gz")),
-    "another grid": (as_nifti(lambda labels: labels, shift=3.0), error("geometry-mismatch", f"{CASE}/labels.nii.gz")),
+    "another grid": (as_nifti(lambda labels: labels, shift=6.0), error("geometry-mismatch", f"{CASE}/labels.nii.gz")),
     "lesion without liver": (as_nifti(with_corner(2)), warning("lesion-outside-liver", f"{CASE}/labels.nii.gz")),
     "two livers": (
         lambda folder: shutil.copy(folder / MASKS, folder / CASE / "other.dcm"),
