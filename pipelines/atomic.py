@@ -150,7 +150,7 @@ def temporary_directory(folder: str | Path, name: str, *, sweep: bool = True) ->
             try:
                 temporary.mkdir()
             except OSError as error:
-                raise DataError(f"`out` {folder / name}: cannot be created ({error.strerror}); give another") from error
+                raise _no_place(folder / name, "out", error) from error
             stack.callback(shutil.rmtree, temporary, ignore_errors=True)
             try:
                 stack.enter_context(_lock(temporary))
@@ -228,7 +228,7 @@ def _parents(path: Path) -> Iterator[None]:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DataError(f"`out` {path}: cannot be created ({error.strerror}); give another") from error
+            raise _no_place(path, "out", error) from error
         yield
     except BaseException:
         with contextlib.suppress(OSError):
@@ -237,9 +237,46 @@ def _parents(path: Path) -> Iterator[None]:
         raise
 
 
-def _refuse_existing(directory: Path, *, replace: bool) -> None:
+def _refuse_existing(directory: Path, *, replace: bool, option: str = "out") -> None:
     if os.path.lexists(directory) and not replace:
-        raise DataError(f"`out` {directory}: already exists; choose another name or remove it")
+        raise DataError(f"`{option}` {directory}: already exists; choose another name or remove it")
+
+
+def require_place(path: str | Path, *, option: str = "out", new: bool = False) -> None:
+    """Checks that a file or folder can be written, before work is done for it. Leaves nothing behind.
+
+    Args:
+        path: that is to be written; it and its parents may be missing.
+        option: argument that has the path, for errors.
+        new: whether it must not exist yet.
+
+    Raises:
+        DataError: it cannot be created or written to, or it exists and must not.
+    """
+    path = Path(path)
+    if new:
+        _refuse_existing(path, replace=False, option=option)
+    try:
+        if path.name:  # as long as the names of temporary folders
+            os.path.lexists(path) or os.lstat(path.with_name(f".{path.name}.partial-{'0' * 8}"))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise _no_place(path, option, error) from None
+    existing = next(each for each in (path, *path.absolute().parents) if each.exists())
+    try:
+        if existing.is_dir():
+            probe = existing / f".{secrets.token_hex(8)}"
+            probe.mkdir()
+            probe.rmdir()
+        elif existing != path:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    except OSError as error:
+        raise _no_place(path, option, error) from None
+
+
+def _no_place(path: Path, option: str, error: OSError) -> DataError:
+    return DataError(f"`{option}` {path}: cannot be created ({error.strerror}); give another")
 
 
 def require_space(folder: str | Path, size: int) -> None:

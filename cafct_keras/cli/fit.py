@@ -43,17 +43,26 @@ def fit(
     from cafct_keras.training import fit as train
     from cafct_keras.training.config import resolve
     from cafct_keras.training.folds import fit_folds, folds_in
+    from pipelines.atomic import require_place
 
     config, given = chosen_config(options)
+    complete = None
     if save_config is not None:
+        require_place(save_config, option="save_config")
+        if pathlib.Path(save_config).is_dir():
+            raise click.UsageError(f"`save_config` {save_config}: is a folder; give a file")
         kept = pathlib.Path(config.out or "", RUN_FILE).is_file() and resume
         complete = Run.open(str(config.out)).config if kept else resolve(config)
-        recipes.save_config(complete.replace(out=None), save_config)
+
+    def keep_config() -> None:
+        if complete is not None and save_config is not None:
+            recipes.save_config(complete.replace(out=None), save_config)
+
     folds = folds if folds is not None or not resume else folds_in(config.out)
     cards: Any
     if folds is not None:
-        cards = fit_folds(config, folds=folds, resume=resume, given=given, quiet=quiet)
+        cards = fit_folds(config, folds=folds, resume=resume, given=given, quiet=quiet, on_start=keep_config)
     else:
-        cards = train(config, resume=resume, given=given, quiet=quiet, started=started)
+        cards = train(config, resume=resume, given=given, quiet=quiet, started=started, on_start=keep_config)
     if as_json:
         echo_json(cards)

@@ -48,6 +48,7 @@ def save_config(config: FitConfig, path: str | pathlib.Path) -> None:
     """Writes a configuration as a TOML file that `load_config` reads; TOML has no null, so what is None is left out."""
     import tomli_w
 
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
     atomic_write_text(path, tomli_w.dumps(_without_none(config.to_dict())))
 
 

@@ -42,20 +42,27 @@ def epochs_within(minutes: float, configs: Sequence[FitConfig], seeds: int, *, e
     # Crops are trained on, whole slices predicted.
     whole = _FORWARD * (data.size / (data.augmentation.crop or data.size)) ** 2
     per_epoch = images["train"] + whole * images["validation"]
+    first_epochs = data.first_epochs or 0
+    cheaper = 1 - ((data.first_size or data.size) / data.size) ** 2
+    # Crops have the same size in all epochs.
+    saved = cheaper * ((0 if data.augmentation.crop else images["train"]) + whole * images["validation"])
     fixed_s, epoch_s = [], []
     for config in configs:
         report = time_step("train", config, repeats=_REPEATS)
         seconds = report["ms_per_image"] / 1000
+        compiling = (2.5 if first_epochs else 1.5) * report["compile_s"]
+        of_run = _STARTUP_S + compiling + (whole * images["test"] - first_epochs * saved) * seconds
         epoch_s.append(seeds * per_epoch * seconds)
-        fixed_s.append(seeds * (_STARTUP_S + 1.5 * report["compile_s"] + whole * images["test"] * seconds))
-    left = 60 * minutes - (time.perf_counter() - started)
+        fixed_s.append(seeds * of_run)
+    left, fewest = 60 * minutes - (time.perf_counter() - started), first_epochs + 1
     if equal_time:
         epochs = [(left / len(configs) - fixed) / each for fixed, each in zip(fixed_s, epoch_s, strict=True)]
-        needed = len(configs) * max(map(sum, zip(fixed_s, epoch_s, strict=True)))
+        needed = len(configs) * max(fixed + fewest * each for fixed, each in zip(fixed_s, epoch_s, strict=True))
     else:
         epochs = [(left - sum(fixed_s)) / sum(epoch_s)] * len(configs)
-        needed = sum(fixed_s) + sum(epoch_s)
-    if min(epochs) < 1:
+        needed = sum(fixed_s) + fewest * sum(epoch_s)
+    if min(epochs) < fewest:
         enough = math.ceil(minutes + (needed - left) / 60)
-        raise UserError(f"`budget` {minutes:g}: not enough for one epoch of every row; give {enough} or more")
+        what = f"more than `first_epochs` {first_epochs}" if first_epochs else "one epoch"
+        raise UserError(f"`budget` {minutes:g}: not enough for {what} of every row; give {enough} or more")
     return [math.floor(each) for each in epochs]

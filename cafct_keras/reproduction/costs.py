@@ -11,23 +11,32 @@ from pipelines.atomic import atomic_write_text
 _COLUMNS = ("parameters", "macs_per_image", "ms_per_image")
 
 
-def measure(config: FitConfig, file: pathlib.Path) -> dict[str, Any]:
-    """Times a network's prediction as `benchmark predict` does, or reads what an earlier start measured.
+class Costs:
+    """Costs of a network: those of its prediction as `benchmark predict` times it, or as an earlier start did.
 
     Args:
         config: resolved configuration of the row.
-        file: where the measurement is kept.
+        file: where `keep` writes the measurement.
 
-    Returns:
-        `parameters` (trainable), `macs_per_image` and `ms_per_image`.
+    Attributes:
+        columns: `parameters` (trainable), `macs_per_image` and `ms_per_image`.
     """
-    report = json.loads(file.read_text()) if file.is_file() else None
-    # Version 0.1 measured three channels whatever the context was.
-    if report is None or report.get("context", 0) != config.data.context:
-        report = time_step("predict", config, repeats=5)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write_text(file, json.dumps(report, indent=2) + "\n")
-    return {name: report[name] for name in _COLUMNS}
+
+    def __init__(self, config: FitConfig, file: pathlib.Path) -> None:
+        self._file = file
+        self._report: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        # Version 0.1 measured three channels whatever the context was.
+        self._kept = bool(self._report) and self._report.get("context", 0) == config.data.context
+        if not self._kept:
+            self._report = time_step("predict", config, repeats=5)
+        self.columns = {name: self._report[name] for name in _COLUMNS}
+
+    def keep(self) -> None:
+        """Writes the measurement, unless it was read."""
+        if not self._kept:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write_text(self._file, json.dumps(self._report, indent=2) + "\n")
+            self._kept = True
 
 
 def time_step(task: str, config: FitConfig, *, repeats: int) -> dict[str, Any]:

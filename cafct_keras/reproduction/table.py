@@ -4,8 +4,9 @@ import dataclasses
 import datetime as dt
 import gc
 import json
+import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -17,7 +18,7 @@ from cafct_keras.evaluation.options import EvaluateOptions
 from cafct_keras.evaluation.writing import write_evaluation
 from cafct_keras.reproduction.budget import epochs_within
 from cafct_keras.reproduction.caveats import caveats
-from cafct_keras.reproduction.costs import measure
+from cafct_keras.reproduction.costs import Costs
 from cafct_keras.reproduction.paper import PRINTED, with_printed_rows
 from cafct_keras.reproduction.pooling import pooled_estimates
 from cafct_keras.reproduction.systems import System, choose_systems
@@ -28,7 +29,7 @@ from cafct_keras.runtime.command_line import command_line
 from cafct_keras.runtime.console import make_console
 from cafct_keras.training import FitConfig, fit
 from cafct_keras.training.config import resolve
-from pipelines.atomic import atomic_directory, atomic_write_text
+from pipelines.atomic import atomic_directory, atomic_write_text, require_place
 from pipelines.printable import printable
 
 FORMAT = 2
@@ -51,6 +52,9 @@ class ReproduceOptions:
         out: folder to create, or to resume in.
         config: of every run; what it leaves open is each network's by the recipe. Its model, seed and folder are not
             used.
+
+    Raises:
+        UserError: a value is out of range.
     """
 
     table: int
@@ -60,6 +64,14 @@ class ReproduceOptions:
     equal_time: bool = False
     out: str
     config: FitConfig
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise UserError(f"`seeds` {self.seeds}: give 1 or more")
+        if self.budget is not None and not 0 < self.budget < math.inf:
+            raise UserError(f"`budget` {self.budget:g}: give minutes, above 0")
+        if self.equal_time and self.budget is None:
+            raise UserError("`equal_time`: needs a `budget`")
 
 
 def reproduce(options: ReproduceOptions, *, console: Console | None = None, quiet: bool = False) -> dict[str, Any]:
@@ -86,18 +98,23 @@ def reproduce(options: ReproduceOptions, *, console: Console | None = None, quie
     """
     console = console or make_console()
     systems = choose_systems(options.table, options.models)
-    if options.seeds < 1:
-        raise UserError(f"`seeds` {options.seeds}: give 1 or more")
-    if options.equal_time and options.budget is None:
-        raise UserError("`equal_time`: needs a `budget`")
     folder = pathlib.Path(options.out)
-    configs = _configs(options, systems, folder)
+    require_place(folder)
+    configs, kept = _configs(options, systems, folder)
     rows = [_Row(system, config, folder, console, quiet) for system, config in zip(systems, configs, strict=True)]
+
+    def keep() -> None:  # once the first run has found nothing wrong with the data
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"format": FORMAT, "rows": {key: config.to_dict() for key, config in kept.items()}}, indent=2)
+        atomic_write_text(folder / RECIPE_FILE, text + "\n")
+        for row in rows:
+            row.costs.keep()
+
     document: dict[str, Any] = {}
     for seed in range(options.seeds):
         for row in rows:
             console.print(f"{row.system.name}, seed {seed}", style="bold")
-            row.train_and_score(seed)
+            row.train_and_score(seed, on_start=keep)
             document = _document(options, rows)
             write_tables(document, folder)
     console.print(console_table(printable(document)))
@@ -111,11 +128,12 @@ class _Row:
         self.system, self.config = system, config
         self.finished: dict[int, pathlib.Path] = {}
         self._folder, self._console, self._quiet = folder, console, quiet
-        self._costs = measure(config, folder / "systems" / f"{system.key}.json")
+        self.costs = Costs(config, folder / "systems" / f"{system.key}.json")
 
-    def train_and_score(self, seed: int) -> None:
+    def train_and_score(self, seed: int, *, on_start: Callable[[], None]) -> None:
         out = self._folder / "runs" / f"{self.system.key}-seed{seed}"
-        fit(self.config.replace(seed=seed, out=str(out)), resume=True, console=self._console, quiet=self._quiet)
+        config = self.config.replace(seed=seed, out=str(out))
+        fit(config, resume=True, console=self._console, quiet=self._quiet, on_start=on_start)
         _free_memory()
         evaluation = out / "evaluation"
         if not evaluation.is_dir():
@@ -143,13 +161,15 @@ class _Row:
             "printed": printed and printed.as_dict(),
             "seeds": list(self.finished),
             "scores": pooled_estimates(tables, target) if tables else None,
-            **self._costs,
+            **self.costs.columns,
             "train_seconds": sum(seconds) / len(seconds) if seconds else None,
         }
 
 
-def _configs(options: ReproduceOptions, systems: Sequence[System], folder: pathlib.Path) -> list[FitConfig]:
-    """Resolved configuration of every row, kept in the folder, so that a second start is held to them."""
+def _configs(
+    options: ReproduceOptions, systems: Sequence[System], folder: pathlib.Path
+) -> tuple[list[FitConfig], dict[str, FitConfig]]:
+    """Resolved configuration of every row; and those to be kept, by key, so that a second start is held to them."""
     asked, file = options.config.replace(seed=0, out=str(folder)), folder / RECIPE_FILE
 
     def resolved(epochs: Sequence[int | None]) -> list[FitConfig]:
@@ -168,7 +188,7 @@ def _configs(options: ReproduceOptions, systems: Sequence[System], folder: pathl
             raise UserError(f"`models`: {new[0]} was not in {folder}, whose time is divided; give another `out`")
         epochs = [kept[system.key].optimizer.epochs if system.key in kept else before for system in systems]
     else:
-        if folder.exists() and any(folder.iterdir()):
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UserError(f"`out` {folder}: already exists and holds no {RECIPE_FILE}; give another name")
         epochs = []
         if options.budget is not None:
@@ -183,10 +203,7 @@ def _configs(options: ReproduceOptions, systems: Sequence[System], folder: pathl
                     f"`out` {folder}: its runs of {system.name} were begun with {name} {shown(first[name])}, not "
                     f"{shown(config[name])}; give the same options or another `out`"
                 )
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = {key: config.to_dict() for key, config in kept.items()}
-    atomic_write_text(file, json.dumps({"format": FORMAT, "rows": rows}, indent=2) + "\n")
-    return configs
+    return configs, kept
 
 
 def _read_kept(file: pathlib.Path) -> tuple[dict[str, FitConfig], int]:

@@ -2,7 +2,7 @@
 
 import pathlib
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ def fit_folds(
     given: Iterable[str] | None = None,
     console: Console | None = None,
     quiet: bool = False,
+    on_start: Callable[[], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Trains a model for each fold, one after the other, see `FoldSource` and `fit`.
 
@@ -48,6 +49,7 @@ def fit_folds(
         given: see `fit`.
         console: where to report; standard output by default.
         quiet: plain lines even on a terminal.
+        on_start: see `fit`; called for each fold.
 
     Returns:
         The run cards.
@@ -84,7 +86,7 @@ def fit_folds(
             of_fold = of_fold.replace(time_limit=f"{left:.3f}s")
         report.say(f"fold {index} of {folds}: {out}")
         try:
-            cards.append(fit(of_fold, resume=resume, console=console, quiet=quiet))
+            cards.append(fit(of_fold, resume=resume, console=console, quiet=quiet, on_start=on_start))
         except RunStoppedError as stopped:
             raise RunStoppedError(str(stopped).replace(str(out), str(config.out))) from None
     report.say(_summary(cards, str(config.out)))

@@ -11,7 +11,7 @@ from cafct_keras.runs.checkpoints import Checkpoint, has_checkpoints
 from cafct_keras.runs.config import OPTIONS, FitConfig, shown
 from cafct_keras.runs.files import CHECKPOINTS, MODEL_FILE, RUN_FILE
 from cafct_keras.training.config import check_session, fill
-from pipelines.atomic import atomic_copy
+from pipelines.atomic import atomic_copy, require_place
 from pipelines.loading.augmentation import Augmentation
 from pipelines.loading.slices import Slices, has_partial_pixels
 
@@ -45,6 +45,7 @@ def refuse_existing(out: str) -> None:
     Raises:
         UserError: something is.
     """
+    require_place(out)
     if _is_free(out):
         return
     if not (pathlib.Path(out) / RUN_FILE).is_file():

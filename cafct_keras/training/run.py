@@ -5,7 +5,7 @@ import dataclasses
 import pathlib
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -48,6 +48,7 @@ def fit(
     console: Console | None = None,
     quiet: bool = False,
     started: float | None = None,
+    on_start: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
     """Trains a model and writes a run folder.
 
@@ -62,6 +63,7 @@ def fit(
         console: where to report; standard output by default.
         quiet: plain lines even on a terminal.
         started: `time.perf_counter()` at the start of the command, for the time to the first step.
+        on_start: called once everything is checked, before the run folder is created.
 
     Returns:
         The run card: what `run.json` holds.
@@ -100,7 +102,7 @@ def fit(
         selection, doubts = choose_selection(config, parts)
         schedule_epochs = card["schedule_epochs"]
         loop = TrainingLoop(model, config, parts, schedule_epochs=schedule_epochs, selection=selection, group=group)
-        with _run_folder(config, card, parts, group) as folder:
+        with _run_folder(config, card, parts, group, on_start) as folder:
             begun = [line for entry in card["initial_weights"] for line in entry.get("notes", [])]
             changed = card["resumed"][-1]["notes"] if "resumed" in card else begun
             chosen = [selection.describe()] if selection.score else []
@@ -166,13 +168,19 @@ def _build(
 
 @contextlib.contextmanager
 def _run_folder(
-    config: FitConfig, card: dict[str, Any], parts: dict[str, Slices], group: ProcessGroup
+    config: FitConfig,
+    card: dict[str, Any],
+    parts: dict[str, Slices],
+    group: ProcessGroup,
+    on_start: Callable[[], None] | None,
 ) -> Iterator[pathlib.Path]:
     """Creates the run folder and locks it, in the main process."""
     folder = pathlib.Path(str(config.out))
     if not group.is_main:
         yield folder
         return
+    if on_start is not None:
+        on_start()
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder):
         write_card(folder, card)
