@@ -15,10 +15,11 @@ _LIVER = re.compile(r"(liver|hepatic|hepar|hepatic parenchyma)s?")
 _FILLER = ("the", "of", "and", "whole", "mask", "label", "segmentation", "seg", "roi", "organ")
 
 
+_LABEL_MAPS = ("labels", "label", "seg", "segmentation", "segmentations", "mask", "masks", "gt")
 # Of structures other than the liver and its lesions, whose names speak of them all the same.
 _ELSEWHERE = re.compile(
-    r"vessel|vein|arter(y|ies)|[ck]yst|gall.?bladder|\bbile|duct|couinaud|surr?e[nt]|adrenal|lung|kidney|renal|pancrea"
-    r"|spleen|bone|colon|stomach|prostate|breast|brain|bladder",
+    r"vessel|liver[_ -]*segments?[_ -]?\d|lobe|couinaud|vein|arter(y|ies)|[ck]yst|gall.?bladder|\bbile|duct"
+    r"|surr?e[nt]|adrenal|lung|kidney|renal|pancrea|spleen|bone|colon|stomach|prostate|breast|brain|bladder",
     re.IGNORECASE,
 )
 
@@ -83,3 +84,10 @@ class Naming:
             return None
         whole = target_of(text)
         return targets_in(text) or frozenset([whole] if whole else [])
+
+    def role(self, stem: str) -> str | None:
+        """What a mask shows by its name without suffix: `"liver"`, `"lesion"`, `"labels"`, or nothing that is known."""
+        targets = self.targets_in(stem)
+        if targets:
+            return LESION if LESION in targets else LIVER
+        return "labels" if targets is not None and stem.lower() in _LABEL_MAPS else None

@@ -13,7 +13,7 @@ from pipelines.files.png import JPEG_SUFFIXES
 from pipelines.findings import Strict
 from pipelines.layouts.dicom.listing import dicom_among
 from pipelines.layouts.lits_png.listing import parse_name
-from pipelines.layouts.nifti.listing import is_mask
+from pipelines.layouts.nifti.forms import is_mask
 from pipelines.layouts.prepared.listing import MARK as PREPARED
 from pipelines.natural import natural_sort_key
 from pipelines.scans import dicom, metaimage, nifti, nrrd, png

@@ -11,7 +11,7 @@ from pipelines.files.kinds import DICOM_SUFFIXES, nifti_stem
 from pipelines.findings import Findings
 from pipelines.layouts.dicom.contents import Contents, shows_masks, sort_files
 from pipelines.layouts.dicom.listing import dicom_among
-from pipelines.layouts.dicom.mask_files import MaskFile, mask_slices
+from pipelines.layouts.dicom.mask_files import MaskFile, mask_slices, stem_of
 from pipelines.layouts.dicom.slices import Slice, parse_slice, read_header
 from pipelines.names import distinct
 from pipelines.targets import Naming
@@ -170,7 +170,7 @@ def _attach(
             else:
                 what = "masks of no single case" if found else "masks of other structures"
                 findings.left_aside(what, [folder], doubtful=bool(found))
-        speaking = [path for path in volumes if naming.targets_in(path.name)]
+        speaking = [path for path in volumes if naming.role(stem_of(path))]
         if near:
             near.volumes += speaking
         left = [path for path in volumes if not (near and path in speaking)]

@@ -45,9 +45,9 @@ class MaskFile:
     @property
     def shown(self) -> str:
         """What it is taken for, as a few words."""
-        if self.segments is None and (self.named == {LIVER} or self.named == {LESION}):
-            return next(iter(self.named))
-        return "segments" if self.segments is not None else "labels"
+        if self.segments is not None:
+            return "segments"
+        return LESION if LESION in self.named else LIVER if self.named else "labels"
 
     @property
     def cropped(self) -> bool:
@@ -85,10 +85,15 @@ def open_mask_file(path: Path, kind: str, naming: Naming) -> MaskFile | None:
         names = nrrd_segments(path) if kind == "nrrd" else None
     if names is not None:
         return MaskFile(path=path, kind=kind, segments=_targets(names, naming), named=frozenset(), labels={})
-    named = naming.targets_in(_SUFFIX.sub("", path.name))
+    named = naming.targets_in(stem_of(path))
     if named is None:
         return None
     return MaskFile(path=path, kind=kind, segments=None, named=named, labels=naming.labels)
+
+
+def stem_of(path: Path) -> str:
+    """The name of an NRRD or NIfTI file without its suffix."""
+    return _SUFFIX.sub("", path.name)
 
 
 def mask_slices(folder: Path, files: Sequence[Path], naming: Naming) -> MaskFile | None:
