@@ -22,6 +22,7 @@ from cafct_keras.checksums import SUMS_FILE, parse_sums
 from cafct_keras.errors import UserError
 from cafct_keras.runs.card import check_card
 from cafct_keras.runs.files import CONFIG_FILE, MODEL_FILE, RUN_FILE, WEIGHTS_FILES
+from cafct_keras.weights.finite import first_non_finite
 from pipelines.optional import optional
 from pipelines.preprocessing import Preprocessing
 
@@ -116,6 +117,8 @@ class Published:
                 arrays = safetensors.numpy.load(self._read(name))
             except safetensors.SafetensorError as error:
                 raise ValueError(error) from error
+            if bad := first_non_finite(arrays):
+                raise ValueError(f"its {bad} holds NaN or infinite values")
             return {path: value.astype(np.float32) for path, value in arrays.items()}
 
     @functools.cached_property

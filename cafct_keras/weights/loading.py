@@ -7,13 +7,16 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 
 from cafct_keras.checksums import sha256
 from cafct_keras.errors import UserError
+from cafct_keras.layers.initializers import skip_initialization
 from cafct_keras.models.registry import build, list_conversions, list_encoders, list_models, takes
 from cafct_keras.typing import File, Files
+from cafct_keras.weights.hdf5 import WeightCount, count_weights
 from cafct_keras.weights.matching import Part, encoders, match, whole
 from cafct_keras.weights.readers import read_state
 from cafct_keras.weights.translation import Tensors, translate
@@ -21,6 +24,7 @@ from cafct_keras.weights.translation import Tensors, translate
 SUFFIX = ".weights.h5"
 # Format of the JSON files beside weights; incremented whenever an older version of this package would misread it.
 CARD_FORMAT = 1
+LARGEST_CARD = 1 << 20  # bytes
 
 
 def create_model(
@@ -168,32 +172,45 @@ def _is_own(file: pathlib.Path) -> bool:
 def _read_keras(file: pathlib.Path, digest: str, like: keras.Model | None) -> Weights:
     """Reads a `.weights.h5` file by loading it into a network like the one that wrote it."""
     card_file = _card_of(file)
+    try:
+        with h5py.File(file, "r") as stored:
+            count = count_weights(stored)
+    except Exception as error:  # a file that was made to fail fails in any way
+        raise UserError(f"{file}: not a file of weights ({_reason(error)}); give another") from error
     if card_file.is_file():
-        name, source = _build_from_card(card_file, digest)
+        name, source = _build_from_card(card_file, digest, at_most=count)
     elif like is not None:
         name, source = like.name, keras.models.clone_model(like)
     else:
         raise UserError(f"{file}: {card_file.name} is not beside it; put it there, since it names the network")
     try:
         source.load_weights(file)
-    except (ValueError, OSError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"{file}: not weights of {name} ({reason})") from error
+    except Exception as error:
+        raise UserError(f"{file}: not weights of {name} ({_reason(error)}); give those of this network") from error
     part = encoders(source)[0] if name in list_encoders() else whole(source)
     values = {path: keras.ops.convert_to_numpy(variable) for path, variable in part.variables.items()}
     return Weights(file, digest, name, Tensors(part.conversion, values, {path: path for path in values}))
 
 
-def _build_from_card(file: pathlib.Path, digest: str) -> tuple[str, keras.Model]:
+def _reason(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _build_from_card(file: pathlib.Path, digest: str, *, at_most: WeightCount) -> tuple[str, keras.Model]:
     try:
+        if file.stat().st_size > LARGEST_CARD:
+            raise ValueError(f"it has {file.stat().st_size:,} bytes")
         card = json.loads(file.read_text())
         if card["format"] != CARD_FORMAT:
             raise ValueError(f"format {card['format']}, this version reads {CARD_FORMAT}")
         if card["sha256"] != digest:
             raise ValueError("the weights have another SHA-256: damaged, or not those it was written with")
-        return card["network"], build(card["network"], **card["arguments"])
-    except (ValueError, TypeError, KeyError) as error:
-        raise UserError(f"{file}: not the card of the weights beside it ({error}); import them again") from error
+        with skip_initialization(at_most=at_most):
+            return card["network"], build(card["network"], **card["arguments"])
+    except Exception as error:  # arguments may be anything
+        raise UserError(
+            f"{file}: not the card of the weights beside it ({_reason(error)}); import them again"
+        ) from error
 
 
 def fill(model: keras.Model, sources: Sequence[Weights]) -> list[dict[str, Any]]:

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.layouts import detect_layout, verify
+from pipelines.layouts import detect_layout, open_source, verify
 from pipelines.layouts.phantom import Phantom
 from pipelines.layouts.prepared.reader import Prepared
 from pipelines.optional import MissingPackageError
 from pipelines.prepare import prepare
 from pipelines.preprocessing import Preprocessing
 from tests.cli import run
+from tests.reported import reported
 
 SOURCE = Phantom(cases=4, slices=3, size=64)
 
@@ -228,3 +229,13 @@ def test_from_the_command_line_and_into_fit(tmp_path):
     assert exported.code == 0, exported
     assert exported.json["largest_difference"] < 1e-5
     assert "uint8 (batch, H, W, 3), grey, each slice am" in exported.json["endpoints"]["serve_slices"]
+
+
+@pytest.mark.parametrize(("number", "form"), [(60, "no-lesion-in-train"), (70, "plus1024")])
+def test_a_prepared_dataset_knows_what_is_doubtful(number, form, tmp_path):
+    source = open_source(reported(number) / f"{number}-{form}", size=32)
+    warned = Prepared(prepare(source, tmp_path, size=32)).warnings
+    if number == 60:
+        assert {line.partition(":")[0] for line in warned} == {"train", "validation"}
+    else:
+        assert warned == source.warnings != []

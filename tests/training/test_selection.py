@@ -168,6 +168,8 @@ def test_nothing_is_chosen_by_a_part_that_does_not_show_the_target(tmp_path):
     assert result.json["best_epoch"] == 2
     assert result.json["selection"]["score"] is None
     assert "dice_per_case_positive" not in result.json["validation"]
+    assert result.json["validation"]["dice_pooled"] is None
+    assert result.json["validation"]["loss"] > 0
 
 
 def test_options_that_do_not_fit(slices_folder, tmp_path):

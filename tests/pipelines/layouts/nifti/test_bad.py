@@ -228,6 +228,6 @@ def test_validation_is_carved_out_and_a_patient_stays_whole(folder):
     table("id,split", "volume-0,train", "volume-1,train", "volume-2,test")(folder)
     source = Nifti(folder)
     assert sorted(case.split for case in source.cases()) == ["test", "train", "validation"]
-    assert "carved" in source.notes[0]
+    assert "no validation part" in source.notes[0]
     table("id,patient", "volume-0,a", "volume-1,a", "volume-2,b")(folder)
     assert {case.split for case in Nifti(folder).cases()} == {"test"}  # two patients are too few to split

@@ -116,7 +116,10 @@ DEFECTS = {
     "NaN in a mask": (resave(MASK, with_value(np.nan), dtype=np.float32), error("nan", MASK)),
     "NaN in an image": (resave(IMAGE, with_value(np.nan), dtype=np.float32), error("nan", IMAGE)),
     "beyond 16 bits": (resave(IMAGE, with_value(70000), dtype=np.float32), error("hu-range", IMAGE)),
-    "no liver": (resave(MASK, np.zeros_like), warning("mask-empty", MASK)),
+    "no liver": (
+        resave(MASK, np.zeros_like),
+        warning("mask-empty", MASK) | warning("target-missing", "."),  # of the one test patient
+    ),
     "no lesion in any case": (
         both(*(resave(f"segmentation-{n}.nii.gz", lambda array: np.minimum(array, 1)) for n in range(5))),
         warning("mask-empty", "."),
@@ -187,9 +190,12 @@ def test_padding_is_a_note(copy, value):
     assert any(str(value) in one.message for one in verify(folder) if one.code == "padding")
 
 
-def test_a_healthy_patient_is_a_note(copy):
+def test_a_healthy_patient_is_a_note_unless_it_is_all_that_a_part_has(copy):
     folder = copy("nifti")
     resave(MASK, lambda array: np.minimum(array, 1))(folder)
+    assert problems(folder) == warning("target-missing", ".")
+    table = folder / "index.csv"
+    table.write_text(table.read_text().replace("train", "test", 1))
     assert problems(folder) == set()
     assert ("lesion-empty", MASK) in notes(folder)
 
