@@ -113,8 +113,8 @@ def _list(folder: Path, passed_over: list[Path]) -> Iterator[tuple[str, Path]]:
     aside = Report(folder)
     folders, files = list_folder(folder, aside)
     passed_over += [folder / one.file for one in aside.findings]  # pipes and the like
-    for path in sorted([*folders, *files]):
-        if path in folders:
+    for path, is_folder in sorted([*((path, True) for path in folders), *((path, False) for path in files)]):
+        if is_folder:
             inside = dicom_files(path, Strict(path))
             segs = [one for one in inside if _is_seg(one)]
             others = [one for _, below in walk(path, aside) for one in below if one not in segs]
@@ -126,6 +126,8 @@ def _list(folder: Path, passed_over: list[Path]) -> Iterator[tuple[str, Path]]:
             passed_over.append(path)
         elif suffix is not None:
             yield path.name[: -len(suffix)], path
+        elif kind_of_file(path) in (VOLUME, PICTURE, DICOM):
+            passed_over.append(path)
 
 
 def _is_seg(path: Path) -> bool:

@@ -149,3 +149,13 @@ def test_a_dicom_series_among_volumes_is_listed(copy, clean):
     found = {(one.severity, one.file) for one in verify(folder) if one.code == "left-aside"}
     assert found == {("warning", "more/series")}
     assert asides(open_source(folder).notes) == {"DICOM files": 1}
+
+
+def test_files_that_are_no_masks_to_score_are_listed(tmp_path):
+    for side in ("prediction", "reference"):
+        nifti(tmp_path / side / "a.nii", (hu() > 0).astype(np.uint8))
+    nifti(tmp_path / "prediction" / "deeper" / "b.nii", (hu() > 0).astype(np.uint8))
+    (tmp_path / "reference" / "b.mgz").write_bytes(b"volume")
+    (tmp_path / "reference" / "b.jpg").write_bytes(b"picture")
+    pairs = list_pairs((tmp_path / "prediction", tmp_path / "reference"), match=None, table=None)
+    assert sorted(path.name for path in pairs.passed_over) == ["b.jpg", "b.mgz", "b.nii"]
