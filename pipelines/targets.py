@@ -14,18 +14,26 @@ _LESION = re.compile(r"(lesion|tumou?r|neoplasm|mass|metastas[ei]|hcc|cancer)(s|
 _LIVER = re.compile(r"(liver|hepatic|hepar|hepatic parenchyma)s?")
 _FILLER = ("the", "of", "and", "whole", "mask", "label", "segmentation", "seg", "roi", "organ")
 
-
 _LABEL_MAPS = ("labels", "label", "seg", "segmentation", "segmentations", "mask", "masks", "gt")
+# What a name says not to be in it: "non-tumor liver", "tumor-free liver", "liver without tumor and vessels".
+_ABSENT = re.compile(
+    r"(?<![a-z])(without|minus|w/?o|excluding|excl\.?|except|free of|ohne|sans)[\s_.-][^/]*"
+    r"|(?<![a-z])(non|no|not)[\s_.-]*(lesion|tumou?r|neoplas|cancer|liver)\w*"
+    r"|(lesion|tumou?r)s?[\s_-]*free",
+    re.IGNORECASE,
+)
 # Of structures other than the liver and its lesions, whose names speak of them all the same.
 _ELSEWHERE = re.compile(
     r"vessel|liver[_ -]*segments?[_ -]?\d|lobe|couinaud|vein|arter(y|ies)|[ck]yst|gall.?bladder|\bbile|duct"
-    r"|surr?e[nt]|adrenal|lung|kidney|renal|pancrea|spleen|bone|colon|stomach|prostate|breast|brain|bladder",
+    r"|surr?e[nt]|adrenal|lung|kidney|renal|pancrea|spleen|bone|colon|stomach|prostate|breast|brain|bladder"
+    r"|aorta|vena cava|spine|vertebra|heart|muscle",
     re.IGNORECASE,
 )
 
 
 def targets_in(text: str) -> frozenset[str]:
-    """The targets that a text, such as the name of a file, speaks of."""
+    """The targets that a text, such as the name of a file, speaks of; "liver without tumor" is of the liver."""
+    text = _present(text)
     return frozenset(target for target, word in WORDS.items() if word.search(text))
 
 
@@ -36,10 +44,20 @@ def target_of(name: str) -> str | None:
         >>> target_of("hepatic tumor"), target_of("Liver"), target_of("liver vessels")
         ('lesion', 'liver', None)
     """
-    words = [word for word in re.findall(r"[a-z]+", name.lower()) if word not in _FILLER]
+    words = [word for word in re.findall(r"[a-z]+", _present(name).lower()) if word not in _FILLER]
     if not words or not all(_LESION.fullmatch(word) or _LIVER.fullmatch(word) for word in words):
         return None
     return LESION if any(_LESION.fullmatch(word) for word in words) else LIVER
+
+
+def names_another(text: str) -> bool:
+    """Whether a text speaks of another structure, and neither of the liver nor of its lesions."""
+    return bool(_ELSEWHERE.search(_present(text))) and not targets_in(text)
+
+
+def _present(text: str) -> str:
+    """A text without what it says not to be there."""
+    return _ABSENT.sub(" ", text)
 
 
 class Naming:
@@ -75,12 +93,16 @@ class Naming:
         if texts and known == {None}:
             raise DataError(f"`labels` {', '.join(texts)}: neither liver nor lesion; name one of them")
 
+    def states(self, text: str) -> bool:
+        """Whether one of the words that a user gave is in a text."""
+        return any(word in text.casefold() for word in self._words)
+
     def targets_in(self, text: str) -> frozenset[str] | None:
         """The targets that a name speaks of; none if it is silent, and None if it names another structure."""
         given = {target for word, target in self._words.items() if word in text.casefold()}
         if given:
             return frozenset(target for target in given if target) or None
-        if _ELSEWHERE.search(text):
+        if _ELSEWHERE.search(_present(text)):
             return None
         whole = target_of(text)
         return targets_in(text) or frozenset([whole] if whole else [])

@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.errors import DataError
 from pipelines.files.labels import levels
 from pipelines.findings import listed
-from pipelines.targets import LESION, LIVER, target_of, targets_in
+from pipelines.targets import LESION, LIVER, Naming, target_of
 
 UNNAMED = "foreground"
 _BINARY = ({0, 1}, {0, 255}, {0, 65535})
@@ -103,8 +103,9 @@ class MaskLabels:
     def _by_name(self, segments: Mapping[tuple[int, int], str]) -> dict[str, set[tuple[int, int]]] | None:
         """Target to its segments, if the names of segments tell all targets."""
         named: dict[str, set[tuple[int, int]]] = {name: set() for name in self.labels}
+        naming = Naming()
         for key, text in segments.items():
-            words = targets_in(text)
+            words = naming.targets_in(text) or ()
             name = LESION if LESION in words else LIVER if words else text
             if name in named:
                 named[name].add(key)

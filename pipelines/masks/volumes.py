@@ -8,11 +8,13 @@ import numpy as np
 
 from pipelines.errors import DataError
 from pipelines.files.labels import MaskError, as_labels
+from pipelines.files.sizes import MOST_VOXELS, check_claim
 from pipelines.findings import Findings
 from pipelines.frame import Frame
 from pipelines.optional import optional
 from pipelines.placement import FITS, Placement, fit, place
 
+_SAME = 0.05  # mm, less than which is the rounding of a position
 Segments = dict[tuple[int, int], str]
 
 
@@ -90,30 +92,34 @@ class _Raising(Findings):
 
 def _read_seg(path: Path) -> LabelVolume:
     with optional("reading DICOM files", extra="dicom"):
-        from pipelines.files.dicom_seg import seg_frames, seg_segments
+        from pipelines.files.dicom_seg import read_seg_header, seg_frames
 
-    names = seg_segments(path)
+    names = {number: one.target or one.text for number, one in read_seg_header(path).segments.items()}
     frames = list(seg_frames(path))
     if not frames:
         return LabelVolume(path=path, frame=None, layers=(), segments={(0, n): name for n, name in names.items()})
-    first = frames[0][2]
-    if any(not np.allclose(affine[:3, :3], first[:3, :3], rtol=0, atol=1e-3) for _, _, affine in frames):
+    first = frames[0].affine
+    if any(not np.allclose(each.affine[:3, :3], first[:3, :3], rtol=0, atol=1e-3) for each in frames):
         raise MaskError("geometry-mismatch", "its frames differ in spacing or orientation; export it again")
-    positions = np.array([affine[:3, 3] for _, _, affine in frames])
+    positions = np.array([each.affine[:3, 3] for each in frames])
     along = (positions - positions[0]) @ first[:3, 2]
     steps = np.diff(np.unique(np.round(along, 3)))
-    step = float(steps.min()) if len(steps) else 1.0
+    steps = steps[steps > _SAME]
+    # Frames that are left out make longer steps, and rounded positions make some a little shorter.
+    step = float(np.median(steps[steps < 1.5 * steps.min()])) if len(steps) else 1.0
     index = np.rint((along - along.min()) / step).astype(int)
     if np.abs((along - along.min()) / step - index).max() > FITS:
         raise MaskError("geometry-mismatch", "its frames do not stand equally far apart; export it again")
+    check_claim((*frames[0].pixels.shape[:2], int(index.max()) + 1), 1, MOST_VOXELS)
     low, high = along.argmin(), along.argmax()
     affine = first.copy()
     affine[:3, 2] = (positions[high] - positions[low]) / index[high] if index[high] else first[:3, 2]
     affine[:3, 3] = positions[low]
-    columns, rows, _ = frames[0][1].shape
+    columns, rows, _ = frames[0].pixels.shape
     layers: list[np.ndarray] = []
     segments: Segments = {}
-    for (number, pixels, _), k in zip(frames, index, strict=True):
+    for each, k in zip(frames, index, strict=True):
+        number, pixels = each.segment, each.pixels
         for layer in range(len(layers) + 1):
             if layer == len(layers):
                 layers.append(np.zeros((columns, rows, index.max() + 1), np.uint8 if max(names) < 256 else np.uint16))

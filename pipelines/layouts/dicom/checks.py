@@ -51,7 +51,7 @@ def _check_slices(scan: Scan, findings: Findings) -> list[tuple[Path, bytes | No
 def _check_masks(scan: Scan, findings: Findings, emptiness: Emptiness) -> None:
     if scan.series is None or not scan.masks:
         return
-    masks = read_masks(scan.folder, scan.masks, scan.series.frame, findings, slack=scan.series.slack)
+    masks = read_masks(scan.folder, scan.masks, scan.series, findings)
     if masks is None:
         return
     liver = next(mask for (_, target), mask in masks.items() if target == "liver")
@@ -62,7 +62,7 @@ def _check_masks(scan: Scan, findings: Findings, emptiness: Emptiness) -> None:
         emptiness.lesion(scan.folder, any(mask.any() for mask in lesions.values()))
     for file in scan.masks:
         lesion = lesions.get(file.path)
-        if lesion is not None and file.is_label_map:  # one label excludes the other
+        if lesion is not None and (file.is_label_map or not (lesion & liver).any()):  # one excludes the other
             check_label_map(findings, file.path, np.where(lesion, np.uint8(2), liver.astype(np.uint8)))
         elif lesion is not None:
             check_lesion(findings, file.path, liver, lesion)

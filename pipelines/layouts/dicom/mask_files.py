@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.errors import DataError
-from pipelines.files.dicom_seg import seg_frames, seg_segments
+from pipelines.files.dicom_seg import SegHeader, Segment, read_seg_header, seg_frames
 from pipelines.files.labels import MaskError, levels
 from pipelines.files.nrrd import nrrd_segments
 from pipelines.findings import listed
@@ -18,7 +18,23 @@ from pipelines.targets import LESION, LIVER, Naming
 
 _SUFFIX = re.compile(r"(\.seg)?\.(nrrd|nii(\.gz)?)$", re.IGNORECASE)
 _KINDS = {"nrrd": "NRRD", "nifti": "NIfTI"}
-Part = tuple[str, np.ndarray | None, np.ndarray | None]  # target, bool array and its affine
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Part:
+    """What a file shows of a target, or a piece of it.
+
+    Attributes:
+        target: `"liver"` or `"lesion"`.
+        mask: bool `(i, j, k)`; None for a target that has no frames.
+        affine: `(4, 4)`, RAS+, likewise.
+        sources: SOPInstanceUIDs of the slices that it was drawn on; empty where nobody says.
+    """
+
+    target: str
+    mask: np.ndarray | None = None
+    affine: np.ndarray | None = None
+    sources: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,6 +49,7 @@ class MaskFile:
         named: what the file's name speaks of, some of `"liver"` and `"lesion"`; empty where `segments` say.
         labels: what a user says that the labels are, see `Naming.labels`; empty for the usual ones.
         files: the slices, if it is a folder of them.
+        header: of a DICOM SEG.
     """
 
     path: Path
@@ -41,6 +58,7 @@ class MaskFile:
     named: frozenset[str]
     labels: Mapping[int, str | None]
     files: tuple[Path, ...] = ()
+    header: SegHeader | None = None
 
     @property
     def shown(self) -> str:
@@ -80,11 +98,15 @@ def open_mask_file(path: Path, kind: str, naming: Naming) -> MaskFile | None:
         MaskError: it cannot be read, or names segments none of which is liver or lesion.
     """
     if kind == "seg":
-        names: dict[tuple[int, int], str] | None = {(0, number): name for number, name in seg_segments(path).items()}
-    else:
-        names = nrrd_segments(path) if kind == "nrrd" else None
+        header = read_seg_header(path)
+        described = {(0, number): one for number, one in header.segments.items()}
+        return MaskFile(
+            path=path, kind=kind, segments=_targets(described, naming), named=frozenset(), labels={}, header=header
+        )
+    names = nrrd_segments(path) if kind == "nrrd" else None
     if names is not None:
-        return MaskFile(path=path, kind=kind, segments=_targets(names, naming), named=frozenset(), labels={})
+        described = {key: Segment(text=name, target=None, disputed=False) for key, name in names.items()}
+        return MaskFile(path=path, kind=kind, segments=_targets(described, naming), named=frozenset(), labels={})
     named = naming.targets_in(stem_of(path))
     if named is None:
         return None
@@ -115,29 +137,30 @@ def parts_of(file: MaskFile) -> Iterator[Part]:
 
 
 def _array_parts(file: MaskFile) -> Iterator[Part]:
-    """Target, bool array and affine of what an NRRD or NIfTI file shows."""
+    """What an NRRD or NIfTI file shows, or slices do."""
     layers, affine = _load(file)
     if file.segments is not None:
         for (layer, label), target in file.segments.items():
             if layer >= len(layers):
                 raise MaskError("mask-unreadable", "its header names more layers than are there; export it again")
-            yield target, layers[layer] == label, affine
+            yield Part(target=target, mask=layers[layer] == label, affine=affine)
         return
     array = layers[0]
     if file.kind == "slices":
-        yield next(iter(file.named)), array != min(0, array.min()), affine  # some have a CT's intercept
+        mask = array != min(0, array.min())  # some have a CT's intercept
+        yield Part(target=next(iter(file.named)), mask=mask, affine=affine)
         return
     if file.labels and not file.named:
         yield from _by_labels(array, affine, file.labels)
         return
     labels = [label for label in levels(array).tolist() if label]
     if labels == [1, 2] and file.named != {"lesion"}:
-        yield "liver", array == 1, affine
-        yield "lesion", array == 2, affine
+        yield Part(target="liver", mask=array == 1, affine=affine)
+        yield Part(target="lesion", mask=array == 2, affine=affine)
     elif "lesion" in file.named and len(labels) < 2:
-        yield "lesion", array != 0, affine
+        yield Part(target="lesion", mask=array != 0, affine=affine)
     elif "lesion" not in file.named and (labels in ([], [1]) or (file.named and len(labels) == 1 and labels != [2])):
-        yield "liver", array != 0, affine
+        yield Part(target="liver", mask=array != 0, affine=affine)
     else:
         what = "1 for lesion alone" if file.named == {"lesion"} else "1 for liver and 2 for lesion"
         raise MaskError("mask-values", f"labels {listed(labels)}; save it with 0 and {what}")
@@ -149,7 +172,7 @@ def _by_labels(array: np.ndarray, affine: np.ndarray, labels: Mapping[int, str |
     for target in (LIVER, LESION):
         members = [label for label, one in labels.items() if one == target]
         if members:
-            yield target, np.isin(array, members), affine
+            yield Part(target=target, mask=np.isin(array, members), affine=affine)
 
 
 def _load(file: MaskFile) -> tuple[Sequence[np.ndarray], np.ndarray]:
@@ -165,22 +188,29 @@ def _load(file: MaskFile) -> tuple[Sequence[np.ndarray], np.ndarray]:
     return volume.layers, volume.frame.affine
 
 
-def _targets(names: dict[tuple[int, int], str], naming: Naming) -> dict[tuple[int, int], str]:
-    """Segment to target, by name; what speaks of both is a lesion of the liver."""
-    spoken = {key: naming.targets_in(name) or () for key, name in names.items()}
-    found = {key: LESION if LESION in targets else LIVER for key, targets in spoken.items() if targets}
+def _targets(described: Mapping[tuple[int, int], Segment], naming: Naming) -> dict[tuple[int, int], str]:
+    """Segment to target: by a user's word, else by its code, else by its name; a lesion of the liver is a lesion."""
+    found = {}
+    for key, segment in described.items():
+        if segment.target and not naming.states(segment.text):
+            found[key] = segment.target
+        elif targets := naming.targets_in(segment.text):
+            found[key] = LESION if LESION in targets else LIVER
     if not found:
+        names = ", ".join(segment.text for segment in described.values())
         raise MaskError(
-            "mask-values", f"no segment called liver or lesion, only {', '.join(names.values())}; rename them"
+            "mask-values",
+            f"no segment called liver or lesion, only {names}; rename them, or name their words by `labels`",
         )
     return found
 
 
 def _seg_parts(file: MaskFile) -> Iterator[Part]:
-    """Target, bool `(column, row, 1)` and affine, frame by frame; first every target without frames."""
+    """Frame by frame; first every target without frames."""
     segments = file.segments or {}
     for target in set(segments.values()):
-        yield target, None, None
-    for number, pixels, affine in seg_frames(file.path):
-        if (0, number) in segments:
-            yield segments[0, number], pixels, affine
+        yield Part(target=target)
+    for frame in seg_frames(file.path):
+        if (0, frame.segment) in segments:
+            target = segments[0, frame.segment]
+            yield Part(target=target, mask=frame.pixels, affine=frame.affine, sources=frame.sources)

@@ -7,26 +7,31 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.files.dicom_seg import SegHeader
 from pipelines.files.kinds import is_scan_name
 from pipelines.files.labels import MaskError
-from pipelines.findings import Findings
+from pipelines.findings import Findings, listed
 from pipelines.frame import Frame
 from pipelines.layouts.dicom.cases import CaseFiles
 from pipelines.layouts.dicom.mask_files import MaskFile, open_mask_file, parts_of
+from pipelines.layouts.dicom.seg_series import check_sources, check_steps, compare
+from pipelines.layouts.dicom.series import Series
 from pipelines.placement import doubt, fit
 from pipelines.targets import LESION, LIVER, Naming
 
 _SLICES = "its slices"
 
 
-def find_masks(case: CaseFiles, naming: Naming, findings: Findings) -> list[MaskFile] | None:
+def find_masks(case: CaseFiles, series: Series | None, naming: Naming, findings: Findings) -> list[MaskFile] | None:
     """Lists the mask files of a case by their headers; None after an error.
 
     Args:
         case: its files.
+        series: its CT; None where that is not known.
         naming: which names are those of masks.
-        findings: takes headers that cannot be read or name segments none of which is liver or lesion, and a case
-            without a mask of the liver; masks of other structures and scans beside the slices are left aside.
+        findings: takes headers that cannot be read, are of another series, or name segments none of which is liver or
+            lesion, and a case without a mask of the liver; masks of other structures and scans beside the slices are
+            left aside.
     """
     findings.count("files", len(case.volumes))
     found, sound = list(case.mask_slices), True
@@ -37,6 +42,8 @@ def find_masks(case: CaseFiles, naming: Naming, findings: Findings) -> list[Mask
             continue
         try:
             file = open_mask_file(path, kind, naming)
+            if file and file.header:
+                _compare_header(file.path, file.header, series, findings)
         except MaskError as error:
             problem = error
         else:
@@ -57,6 +64,16 @@ def find_masks(case: CaseFiles, naming: Naming, findings: Findings) -> list[Mask
     return found if sound else None
 
 
+def _compare_header(path: Path, header: SegHeader, series: Series | None, findings: Findings) -> None:
+    disputed = [segment.text for segment in header.segments.values() if segment.disputed]
+    if disputed:
+        findings.warning(
+            "segment-disputed", path, f"segments {listed(disputed)} are left aside, whose codes say liver or lesion"
+        )
+    if series and (warning := compare(header, series)):
+        findings.warning("series-differs", path, warning)
+
+
 def _settled(file: MaskFile, files: Sequence[MaskFile]) -> MaskFile:
     """A file whose name speaks of both, such as liver_tumor.nii.gz: a label map, unless another file has the liver."""
     if file.named == {LIVER, LESION} and not any(
@@ -67,33 +84,28 @@ def _settled(file: MaskFile, files: Sequence[MaskFile]) -> MaskFile:
 
 
 def read_masks(
-    folder: Path, files: Sequence[MaskFile], frame: Frame, findings: Findings, *, slack: float = 0.0
+    folder: Path, files: Sequence[MaskFile], series: Series, findings: Findings
 ) -> dict[tuple[Path, str], np.ndarray] | None:
     """Reads the masks of a case onto the grid of its CT.
 
     Args:
         folder: of the case.
         files: as `find_masks` returned them.
-        frame: of the CT's array.
+        series: the CT.
         findings: takes files that cannot be read, lie on another grid or have unknown labels, and a liver in no file or
             in two, as errors; and a warning about files that lie doubtfully.
-        slack: fraction of a voxel that the CT's own slices lie off their even grid, granted to the masks too.
 
     Returns:
-        (file, `"liver"` or `"lesion"`) to bool `frame.shape`, as the file has it; None after an error.
+        (file, `"liver"` or `"lesion"`) to bool of the CT's shape, as the file has it; None after an error.
     """
     masks: dict[tuple[Path, str], np.ndarray] = {}
     sound = True
     for file in files:
         try:
-            read, beside = _read_file(file, frame, slack)
+            masks |= _read_file(file, series, findings)
+            continue
         except MaskError as error:
             problem = error
-        else:
-            masks |= read
-            if warning := doubt(beside, other=_SLICES, slack=slack):
-                findings.warning("geometry-offset", file.path, warning)
-            continue
         findings.error(problem.code, file.path, str(problem))
         sound = False
     livers = [path for path, target in masks if target == "liver"]
@@ -122,15 +134,24 @@ def _nothing(frame: Frame) -> np.ndarray:
     return np.zeros(frame.shape[::-1], bool).T  # the last axis of a DICOM array is the slowest in memory
 
 
-def _read_file(file: MaskFile, frame: Frame, slack: float) -> tuple[dict[tuple[Path, str], np.ndarray], float]:
-    """(file, target) to its mask on the grid, and the fraction of a voxel that the farthest voxel lies beside it."""
+def _read_file(file: MaskFile, series: Series, findings: Findings) -> dict[tuple[Path, str], np.ndarray]:
     masks: dict[tuple[Path, str], np.ndarray] = {}
     beside = 0.0
-    for target, part, affine in parts_of(file):
-        if (file.path, target) not in masks:
-            masks[file.path, target] = _nothing(frame)
-        if part is not None and affine is not None:
-            placement = fit(part.shape, affine, frame, other=_SLICES, cropped=file.cropped, slack=slack)
-            placement.paste(part, masks[file.path, target])
+    sources: dict[int, set[str]] = {}  # of each slice with a frame
+    for part in parts_of(file):
+        mask = masks.setdefault((file.path, part.target), _nothing(series.frame))
+        if part.mask is not None and part.affine is not None:
+            placement = fit(
+                part.mask.shape, part.affine, series.frame, other=_SLICES, cropped=file.cropped, slack=series.slack
+            )
+            placement.paste(part.mask, mask)
             beside = max(beside, placement.beside)
-    return masks, beside
+            sources.setdefault(placement.start[2], set()).update(part.sources)
+    warnings = {"geometry-offset": doubt(beside, other=_SLICES, slack=series.slack)}
+    if file.header:
+        warnings["slices-skipped"] = check_steps(file.header, sources, series)
+        warnings["slices-differ"] = check_sources(sources, series)
+    for code, warning in warnings.items():
+        if warning:
+            findings.warning(code, file.path, warning)
+    return masks

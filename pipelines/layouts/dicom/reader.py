@@ -132,7 +132,7 @@ class Dicom(Source):
         frame = series.frame
         masks: dict[str, np.ndarray] = {}
         if scan.masks:
-            found = read_masks(scan.folder, scan.masks, frame, self._findings, slack=series.slack)
+            found = read_masks(scan.folder, scan.masks, series, self._findings)
             masks = merge(found or {}, frame)
         return Case(
             name=name,
@@ -168,7 +168,7 @@ def _scan(case: CaseFiles, naming: Naming, labelled: bool, findings: Findings) -
         identified=bool(patient),
         slices=case.slices,
         series=series,
-        masks=find_masks(case, naming, findings) if labelled else [],
+        masks=find_masks(case, series, naming, findings) if labelled else [],
     )
 
 

@@ -28,6 +28,8 @@ _TAGS = (
     "InstanceNumber",
     "RescaleIntercept",
     "RescaleSlope",
+    "SOPInstanceUID",
+    "FrameOfReferenceUID",
 )
 _NEEDED = ("SeriesInstanceUID", *_TAGS[6:11], "RescaleIntercept", "RescaleSlope")
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame kinds, whose numbers go on
@@ -39,7 +41,9 @@ class Slice:
 
     Attributes:
         path: the file.
+        instance: SOPInstanceUID, or empty.
         series: SeriesInstanceUID.
+        frame_of_reference: FrameOfReferenceUID, or empty.
         patient: PatientID, or empty.
         localizer: whether it calls itself one (a scout, a topogram).
         shape: rows and columns.
@@ -51,7 +55,9 @@ class Slice:
     """
 
     path: Path
+    instance: str
     series: str
+    frame_of_reference: str
     patient: str
     localizer: bool
     shape: tuple[int, int]
@@ -115,7 +121,9 @@ def parse_slice(path: Path, header: FileDataset, findings: Findings) -> Slice | 
         if problem is None:
             return Slice(
                 path=path,
+                instance=str(header.get("SOPInstanceUID") or ""),
                 series=str(header.SeriesInstanceUID),
+                frame_of_reference=str(header.get("FrameOfReferenceUID") or ""),
                 patient=str(header.get("PatientID") or "").strip(),
                 localizer="LOCALIZER" in (header.get("ImageType") or ()),
                 shape=(int(header.Rows), int(header.Columns)),

@@ -208,7 +208,7 @@ def test_the_number_of_pixels_outside_is_reported(copy):
     empty_segment(1)(folder)
     count = int(next(Dicom(folder / CASE).cases()).masks["lesion"].sum())
     (message,) = [one.message for one in verify(folder) if one.code == "lesion-outside-liver"]
-    assert message.startswith(f"{count} of {count} lesion pixels")
+    assert message.startswith(f"{count} lesion voxels")
 
 
 def test_slices_beside_folders_of_slices(copy):
