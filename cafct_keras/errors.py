@@ -1,7 +1,13 @@
 """Errors that a user can fix."""
 
 import errno
+import os
 
+# Words of JAX, TensorFlow, PyTorch on a GPU and PyTorch on a CPU; none has an exception type that exists without it.
+_OUT_OF_MEMORY = (
+    *("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "can't allocate memory"),
+    "array is too big",  # NumPy's
+)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -21,6 +27,21 @@ class RunStoppedError(UserError):
     """A run stopped early and can be resumed; schedulers know its exit code as a temporary failure."""
 
     exit_code = 75
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that there was not enough memory."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _OUT_OF_MEMORY)
+
+
+def device_failure(error: Exception) -> str | None:
+    """What is wrong with the device that the user's environment asks for, with the fix; None for other errors."""
+    if isinstance(error, RuntimeError) and "Unable to initialize backend" in str(error):
+        asked = os.environ.get("JAX_PLATFORMS")
+        where = f"JAX_PLATFORMS={asked}" if asked else "JAX"
+        reason = " ".join(str(error).split())[:200]
+        return f"{where}: there is no such device that JAX can use ({reason}); unset it, or set JAX_PLATFORMS=cpu"
+    return None
 
 
 def disk_failure(error: Exception) -> str | None:

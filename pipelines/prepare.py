@@ -2,15 +2,17 @@
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.atomic import sole_writer
+from pipelines.atomic import require_place, sole_writer
 from pipelines.beam import pipeline_options
 from pipelines.case import Source
 from pipelines.errors import DataError
 from pipelines.layouts.prepared.reader import Prepared
+from pipelines.preprocessing import LARGEST
 
 # The only format of TFDS that both tf.data and a data source without TensorFlow can read.
 FILE_FORMAT = "parquet"
@@ -42,9 +44,11 @@ def prepare(
         The folder of the dataset, which can be opened like any other data folder.
 
     Raises:
-        DataError: `out` holds another dataset of that layout, or the source is a prepared dataset itself.
+        DataError: an argument is out of range, `out` cannot be created or holds another dataset of that layout, or the
+            source is a prepared dataset itself.
         MissingPackageError: Beam is not installed.
     """
+    check_form(out, size=size, window=window)
     if isinstance(source, Prepared):
         raise DataError(f"{source.layout}: a prepared dataset already; give the folder it was made from")
     import tensorflow_datasets as tfds
@@ -83,3 +87,18 @@ def prepare(
         builder.download_and_prepare(download_dir=str(finished / "downloads"), download_config=download)
     shutil.rmtree(finished)
     return folder
+
+
+def check_form(out: str | Path, *, size: int, window: tuple[float, float] | None) -> None:
+    """Checks what can be checked before a folder is opened; see `prepare`.
+
+    Raises:
+        DataError: an argument is out of range, or `out` cannot be created.
+    """
+    require_place(out)
+    if Path(out).is_file():
+        raise DataError(f"`out` {out}: is a file; give a folder")
+    if not 32 <= size <= LARGEST["size"]:
+        raise DataError(f"`size` {size}: give 32 to {LARGEST['size']} pixels")
+    if window is not None and not -math.inf < window[0] < window[1] < math.inf:
+        raise DataError(f"`window` {window[0]:g} {window[1]:g}: give a lower and a higher number of HU")

@@ -14,9 +14,12 @@ from cafct_keras.benchmark.memory import peak_memory
 from cafct_keras.errors import UserError
 from cafct_keras.losses import BCEDiceLoss
 from cafct_keras.models import create_model, logits_model
+from cafct_keras.models.choice import check_network
+from cafct_keras.models.inputs import STRIDE
 from cafct_keras.optimizers import make_optimizer
 from cafct_keras.runtime.devices import environment, on_cpu
 from cafct_keras.runtime.precision import PRECISIONS
+from pipelines.preprocessing import LARGEST
 
 TASKS = ("train", "predict")
 QUEUED = 20  # steps
@@ -69,13 +72,13 @@ def benchmark(
     for name, value, known in (("task", task, TASKS), ("precision", precision, PRECISIONS)):
         if value not in known:
             raise UserError(f"`{name}` {value}: unknown; choose {', '.join(known)}")
+    check_network(model, preset=preset)
+    if size % STRIDE or not STRIDE <= size <= LARGEST["size"]:
+        raise UserError(f"`size` {size}: must be a multiple of {STRIDE}, and at most {LARGEST['size']}")
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(0)
-    try:
-        shape = (size, size, 2 * context + 1 if context else 3)
-        network = create_model(model, preset=preset, input_shape=shape, **(model_options or {}))
-    except (TypeError, ValueError) as error:
-        raise UserError(str(error)) from error
+    shape = (size, size, 2 * context + 1 if context else 3)
+    network = create_model(model, preset=preset, input_shape=shape, **(model_options or {}))
     generator = np.random.default_rng(0)
     images = generator.random((batch_size, *shape), dtype="float32")
     targets = (generator.random((batch_size, size, size, 1)) > 0.9).astype("float32")

@@ -11,7 +11,7 @@ import click
 from cafct_keras import __version__
 from cafct_keras.cli.errors import as_options
 from cafct_keras.cli.lazy import LazyGroup
-from cafct_keras.errors import UserError, disk_failure
+from cafct_keras.errors import UserError, device_failure, disk_failure, is_out_of_memory
 from pipelines.errors import DataError
 from pipelines.optional import MissingPackageError
 from pipelines.printable import printable
@@ -75,12 +75,11 @@ def main() -> None:
     except BrokenPipeError:  # whoever read the output has seen enough
         _drop_output()
         sys.exit(1)
-    except MemoryError:
-        if debug:
-            raise
-        _fail("out of memory: free memory that other programs use, or give smaller data", code=1)
     except Exception as error:
-        if debug or not (failure := disk_failure(error)):
+        failure = disk_failure(error) or device_failure(error)
+        if not failure and is_out_of_memory(error):
+            failure = "out of memory: free memory that other programs use, or give smaller data or numbers"
+        if debug or not failure:
             raise
         _drop_output()
         _fail(failure, code=1)

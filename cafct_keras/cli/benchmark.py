@@ -4,10 +4,11 @@ from typing import Any
 
 import click
 
+from cafct_keras.cli.lazy import CheckedCommand
 from cafct_keras.cli.shared import LAYOUT_HELP, PRECISION_HELP, PRESET_HELP, SIDE_HELP, echo_json, json_option, say
 
 
-@click.command()
+@click.command(cls=CheckedCommand)
 @click.argument("task", type=click.Choice(["train", "predict", "data"]))
 @click.option("--model", default="cafct_net", show_default=True, help="Network.")
 @click.option("--preset", help=f"{PRESET_HELP}  [default: base]")

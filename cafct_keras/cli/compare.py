@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
+from cafct_keras.cli.lazy import CheckedCommand
 from cafct_keras.cli.reporting import report_comparison, report_folder, table_options
 from cafct_keras.cli.shared import echo_json, json_option, named_paths, say
 
 
-@click.command()
+@click.command(cls=CheckedCommand)
 @click.argument("documents", metavar="[NAME=]DOCUMENT ...", nargs=-1, required=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed of the bootstrap.")
 @click.option("--out", metavar="DIR", help="Folder to create, with comparison.html and comparison.json.")

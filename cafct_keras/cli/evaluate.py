@@ -4,15 +4,19 @@ from typing import Any
 
 import click
 
+from cafct_keras.cli.lazy import CheckedCommand
 from cafct_keras.cli.reporting import finish, report_all, report_folder, report_options, score_options, scoring
 from cafct_keras.cli.shared import LAYOUT_HELP, postprocessing_options, reading_options, say, smoothing_option
 
 
 def _threshold(ctx: click.Context, parameter: click.Parameter, value: str) -> float | str:
-    return value if value in ("auto", "kept") else click.FLOAT(value, parameter, ctx)
+    try:
+        return value if value in ("auto", "kept") else float(value)
+    except ValueError:
+        raise click.BadParameter(f"{value}: give a number between 0 and 1, auto or kept", ctx, parameter) from None
 
 
-@click.command()
+@click.command(cls=CheckedCommand)
 @click.argument("runs", metavar="RUN [RUN_B ...]", nargs=-1, required=True)
 @click.option("--data", metavar="DIR", help="Data folder to score on.  [default: that of the first run]")
 @click.option("--layout", help=LAYOUT_HELP)

@@ -5,11 +5,12 @@ from typing import Any
 
 import click
 
+from cafct_keras.cli.lazy import CheckedCommand
 from cafct_keras.cli.options import chosen_config, config_options
 from cafct_keras.cli.shared import echo_json
 
 
-@click.command()
+@click.command(cls=CheckedCommand)
 @config_options()
 @click.option(
     "--folds",

@@ -2,10 +2,11 @@
 
 import click
 
+from cafct_keras.cli.lazy import CheckedCommand
 from cafct_keras.cli.shared import echo_json, json_option, say
 
 
-@click.command()
+@click.command(cls=CheckedCommand)
 @json_option("The same")
 def info(as_json: bool) -> None:
     """Show versions, backend and devices."""

@@ -1,10 +1,30 @@
 """Command groups that import a command when it is used."""
 
 import importlib
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import click
+
+
+class CheckedCommand(click.Command):
+    """Command that refuses what no option takes: empty texts, and numbers that are not finite.
+
+    An empty text is a forgotten variable of a script, and would be read as the present folder.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command, if its values can be meant."""
+        for parameter in self.params:
+            value = ctx.params.get(str(parameter.name))
+            for each in value if isinstance(value, tuple | list) else (value,):
+                shown = max(parameter.opts, key=len) if isinstance(parameter, click.Option) else "an argument"
+                if isinstance(each, str) and not each.strip():
+                    raise click.UsageError(f"{shown}: is empty; give a value or leave it out")
+                if isinstance(each, float) and not math.isfinite(each):
+                    raise click.UsageError(f"{shown} {each}: give a finite number")
+        return super().invoke(ctx)
 
 
 class LazyGroup(click.Group):

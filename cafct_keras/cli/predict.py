@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from cafct_keras.cli.lazy import CheckedCommand
 from cafct_keras.cli.shared import (
     beam_option,
     echo_json,
@@ -19,7 +20,7 @@ from cafct_keras.cli.shared import (
 )
 
 
-@click.command()
+@click.command(cls=CheckedCommand)
 @click.argument("runs", metavar="RUN [RUN ...]", nargs=-1, required=True)
 @click.option(
     "--input",

@@ -4,10 +4,11 @@ from typing import Any
 
 import click
 
+from cafct_keras.cli.lazy import CheckedCommand
 from cafct_keras.cli.shared import echo_json, json_option, say
 
 
-@click.command()
+@click.command(cls=CheckedCommand)
 @click.argument("run")
 @click.option("--out", required=True, metavar="DIR", help="Folder to create.")
 @click.option(

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from cafct_keras.cli.lazy import CheckedCommand
 from cafct_keras.cli.options import chosen_config, config_options
 from cafct_keras.cli.shared import echo_json, json_option, quiet_option
 from cafct_keras.runs.config import OPTIONS
@@ -13,7 +14,7 @@ _OF_THE_TABLE: tuple[str, ...] = ("model", "seed", "out", "validation", "init", 
 _OF_THE_TABLE += tuple(name for name, place in OPTIONS.items() if place.group == "session")
 
 
-@click.command()
+@click.command(cls=CheckedCommand)
 @click.option("--table", type=int, required=True, help="Table of the paper: 2 (lesions), 3 (liver) or 4 (ablations).")
 @click.option("--models", metavar="A,B,C", help="Networks to train.  [default: those of the table]")
 @click.option("--seeds", type=int, default=3, show_default=True, help="Runs per network.")

@@ -5,11 +5,12 @@ from typing import Any
 
 import click
 
+from cafct_keras.cli.lazy import CheckedCommand
 from cafct_keras.cli.reporting import finish, report_all, report_folder, report_options, score_options, scoring
 from cafct_keras.cli.shared import PATIENT_PATTERN_HELP, named_paths
 
 
-@click.command()
+@click.command(cls=CheckedCommand)
 @click.option(
     "--prediction",
     "predictions",

@@ -1,5 +1,6 @@
 """Evaluation of trained networks."""
 
+import contextlib
 import dataclasses
 import functools
 import pathlib
@@ -13,6 +14,7 @@ from cafct_keras.evaluation.accumulator import Accumulator
 from cafct_keras.evaluation.choosing import choose
 from cafct_keras.evaluation.comparison import compare, shared_result
 from cafct_keras.evaluation.folds import check_folds, missing_folds, names_of, on_its_fold, part_of
+from cafct_keras.evaluation.lits_sheet import NO_VOLUMES
 from cafct_keras.evaluation.options import AUTO, CHOSEN_ON, KEPT, EvaluateOptions
 from cafct_keras.evaluation.predicted import predicted_masks
 from cafct_keras.evaluation.results import Comparison, Evaluation, RunData, Threshold
@@ -22,6 +24,7 @@ from cafct_keras.runs.choice import Choice
 from cafct_keras.runs.folds import open_runs
 from cafct_keras.runtime.compilation import cache_compilations
 from cafct_keras.runtime.progress import track
+from pipelines.errors import DataError
 
 Result = TypeVar("Result")
 
@@ -97,6 +100,10 @@ class _RunEvaluation:
         first, options = self._predictors[0], self._options
         run, source = first.run, first.source
         first.names(options.split)  # or an error, before anything is chosen
+        if options.scoring.sheet:
+            with contextlib.nullcontext() if not options.keep_going else contextlib.suppress(DataError):
+                if next(source.cases(None if options.split == "all" else options.split)).spacing is None:
+                    raise UserError(NO_VOLUMES)
         fingerprint = source.fingerprint()
         choice = choose(
             run,

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import pathlib
 from collections.abc import Generator, Mapping, Sequence
 
@@ -9,6 +10,7 @@ from rich.console import Console
 
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation.accumulator import Accumulator
+from cafct_keras.evaluation.lits_sheet import NO_VOLUMES
 from cafct_keras.evaluation.metrics.options import ScoreOptions
 from cafct_keras.evaluation.results import Evaluation, MaskData
 from cafct_keras.runtime.progress import track
@@ -68,6 +70,8 @@ def score_folders(
         )
     if missing not in MISSING:
         raise UserError(f"`missing` {missing}: give error or miss")
+    if spacing is not None and not all(0 < length < math.inf for length in spacing):
+        raise UserError(f"`spacing` {' '.join(f'{length:g}' for length in spacing)}: give three lengths above 0, in mm")
     named = MaskLabels(labels)
     methods = [
         MaskFolders(
@@ -82,6 +86,8 @@ def score_folders(
         )
         for folder in predictions.values()
     ]
+    if scoring is not None and scoring.sheet and spacing is None and any(each.kind == "PNG" for each in methods):
+        raise UserError(NO_VOLUMES)
     work = _Cases(methods=methods, labels=named, scoring=scoring)
     problems = {name: problem for folders in methods for name, problem in folders.problems.items()}
     if problems and not keep_going:

@@ -10,6 +10,7 @@ from cafct_keras.evaluation.metrics.overlap import concatenate, fraction, unit_s
 from cafct_keras.evaluation.metrics.scores import ORGANS, CaseScore, TargetScore
 from cafct_keras.evaluation.results import LitsSheet
 
+NO_VOLUMES = "`sheet` lits: needs volumes of known spacing; leave it out for single slices"
 NOTES = (
     "Lesions are found one by one, by the challenge's stated rule: IoU over 0.5 with all that is predicted for them. "
     "Its code joins lesions that one component spans and mixes up labels there, so that some of its unions are wrong.",
@@ -32,7 +33,7 @@ def lits_sheet(cases: Sequence[CaseScore]) -> LitsSheet:
     """
     whole = [case for case in cases if any(target.objects is not None for target in case.targets.values())]
     if not whole:
-        raise UserError("`sheet` lits: needs volumes of known spacing; leave it out for single slices")
+        raise UserError(NO_VOLUMES)
     values: dict[str, float | None] = {}
     for name in dict.fromkeys(name for case in whole for name in case.targets):
         scores = [case.targets[name] for case in whole if name in case.targets]

@@ -16,7 +16,7 @@ from cafct_keras.runs import load_model
 from cafct_keras.runs.files import MODEL_FILE
 from cafct_keras.runs.run import Run
 from cafct_keras.runtime.devices import environment
-from pipelines.atomic import atomic_directory, atomic_write_text, temporary_directory
+from pipelines.atomic import atomic_directory, atomic_write_text, require_place, temporary_directory
 
 
 def export(
@@ -64,6 +64,10 @@ def export(
     """
     if file_format not in FORMATS:
         raise UserError(f"`file_format` {file_format}: unknown; give {', '.join(FORMATS)}")
+    out = pathlib.Path(out)
+    require_place(out)
+    if out.exists() and not out.is_dir():
+        raise UserError(f"`out` {out}: is a file; give a folder")
     require(file_format)
     if int8:
         require_int8(file_format)
@@ -74,9 +78,6 @@ def export(
     if not chosen.any_size and network_input.preprocessing is None:
         raise UserError(f"{run}: {file_format} needs the size of its slices, which no run beside it tells; give a run")
     model = in_float32(model)
-    out = pathlib.Path(out)
-    if out.exists() and not out.is_dir():
-        raise UserError(f"`out` {out}: is a file; give a folder")
     created = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     version = 1 + max((int(path.name) for path in out.iterdir() if path.name.isdigit()), default=0)

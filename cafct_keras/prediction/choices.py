@@ -78,8 +78,7 @@ def find_choices(
     Raises:
         UserError: the threshold or smoothing is out of range, or a step needs a target that is not predicted.
     """
-    if threshold is not None and not 0 < threshold < 1:
-        raise UserError(f"`threshold` {threshold:g}: give a number between 0 and 1")
+    check_threshold(threshold)
     if smooth_slices is not None:
         check_smoothing(smooth_slices)
     runs_of = {
@@ -109,6 +108,16 @@ def find_choices(
         if sigma
     ]
     return Choices(thresholds=thresholds, smoothing=smoothing, postprocessing=steps, notes=tuple(notes))
+
+
+def check_threshold(threshold: float | None) -> None:
+    """Refuses a threshold that makes no sense.
+
+    Raises:
+        UserError: it is out of range.
+    """
+    if threshold is not None and not 0 < threshold < 1:
+        raise UserError(f"`threshold` {threshold:g}: give a number between 0 and 1")
 
 
 def _agreed(networks: Sequence[Network]) -> Choice | None:

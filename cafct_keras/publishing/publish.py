@@ -25,7 +25,7 @@ from cafct_keras.runs.loading import build_published
 from cafct_keras.runs.published import PUBLISHED_FORMAT, Published
 from cafct_keras.runtime.compilation import cache_compilations
 from cafct_keras.training.compiling import network_arguments
-from pipelines.atomic import atomic_directory
+from pipelines.atomic import atomic_directory, require_place
 from pipelines.errors import DataError
 from pipelines.optional import optional
 
@@ -66,6 +66,7 @@ def publish(
     Raises:
         UserError, DataError: `run` is not a finished run, an evaluation is of another one, or `out` exists.
     """
+    require_place(out, new=True)
     cache_compilations()
     opened, facts = Run.open(run), facts or Facts()
     if opened.published is not None or opened.path.is_file():

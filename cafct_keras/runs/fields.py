@@ -41,8 +41,10 @@ class Option:
 
     def problem(self, value: Any) -> str | None:
         """What is wrong with a value, in words; None if nothing is."""
-        if self.choices and value not in self.choices:
+        if self.choices and not isinstance(value, tuple) and value not in self.choices:
             return f"unknown; choose {', '.join(self.choices)}"
+        if isinstance(value, tuple):
+            return next(filter(None, map(self.problem, value)), None)
         if not isinstance(value, int | float) or isinstance(value, bool):
             return None
         inside = self.minimum <= value <= self.maximum and self.above < value < self.below
@@ -94,7 +96,7 @@ def shown(value: Any) -> str:
     if isinstance(value, dict):
         return " ".join(f"{name}={each}" for name, each in value.items()) or "none"
     if isinstance(value, tuple):
-        return " ".join(map(str, value)) or "none"
+        return " ".join(map(shown, value)) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

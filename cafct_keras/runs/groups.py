@@ -6,6 +6,7 @@ from typing import Any
 from cafct_keras.runs.fields import Group, option
 from pipelines.loading.augmentation import Augmentation
 from pipelines.loading.sampling import Sampling
+from pipelines.preprocessing import LARGEST
 
 TARGETS = ("lesion", "liver", "both")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -52,12 +53,16 @@ class DataConfig(Group):
     )
     target: str = option("What to segment; both has two output channels, liver first.", "lesion", choices=TARGETS)
     window: tuple[float, float] = option("Window in HU, for data in HU.", metavar="LOW HIGH", by_data=True)
-    size: int = option("Height and width in pixels, a multiple of 32.", minimum=32, by_data=True)
+    size: int = option(
+        "Height and width in pixels, a multiple of 32.", minimum=32, maximum=LARGEST["size"], by_data=True
+    )
     first_size: int | None = option(
         "Height and width in the first epochs, for speed: progressive resizing.  [default: none]", minimum=32
     )
     first_epochs: int | None = option("Number of these epochs; fewer than all.", minimum=1)
-    context: int = option("Neighbouring slices on either side that the model sees too (2.5-D).", 0, minimum=0)
+    context: int = option(
+        "Neighbouring slices on either side that the model sees too (2.5-D).", 0, minimum=0, maximum=LARGEST["context"]
+    )
     cache: str = option(
         "Where slices are kept: in memory, or in a temporary file.", "ram", choices=("ram", "none"), changeable=True
     )

@@ -1,5 +1,6 @@
 """Choice of the Keras backend. Must precede the import of Keras."""
 
+import importlib.util
 import json
 import os
 import pathlib
@@ -8,7 +9,10 @@ import warnings
 from importlib import metadata
 
 from cafct_keras.errors import UserError
+from cafct_keras.runtime.command_line import is_command_line
 
+BACKENDS = ("jax", "tensorflow", "torch")
+CHANNELS_LAST = "channels_last"
 # Keras writes this file by itself at its first import on a machine, so it does not express the user's choice.
 KERAS_DEFAULTS = {"floatx": "float32", "epsilon": 1e-07, "backend": "tensorflow", "image_data_format": "channels_last"}
 
@@ -26,9 +30,10 @@ def choose() -> None:
     not the one that would have been chosen.
 
     Raises:
-        UserError: if `keras.json` is not a JSON object.
+        UserError: if `keras.json` is not a JSON object, or Keras has no such backend here.
     """
     chosen = os.environ.get("KERAS_BACKEND") or _configured() or "jax"
+    _check_known(chosen)
     keras = sys.modules.get("keras")
     if keras is not None and keras.config.backend() != chosen:
         running = keras.config.backend()
@@ -44,6 +49,24 @@ def choose() -> None:
         os.environ["XLA_FLAGS"] = f"{flags} {XLA_CPU_FLAG}={XLA_CPU_FUSIONS}".strip()
 
 
+def use_channels_last() -> None:
+    """Makes channels the last axis in this process, as they are in all networks here, whatever `keras.json` says."""
+    import keras
+
+    if keras.config.image_data_format() != CHANNELS_LAST:
+        keras.config.set_image_data_format(CHANNELS_LAST)
+        if not is_command_line():
+            warnings.warn(f"these networks are {CHANNELS_LAST}: Keras is set so for this process", stacklevel=2)
+
+
+def _check_known(backend: str) -> None:
+    if backend not in BACKENDS:
+        raise UserError(f"KERAS_BACKEND={backend}: unknown, or of arrays only; choose {', '.join(BACKENDS)}")
+    if importlib.util.find_spec(backend) is None:
+        extra = f'"cafct-keras[{backend}]"' if backend == "torch" else backend
+        raise UserError(f"KERAS_BACKEND={backend}: {backend} is not installed; run: pip install {extra}")
+
+
 def _jaxlib() -> str | None:
     try:
         return ".".join(metadata.version("jaxlib").split(".")[:2])  # some versions have four parts
@@ -52,11 +75,11 @@ def _jaxlib() -> str | None:
 
 
 def _configured() -> str | None:
-    home = os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras"
-    file = pathlib.Path(home) / "keras.json"
     try:
-        config = json.loads(file.read_text())
-    except (OSError, ValueError):
+        home = os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras"
+        file = pathlib.Path(home) / "keras.json"
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RuntimeError):  # the last without a home
         return None
     if not isinstance(config, dict):
         raise UserError(f"{file}: not a JSON object, so Keras cannot be imported; delete it, Keras writes a new one")

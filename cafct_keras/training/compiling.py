@@ -11,6 +11,7 @@ from cafct_keras.errors import UserError
 from cafct_keras.losses import BCEDiceLoss
 from cafct_keras.optimizers import Rate, cosine_schedule, make_optimizer, poly_schedule
 from cafct_keras.runs.config import FitConfig
+from cafct_keras.runs.fields import shown
 from cafct_keras.runs.groups import OptimizerConfig
 from cafct_keras.training.selection import score_name
 from cafct_keras.weights import create_model
@@ -33,10 +34,15 @@ def build_model(config: FitConfig, *, channels: int, classes: int) -> keras.Mode
     Raises:
         UserError: the model does not have one of its `model_options`, or not with this value.
     """
+    arguments = network_arguments(config, channels=channels, classes=classes)
     try:
-        return create_model(config.model.name, **network_arguments(config, channels=channels, classes=classes))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"`model_options`: {error}") from error
+        return create_model(config.model.name, **arguments)
+    except Exception as error:
+        # A builder passes its options on, and what they meet there may raise anything.
+        if not config.model.options or isinstance(error, MemoryError):
+            raise
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"`model_options` {shown(config.model.options)}: {reason}") from error
 
 
 def compile_for_training(

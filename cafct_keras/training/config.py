@@ -7,13 +7,14 @@ from typing import Any
 import keras
 
 from cafct_keras.errors import UserError
-from cafct_keras.models import list_models, list_presets
+from cafct_keras.layers.initializers import skip_initialization
+from cafct_keras.models.choice import check_network
 from cafct_keras.models.inputs import STRIDE
-from cafct_keras.models.registry import needs_context
 from cafct_keras.optimizers import OPTAX_PREFIX, optimizer_arguments
 from cafct_keras.recipes import list_recipes, load_config
 from cafct_keras.runs.config import OPTIONS, FitConfig, shown
 from cafct_keras.runs.groups import DataConfig
+from cafct_keras.training.compiling import build_model
 from cafct_keras.training.durations import Interval, seconds
 from cafct_keras.weights.loading import arguments_for
 from pipelines.folds import Fold
@@ -35,9 +36,10 @@ def resolve(config: FitConfig) -> FitConfig:
         UserError: a value is unknown, out of range or does not go with another.
     """
     config.check()
-    _check_known("model", config.model.name, list_models())
+    check_network(config.model.name)
     filled = fill(config)
     _check_together(filled)
+    _check_model_options(filled)
     return filled
 
 
@@ -104,17 +106,9 @@ def _first(name: str, configs: list[FitConfig]) -> Any:
     return next((config[name] for config in configs if config[name] is not None), None)
 
 
-def _check_known(name: str, value: str, known: list[str]) -> None:
-    if value not in known:
-        raise UserError(f"`{name}` {value}: unknown; choose {', '.join(known)}")
-
-
 def _check_together(config: FitConfig) -> None:
     data, model, optimizer, loss = config.data, config.model, config.optimizer, config.loss
-    if model.preset is not None and model.preset not in (known := list_presets(model.name)):
-        raise UserError(f"`preset` {model.preset}: unknown; choose {', '.join(known)} for {model.name}")
-    if needs_context(model.name) and not data.context:
-        raise UserError(f"`model` {model.name}: needs neighbouring slices; use `context` 3 for seven slices")
+    check_network(model.name, preset=model.preset, context=data.context)
     for name in ("size", "first_size"):
         if (size := getattr(data, name)) is not None and size % STRIDE:
             raise UserError(f"`{name}` {size}: must be a multiple of {STRIDE}")
@@ -159,6 +153,16 @@ def _check_together(config: FitConfig) -> None:
         raise UserError("`init` and `weights`: use one of them")
     _check_augmentation(data)
     check_session(config)
+
+
+def _check_model_options(config: FitConfig) -> None:
+    """Builds the model without its weights, if it is not a preset's: its builder alone knows what its options mean."""
+    if not config.model.options:
+        return
+    both, context = config.data.target == "both", config.data.context
+    with skip_initialization():
+        build_model(config, channels=2 * context + 1 if context else 3, classes=2 if both else 1)
+    keras.utils.clear_session(free_memory=False)
 
 
 def _check_augmentation(data: DataConfig) -> None:

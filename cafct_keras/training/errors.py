@@ -4,13 +4,11 @@ import contextlib
 import pathlib
 from collections.abc import Iterator
 
-from cafct_keras.errors import UserError, disk_failure
+from cafct_keras.errors import UserError, disk_failure, is_out_of_memory
 from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import RUN_FILE
 from cafct_keras.training.devices import several_processes
 
-# Words of JAX, TensorFlow, PyTorch on a GPU and PyTorch on a CPU; none has an exception type that exists without it.
-OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "can't allocate memory")
 # Words of JAX's collectives and of its coordination service.
 PEER_GONE = ("gloo", "nccl", "connection closed by peer", "connection reset by peer", "coordination service")
 
@@ -34,7 +32,7 @@ def translate_errors(config: FitConfig) -> Iterator[None]:
             raise UserError(
                 f"another process of this run is gone: start all of them again{_resume(config.out)}"
             ) from error
-        if not isinstance(error, MemoryError) and not any(words in str(error) for words in OUT_OF_MEMORY):
+        if not is_out_of_memory(error):
             raise
         batch_size, size = config.optimizer.batch_size, config.data.size
         raise UserError(

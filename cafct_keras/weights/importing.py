@@ -13,7 +13,7 @@ from cafct_keras.models.registry import build, list_encoders, list_models
 from cafct_keras.runtime.versions import versions
 from cafct_keras.typing import File
 from cafct_keras.weights.loading import CARD_FORMAT, SUFFIX, arguments_for, fill, read_weights
-from pipelines.atomic import atomic_directory, require_space
+from pipelines.atomic import atomic_directory, require_place, require_space
 
 ANY_SIZE_RGB = [None, None, 3]
 
@@ -45,6 +45,9 @@ def import_weights(
         UserError, DataError: if a file cannot be read or does not fit, the network is unknown, or the folder exists;
             nothing is written then.
     """
+    require_place(out, new=True)
+    if into is not None and into not in (known := [*list_encoders(), *list_models()]):
+        raise UserError(f"`into` {into}: unknown; choose {', '.join(known)}")
     sources = [read_weights(file) for file in files]
     if into is None:
         if len(sources) != 1:

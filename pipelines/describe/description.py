@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from pipelines.atomic import atomic_files, refuse_existing_files
+from pipelines.atomic import atomic_files, refuse_existing_files, require_place
 from pipelines.case import SPLITS, Source
 from pipelines.describe.figures import FILES, Figures
 from pipelines.describe.statistics import MINIMUM, DatasetStatistics, case_statistics
@@ -39,6 +39,7 @@ def describe(
         DataError: something in the folder is wrong, or `out` already has one of the figures.
     """
     if out is not None:
+        require_place(out)
         refuse_existing_files(out, FILES)  # before the folder is opened, which may take long
     if Path(directory).is_dir():
         directory = Path(directory)  # not the phantom, even if the folder has that name

@@ -4,16 +4,20 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pipelines.errors import DataError
 from pipelines.layouts import open_source
 from pipelines.layouts.prepared.reader import Prepared
 from pipelines.loading.augmentation import Augmentation
+from pipelines.loading.cache import CACHES
 from pipelines.loading.slices import load_slices
 from pipelines.loading.stream import training_stream
+from pipelines.preprocessing import LARGEST
 
 # Everything at once: the most expensive stream.
 FULL = Augmentation(
     flip=True, quarter_turns=True, rotation=10, scale=0.1, shift=0.05, brightness=0.05, contrast=0.1, noise=0.02
 )
+TARGETS = ("lesion", "liver", "both")
 WARM_UP = 64  # batches, to fill the prefetch buffers
 SECONDS = 10.0  # of streaming
 
@@ -49,6 +53,11 @@ def measure(
     Raises:
         DataError: see `open_source` and `load_slices`.
     """
+    for name, value, known in (("target", target, TARGETS), ("cache", cache, tuple(CACHES))):
+        if value not in known:
+            raise DataError(f"`{name}` {value}: unknown; choose {', '.join(known)}")
+    if not 32 <= size <= LARGEST["size"]:
+        raise DataError(f"`size` {size}: give 32 to {LARGEST['size']} pixels")
     source = open_source(data, layout=layout, target=target, size=size)
     next(source.cases())
     start = time.perf_counter()

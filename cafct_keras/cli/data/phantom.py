@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from cafct_keras.cli.lazy import CheckedCommand
 from cafct_keras.cli.shared import say
 
 # Choice on the command line to the layout and the options of its writer.
@@ -26,7 +27,7 @@ class LayoutChoice(click.Choice):
         return super().convert(FORMER_NAMES.get(value, value), param, ctx)
 
 
-@click.command()
+@click.command(cls=CheckedCommand)
 @click.option(
     "--layout",
     type=LayoutChoice(list(LAYOUTS)),

@@ -4,10 +4,11 @@ from typing import Any
 
 import click
 
+from cafct_keras.cli.lazy import CheckedCommand
 from cafct_keras.cli.shared import LAYOUT_HELP, SIDE_HELP, beam_option, reading_options, say
 
 
-@click.command()
+@click.command(cls=CheckedCommand)
 @click.argument("folder", metavar="DIR")
 @click.option("--layout", help=LAYOUT_HELP)
 @click.option("--size", type=click.IntRange(32), default=256, show_default=True, help=SIDE_HELP)
@@ -45,8 +46,10 @@ def prepare(
     If interrupted, the same command resumes.
     """
     from pipelines import open_source
+    from pipelines.prepare import check_form
     from pipelines.prepare import prepare as write
 
+    check_form(out, size=size, window=None if hu else window)
     source = open_source(folder, layout=layout, target=target, size=size, **reading)
     made = write(source, out, size=size, window=None if hu else window, beam_options=beam_options or None)
     say(f"{made} is ready: cafct-keras fit --data {made}")

@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
+from cafct_keras.cli.lazy import CheckedCommand
 from cafct_keras.cli.shared import LAYOUT_HELP, echo_json, explained, json_option, reading_options, say
 
 
-@click.command()
+@click.command(cls=CheckedCommand)
 @click.argument("folder", metavar="DIR")
 @click.option("--layout", help=LAYOUT_HELP)
 @reading_options()

@@ -27,6 +27,7 @@ def write_documents(
         `predict.json`.
     """
     with results.writing(), results.alone():
+        results.remove_former()
         records = [record for record in results.records() if record.settings == results.settings]
         done = [record for record in records if record.failure is None]
         if options.measurements:

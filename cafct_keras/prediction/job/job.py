@@ -12,6 +12,7 @@ from cafct_keras.prediction.job.options import PredictOptions
 from cafct_keras.prediction.job.results import Results
 from cafct_keras.runtime.console import make_console
 from cafct_keras.runtime.progress import CaseProgress
+from pipelines.atomic import require_place
 from pipelines.findings import listed
 from pipelines.optional import optional
 from pipelines.scans import find_scans
@@ -43,6 +44,7 @@ def predict(options: PredictOptions, *, console: Console | None = None, quiet: b
     if options.page or options.preview:
         with optional("`page` and `preview`", extra="report"):
             importlib.import_module("cafct_keras.prediction.page")
+    require_place(options.out)
     found = find_scans(options.inputs, keep_going=options.keep_going, **options.reading)
     scans = options.part.of(found.scans) if options.part else found.scans
     if not options.keep_going:

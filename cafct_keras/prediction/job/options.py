@@ -5,9 +5,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from cafct_keras.engines.engine import ENGINES, PRECISIONS
 from cafct_keras.errors import UserError
 from cafct_keras.postprocessing import PostProcessing
+from cafct_keras.prediction.choices import check_threshold
 from cafct_keras.prediction.segmenter import Segmenter
+from cafct_keras.prediction.smoothing import check_smoothing
 from pipelines.scans.writers import MASK_FORMATS
 
 Item = TypeVar("Item")
@@ -98,6 +101,14 @@ class PredictOptions:
     def __post_init__(self) -> None:
         if unknown := [name for name in self.formats if name not in MASK_FORMATS]:
             raise UserError(f"`formats` {unknown[0]}: unknown; give {', '.join(MASK_FORMATS)}")
+        for option, value, known in (("engine", self.engine, ENGINES), ("precision", self.precision, PRECISIONS)):
+            if value not in ("auto", *known):
+                raise UserError(f"`{option}` {value}: unknown; give auto, {', '.join(known)}")
+        check_threshold(self.threshold)
+        if self.smooth_slices is not None:
+            check_smoothing(self.smooth_slices)
+        if self.batch_size < 1:
+            raise UserError(f"`batch_size` {self.batch_size}: give 1 or more")
         if self.part is not None and self.beam_options is not None:
             raise UserError("`part`: does not go with `beam_options`, which spread the scans themselves")
 

@@ -62,6 +62,7 @@ class Results:
     def __init__(self, out: str | Path, settings: dict[str, Any], *, shared: bool = False):
         self.out, self.settings, self._shared = Path(out), settings, shared
         self._folder = self.out / RECORDS
+        self._former: dict[str, Record] = {}  # results that are to be replaced, by name
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
@@ -114,7 +115,8 @@ class Results:
 
         Args:
             scans: to be segmented.
-            overwrite: remove results of other settings, and of other scans of the same name.
+            overwrite: replace results of other settings, and of other scans of the same name. Each stays until the new
+                one is complete, or is known to have failed; see `remove_former` for the others.
 
         Raises:
             UserError: there are some, and they are not to be removed.
@@ -129,8 +131,10 @@ class Results:
                 if self._shared and record.name not in names:
                     continue  # another job may be at work on it
                 self._publish(record)
-                if other or record.failure is not None:
+                if record.failure is not None:
                     self._remove(record)
+                elif other:
+                    self._former[record.name] = record
                 else:
                     records[record.name] = record
         pending = []
@@ -138,10 +142,15 @@ class Results:
             if scan.name in records:
                 if self._is_of(records[scan.name], scan, overwrite=overwrite):
                     continue
-                with self.writing():
-                    self._remove(records[scan.name])
+                self._former[scan.name] = records[scan.name]
             pending.append(scan)
         return pending
+
+    def remove_former(self) -> None:
+        """Removes what is left of results of other settings: those of scans that are no longer among the inputs."""
+        for record in self.records():
+            if self._former.get(record.name) == record and record.settings != self.settings:
+                self._remove(record)
 
     @contextlib.contextmanager
     def case(self, scan: Scan) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -162,7 +171,9 @@ class Results:
             yield files, details
             written = sorted(path for path in files.rglob("*") if path.is_file())
             sizes = {path.relative_to(files).as_posix(): path.stat().st_size for path in written}
-            if taken := [name for name in sizes if (self.out / name).exists()]:
+            former = self._former.get(scan.name)
+            own = former.files if former else {}
+            if taken := [name for name in sizes if name not in own and (self.out / name).exists()]:
                 raise DataError(f"{scan.path}: `out` has a {taken[0]} already; rename the scan, or give another folder")
             record = Record(
                 name=scan.name,
@@ -173,14 +184,17 @@ class Results:
                 **details,
             )
             _write_record(folder, record)
+            if former:
+                self._remove(former)
         self._publish(record)
 
     def fail(self, name: str, path: str, message: str) -> None:
         """Records why a case has no result."""
         with self.writing(), atomic_directory(self._folder / name, replace=True) as folder:
-            _write_record(
-                folder, Record(name=name, input=path, fingerprint="", settings=self.settings, failure=message)
-            )
+            record = Record(name=name, input=path, fingerprint="", settings=self.settings, failure=message)
+            _write_record(folder, record)
+            if former := self._former.get(name):
+                self._remove(former)
 
     def _is_of(self, record: Record, scan: Scan, *, overwrite: bool) -> bool:
         """Whether a result is that of a scan, and all there."""

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 
 import nibabel
 import numpy as np
@@ -94,6 +95,22 @@ def test_results_of_other_settings_are_not_mixed(perfect, blind, folder, tmp_pat
     document = predicted(perfect, "--input", one, "--out", out, "--overwrite")
     assert [case["name"] for case in document["cases"]] == ["ct_0"]
     assert sorted(path.name for path in out.glob("[!.]*")) == ["ct_0.nii.gz", "predict.json"]
+
+
+def test_overwriting_removes_nothing_before_its_replacement_is_made(perfect, blind, folder, tmp_path):
+    one, out = tmp_path / "scans" / "ct_0.nii.gz", tmp_path / "out"
+    one.parent.mkdir()
+    shutil.copy(folder / "ct_0.nii.gz", one)
+    predicted(perfect, "--input", one, "--out", out, "--measurements")
+    before = contents(out)
+    one.write_bytes(one.read_bytes()[:-200])
+    line = fails("predict", blind, "--input", one, "--out", out, "--overwrite")
+    assert str(one) in line
+    assert contents(out) == before
+    shutil.copy(folder / "ct_0.nii.gz", one)
+    predicted(blind, "--input", one, "--out", out, "--overwrite")
+    assert sorted(path.name for path in out.glob("[!.]*")) == ["ct_0.nii.gz", "predict.json"]
+    assert contents(out)["ct_0.nii.gz"] != before["ct_0.nii.gz"]
 
 
 def test_parts_together_are_the_whole(whole, perfect, folder, tmp_path):
