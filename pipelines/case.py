@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.findings import WARNING
 from pipelines.frame import Frame
 
 SPLITS = ("train", "validation", "test")
@@ -93,6 +94,11 @@ class Source(abc.ABC):
     def notes(self) -> list[str]:
         """Lines worth showing to the user, such as where the split comes from; reading cases may add some."""
         return list(self._notes)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Those of `notes` that warn: what is doubtful about the data, as far as they have been read."""
+        return [note.removeprefix(WARNING) for note in self.notes if note.startswith(WARNING)]
 
     @abc.abstractmethod
     def case(self, name: str) -> Case:

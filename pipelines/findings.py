@@ -8,6 +8,7 @@ import abc
 import collections
 import dataclasses
 import os
+import re
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +18,7 @@ from pipelines.natural import natural_sort_key
 from pipelines.printable import one_line
 
 SEVERITIES = ("error", "warning", "note")  # in the order in which they are shown
+WARNING = "warning: "  # what the line of a warning begins with
 LEFT_ASIDE = "left-aside"  # the code of files that are there and not read
 
 
@@ -92,7 +94,10 @@ class Findings(abc.ABC):
 
     @property
     def notes(self) -> list[str]:
-        """Warnings and notes as lines for `Source.notes`; none where they are collected as findings."""
+        """Warnings and notes as lines for `Source.notes`; none where they are collected as findings.
+
+        A warning begins with `WARNING`.
+        """
         return []
 
     def count(self, what: str, number: int = 1) -> None:  # noqa: B027  (only a report counts)
@@ -143,7 +148,7 @@ class Strict(Findings):
 
     def __init__(self, root: str | Path):
         super().__init__(root)
-        self._files: dict[str, dict[str, None]] = {}
+        self._files: dict[tuple[str, str], tuple[str, dict[str, None]]] = {}
         self._aside: dict[str, dict[Path | str, None]] = {}
 
     def add(self, severity: str, code: str, file: Path | str, message: str) -> None:
@@ -160,14 +165,24 @@ class Strict(Findings):
             if code == LEFT_ASIDE:
                 self._aside.setdefault(message, {})[file] = None
             else:
-                self._files.setdefault(message, {})[self.name(file)] = None
+                # What differs in a number only is one line: a folder of scans has a habit, not an accident.
+                key = (severity, re.sub(r"\d[\d.,e+-]*", "0", message))
+                start = WARNING if severity == "warning" else ""
+                self._files.setdefault(key, (f"{start}{message}", {}))[1][self.name(file)] = None
 
     @property
     def notes(self) -> list[str]:
         """One line per message, with the files that it is about, and one for all that is left aside."""
         with self._lock:
-            files = {message: sorted(names, key=natural_sort_key) for message, names in self._files.items()}
+            files = {line: sorted(names, key=natural_sort_key) for line, names in self._files.values()}
         return [*self.aside(), *(f"{message} ({listed(map(one_line, names))})" for message, names in files.items())]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The messages of warnings, without the files."""
+        with self._lock:
+            lines = [line for line, _ in self._files.values()]
+        return tuple(line.removeprefix(WARNING) for line in lines if line.startswith(WARNING))
 
     def _short(self, file: Path | str) -> str:
         below = isinstance(file, Path) and self.root.parts and file.is_relative_to(self.root)

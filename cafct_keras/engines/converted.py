@@ -37,7 +37,7 @@ class Converted:
         file: the network, for its runtime.
         largest_difference: of its float32 probabilities from those of Keras, absolute.
         slices: of the run's validation part that precisions were compared on; 0 if there are none.
-        dice: precision to the Dice of each target on them.
+        dice: precision to the Dice of each target that they show.
     """
 
     file: pathlib.Path
@@ -129,9 +129,11 @@ def _compare(file: pathlib.Path, runtime: Runtime, arrays: dict[str, np.ndarray]
     }
     difference = np.abs(_predict(engines["float32"], arrays["images"]) - arrays["probability"])
     dice = {}
-    if "validation" in arrays and len(engines) > 1:
+    # Of empty masks, it would say nothing.
+    shown = arrays["masks"].any((0, 1, 2)) if "validation" in arrays else np.zeros(1, bool)
+    if shown.any() and len(engines) > 1:
         dice = {
-            precision: pooled_dice(_predict(engine, arrays["validation"]), arrays["masks"])
+            precision: pooled_dice(_predict(engine, arrays["validation"])[..., shown], arrays["masks"][..., shown])
             for precision, engine in engines.items()
         }
     return {

@@ -23,8 +23,10 @@ from cafct_keras.prediction import CasePrediction, Predictor, Run
 from cafct_keras.runs.choice import Choice
 from cafct_keras.runs.folds import open_runs
 from cafct_keras.runtime.compilation import cache_compilations
+from cafct_keras.runtime.console import make_console
 from cafct_keras.runtime.progress import track
 from pipelines.errors import DataError
+from pipelines.findings import WARNING
 
 Result = TypeVar("Result")
 
@@ -91,6 +93,7 @@ class _RunEvaluation:
     def __init__(self, predictors: Sequence[Predictor], options: EvaluateOptions, console: Console | None, quiet: bool):
         self._predictors, self._options = predictors, options
         self._console, self._quiet = console, quiet
+        self._told = 0  # of the source's warnings
         self._failures: list[dict[str, str]] = []
         self._loose: set[str] = set()
         self._smooth_slices = _smoothing(predictors[0].run, options)
@@ -105,6 +108,7 @@ class _RunEvaluation:
                 if next(source.cases(None if options.split == "all" else options.split)).spacing is None:
                     raise UserError(NO_VOLUMES)
         fingerprint = source.fingerprint()
+        self._warn()
         choice = choose(
             run,
             threshold=options.threshold,
@@ -134,6 +138,8 @@ class _RunEvaluation:
             warnings.append(f"smoothing: not in {len(self._loose)} cases whose slices are not neighbours")
         warnings += _doubts_about_choice(choice, options, fingerprint)
         warnings += missing_folds([predictor.run for predictor in self._predictors])
+        notes = dict.fromkeys(note for each in self._predictors for note in each.source.notes)
+        warnings += [note.removeprefix(WARNING) for note in notes if note.startswith(WARNING)]
         evaluation = accumulator.evaluation(
             name=name,
             title=f"{name}: {' and '.join(run.targets)}, {part_of(options.split, self._predictors)} of "
@@ -151,7 +157,7 @@ class _RunEvaluation:
                 size=run.config.data.size,
                 window=run.preprocessing.window,
                 context=run.config.data.context,
-                notes=list(dict.fromkeys(note for each in self._predictors for note in each.source.notes)),
+                notes=[note for note in notes if not note.startswith(WARNING)],
                 warnings=list(dict.fromkeys(warnings)),
             ),
             seed=options.seed,
@@ -182,7 +188,17 @@ class _RunEvaluation:
             split, noted, grid=self._options.grid, smooth_slices=self._smooth_slices, failures=failures
         )
         total = len(predictor.names(split))
-        return track(results, total=total, what=what, console=self._console, quiet=self._quiet)
+        for result in track(results, total=total, what=what, console=self._console, quiet=self._quiet):
+            self._warn()
+            yield result
+
+    def _warn(self) -> None:
+        """Tells once what is doubtful about the data, as soon as it is known: an evaluation may take long."""
+        doubts = self._predictors[0].source.warnings
+        for line in doubts[self._told :]:
+            console = self._console or make_console()
+            console.print(f"warning: {line}", highlight=False, markup=False, soft_wrap=True)
+        self._told = len(doubts)
 
 
 def _names(names: Sequence[str]) -> list[str]:

@@ -80,17 +80,23 @@ def _image(slices: Slices, row: int, preprocessing: Preprocessing) -> np.ndarray
     return preprocessing.as_input(slices.gather_images(np.array([row])))
 
 
-def _dice(model: Any, slices: Slices, preprocessing: Preprocessing) -> dict[str, float]:
-    """Dice of each target over all pixels of the slices."""
+def _dice(model: Any, slices: Slices, preprocessing: Preprocessing) -> dict[str, float | None]:
+    """Dice of each target over all pixels of the slices; None where they do not show it."""
     import openvino
 
     model = model.clone()
     model.reshape([1, preprocessing.size, preprocessing.size, preprocessing.channels])
     compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     common = total = np.zeros(len(preprocessing.targets))
+    shown = np.zeros(len(preprocessing.targets), bool)
     for row, coverage in enumerate(slices.masks):
         predicted = compiled([_image(slices, row, preprocessing)])["probability"][0] > THRESHOLD
         reference = covered(coverage)
+        shown |= reference.any(axis=(0, 1))
         common = common + (predicted & reference).sum(axis=(0, 1))
         total = total + predicted.sum(axis=(0, 1)) + reference.sum(axis=(0, 1))
-    return dict(zip(preprocessing.targets, (2 * common / np.maximum(total, 1)).round(4).tolist(), strict=True))
+    dice = (2 * common / np.maximum(total, 1)).round(4).tolist()
+    return {
+        target: value if there else None
+        for target, value, there in zip(preprocessing.targets, dice, shown.tolist(), strict=True)
+    }

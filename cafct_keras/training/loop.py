@@ -31,7 +31,7 @@ from cafct_keras.training.durations import Interval, seconds
 from cafct_keras.training.progress import TrainingProgress
 from cafct_keras.training.reporting import Report
 from cafct_keras.training.resume import restore_best
-from cafct_keras.training.selection import Selection, dice_per_case, score_name
+from cafct_keras.training.selection import Selection, dice_per_case, of_shown, score_name
 from cafct_keras.training.stages import Stages
 from cafct_keras.training.state import build_state, metrics_of, set_state
 from cafct_keras.training.stopping import StopRequest
@@ -170,11 +170,12 @@ class TrainingLoop:
     def evaluate(self, part: str, callbacks: Sequence[keras.callbacks.Callback] = ()) -> dict[str, float]:
         """Loss and metrics of one part of the data, at the size that is trained at, by name.
 
-        Dice per case is that of the targets that the part shows.
+        Scores of targets that the part does not show at that size are NaN, and there is no Dice per case of them:
+        whoever predicts nothing would have the best.
         """
         slices = self._stages[part]
         scores, counts = self._evaluate(slices, np.arange(len(slices.names)), callbacks)
-        return scores | dice_per_case(counts, slices)
+        return of_shown(scores, counts, slices) | dice_per_case(counts, slices)
 
     def drawn(self, step: int) -> list[str]:
         """Names of the training slices of a step of the present stage."""

@@ -10,6 +10,8 @@ import numpy as np
 from cafct_keras.evaluation.metrics.bootstrap import mean_of
 from cafct_keras.evaluation.metrics.overlap import Counts, unit_scores
 from cafct_keras.runs.config import FitConfig
+from pipelines.case import SPLITS
+from pipelines.checks.content import missing_target
 from pipelines.grid import covered
 from pipelines.loading.slices import Slices
 
@@ -77,14 +79,9 @@ def choose_selection(config: FitConfig, parts: Mapping[str, Slices]) -> tuple[Se
     targets = parts["train"].preprocessing.targets
     warnings = []
     for index, target in enumerate(targets):
-        missing = {
-            "train": f"no slice shows {target}, so that nothing about it can be learned",
-            "validation": f"no slice shows {target}, so that no epoch can be chosen by it",
-            "test": f"no slice shows {target}, so that its scores say nothing",
-        }
         warnings += [
-            f"{part}: {words}; add patients with {target}"
-            for part, words in missing.items()
+            f"{part}: {missing_target(part, target)}"
+            for part in SPLITS
             if parts[part].names and not _positive_slices(parts[part], index).any()
         ]
     if not config.data.validation:
@@ -102,6 +99,24 @@ def choose_selection(config: FitConfig, parts: Mapping[str, Slices]) -> tuple[Se
         first_epoch=config.data.first_epochs or 0,
     )
     return selection, warnings
+
+
+def of_shown(scores: Mapping[str, float], counts: np.ndarray, slices: Slices) -> dict[str, float]:
+    """Scores with NaN for those of targets that no slice shows, of which whoever predicts nothing has the best.
+
+    Args:
+        scores: by name; the loss stays as it is.
+        counts: int `(N, C, 3)`, see `SliceCounts`.
+        slices: the N slices.
+    """
+    targets = slices.preprocessing.targets
+    empty = [target for index, target in enumerate(targets) if not counts[:, index, 1].any()]
+    return {
+        name: math.nan
+        if name != "loss" and any(len(targets) == 1 or name.startswith(f"{target}_") for target in empty)
+        else value
+        for name, value in scores.items()
+    }
 
 
 def dice_per_case(counts: np.ndarray, slices: Slices) -> dict[str, float]:

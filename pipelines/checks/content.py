@@ -1,5 +1,6 @@
 """Checks of the values of scans and masks."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,31 @@ from pipelines.findings import Findings
 
 _LEAST, _MOST = -3100, 16000  # HU: below what scanners pad with, above metal
 _PADDING = -1500  # HU: below air's -1024 and its noise
-_UNSIGNED = 2000  # HU: the least maximum of a scan with 1024 added to it, as of bone
+_UNSIGNED = 1100  # HU: the least maximum of a scan with 1024 added to it, as of contrast in soft tissue
 _STEPS = (0.1, 20.0)  # mm, least and largest between voxels
+
+
+def check_scan(findings: Findings, file: Path | str, images: np.ndarray, spacing: tuple[float, ...] | None) -> None:
+    """Warns of what a CT does not have: what every reader knows of a scan once it has read it.
+
+    Args:
+        findings: takes the warnings.
+        file: of the scan, or its name.
+        images: int16, Hounsfield units, of any shape.
+        spacing: millimetres between voxels; None if unknown.
+    """
+    if spacing is not None:
+        check_spacing(findings, file, spacing)
+    if images.size:
+        check_hu(findings, file, float(images.min()), float(images.max()))
+
+
+def check_padding(findings: Findings, file: Path | str, low: float) -> None:
+    """Notes a minimum, in Hounsfield units, that scanners pad with."""
+    if _LEAST <= low < _PADDING:
+        findings.note(
+            "padding", file, f"{low:g} outside the scanner's circle; the window makes it black, as it should be"
+        )
 
 
 def check_hu(findings: Findings, file: Path | str, low: float, high: float) -> None:
@@ -25,10 +49,6 @@ def check_hu(findings: Findings, file: Path | str, low: float, high: float) -> N
     elif low < _LEAST or high > _MOST or low > -200 or high < 100:
         why = "grey values of a picture" if low >= 0 and high <= 255 else "no scan with air and tissue in HU"
         findings.warning("hu-range", file, f"{span}: {why}; export the CT again in HU")
-    elif low < _PADDING:
-        findings.note(
-            "padding", file, f"{low:g} outside the scanner's circle; the window makes it black, as it should be"
-        )
 
 
 def check_spacing(findings: Findings, file: Path | str, spacing: tuple[float, ...]) -> None:
@@ -110,3 +130,34 @@ class Emptiness:
             self._findings.warning(
                 "mask-empty", ".", "no mask of any case shows a lesion; check that these are the masks"
             )
+
+
+class PartTargets:
+    """Checks which parts of a split show nothing of a target that other parts show."""
+
+    def __init__(self, findings: Findings):
+        self._findings = findings
+        self._shown: dict[str, dict[str, bool]] = {}
+
+    def add(self, part: str, shown: Mapping[str, bool]) -> None:
+        """Adds a case of a part: target to whether any pixel shows it."""
+        for target, there in shown.items():
+            parts = self._shown.setdefault(target, {})
+            parts[part] = parts.get(part, False) or there
+
+    def finish(self) -> None:
+        """Warns of each part without a target."""
+        for target, parts in self._shown.items():
+            for part, there in parts.items():
+                if not there and any(parts.values()):
+                    self._findings.warning("target-missing", ".", f"{part}: {missing_target(part, target)}")
+
+
+def missing_target(part: str, target: str) -> str:
+    """What it means that no slice of a part of the split shows a target, and the fix."""
+    why = {
+        "train": "nothing about it can be learned",
+        "validation": "no epoch can be chosen by it",
+        "test": "its scores say nothing",
+    }[part]
+    return f"no slice shows {target}, so that {why}; add patients with {target}"

@@ -20,9 +20,17 @@ def find(path: Path, name: str) -> Scan:
     with optional("reading NIfTI files", extra="nifti"):
         from pipelines.files.nifti import is_grey, open_volume
 
-    volume = open_volume(path, Strict(path.parent))
+    findings = Strict(path.parent)
+    volume = open_volume(path, findings)
     assert volume is not None  # or an error was raised
-    return Scan(name=name, path=path, files=(path,), format="nifti", intensity="grey" if is_grey(volume) else "hu")
+    return Scan(
+        name=name,
+        path=path,
+        files=(path,),
+        format="nifti",
+        intensity="grey" if is_grey(volume) else "hu",
+        doubts=findings.warnings,
+    )
 
 
 def read(scan: Scan) -> Case:

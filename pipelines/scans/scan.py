@@ -27,6 +27,7 @@ class Scan:
         contiguous, gaps: of PNG files, see `Case`; volumes tell when they are read.
         patient: name of the patient; empty if unknown.
         slice_names: of PNG files, each unique among the scans that were found together; empty for volumes.
+        doubts: what is doubtful by its headers, a line each without the scan's name.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Scan:
     gaps: tuple[bool, ...] | None = None
     patient: str = ""
     slice_names: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     def read(self) -> Case:
         """Reads the scan, without masks; safe to call from several threads.

@@ -49,7 +49,7 @@ def check_suitable(scan: Scan, case: Case, preprocessing: Preprocessing) -> tupl
     if case.frame is not None and case.spacing is not None:
         check_spacing(warnings, scan.path, case.spacing)
         _check_frame(scan.path, case.frame, warnings)
-    return tuple(warnings.lines)
+    return (*scan.doubts, *warnings.lines)
 
 
 def check_intensity(scan: Scan, preprocessing: Preprocessing) -> None:

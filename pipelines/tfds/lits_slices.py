@@ -13,6 +13,8 @@ import tensorflow_datasets as tfds
 
 from pipelines.atomic import atomic_write
 from pipelines.case import SPLITS, Source
+from pipelines.checks.content import missing_target
+from pipelines.findings import WARNING
 from pipelines.grid import SquareGrid, covered
 from pipelines.intensity import apply_window
 from pipelines.loading.read_ahead import map_ahead
@@ -119,6 +121,7 @@ class LitsSlices(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
+        self._empty: list[str] = []  # warnings about parts
         parts = set(self.builder_config.source.parts.values())
         return {part: self._generate_examples(part) for part in SPLITS if part in parts}
 
@@ -138,8 +141,22 @@ class LitsSlices(tfds.core.GeneratorBasedBuilder):
             )
         if config.finished is not None:
             read = functools.partial(read_once, read, config.finished)
-        arrays = map_ahead(read, [name for name, _ in cases])
-        return (example for (_, place), case in zip(cases, arrays, strict=True) for example in spread(case, place))
+        return self._examples(part, cases, map_ahead(read, [name for name, _ in cases]))
+
+    def _examples(
+        self, part: str, cases: list[tuple[str, int]], arrays: Iterator[Arrays]
+    ) -> Iterator[tuple[int, dict]]:
+        """The examples of a part; notes what is known of it once all have been read."""
+        source, metadata = self.builder_config.source, self.info.metadata
+        shown = dict.fromkeys(source.targets, False)
+        for (_, place), case in zip(cases, arrays, strict=True):
+            for channel, target in enumerate(source.targets):
+                shown[target] |= bool(case["coverage"][..., channel].any())
+            yield from examples_of(case, place, count=len(source.parts))
+        self._empty += [
+            f"{WARNING}{part}: {missing_target(part, target)}" for target, there in shown.items() if not there
+        ]
+        metadata["notes"] = [*source.notes, *self._empty]
 
 
 def read_arrays(source: Source, name: str, *, size: int, window: tuple[float, float] | None) -> Arrays:

@@ -51,5 +51,11 @@ def prepare(
 
     check_form(out, size=size, window=None if hu else window)
     source = open_source(folder, layout=layout, target=target, size=size, **reading)
+    known = source.notes
+    for line in known:
+        say(line)
     made = write(source, out, size=size, window=None if hu else window, beam_options=beam_options or None)
+    for line in open_source(made).warnings:
+        if f"warning: {line}" not in known:
+            say(f"warning: {line}")
     say(f"{made} is ready: cafct-keras fit --data {made}")

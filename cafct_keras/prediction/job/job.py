@@ -52,7 +52,8 @@ def predict(options: PredictOptions, *, console: Console | None = None, quiet: b
             for name in formats_of(scan, options):
                 check_format(scan, name)
     segmenter = options.segmenter()
-    for note in (*found.notes, *segmenter.notes):
+    doubts = list(_warnings([{"name": scan.name, "warnings": scan.doubts} for scan in scans]))
+    for note in (*found.notes, *segmenter.notes, *doubts[:_MOST]):
         console.print(note, highlight=False, markup=False, soft_wrap=True)
     settings = {**segmenter.settings, **options.outputs}
     results = Results(options.out, settings, shared=options.part is not None)
@@ -67,7 +68,7 @@ def predict(options: PredictOptions, *, console: Console | None = None, quiet: b
                 for _ in segment_scans(pending, segmenter, options, results, on_progress=progress.advance):
                     progress.finish()
         document = write_documents(results, found, segmenter, options)
-    warnings = list(_warnings(document["cases"]))
+    warnings = [line for line in _warnings(document["cases"]) if line not in doubts[:_MOST]]
     if len(warnings) > _MOST:
         warnings[_MOST:] = [f"warning: {len(warnings) - _MOST} more, see {DOCUMENT}"]
     for line in warnings:

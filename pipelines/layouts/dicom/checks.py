@@ -5,7 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.checks.content import Emptiness, check_hu, check_label_map, check_lesion, check_spacing
+from pipelines.checks.content import (
+    Emptiness,
+    PartTargets,
+    check_hu,
+    check_label_map,
+    check_lesion,
+    check_padding,
+    check_spacing,
+)
 from pipelines.checks.duplicates import Duplicates, digest
 from pipelines.findings import Findings
 from pipelines.layouts.dicom.masks import read_masks
@@ -16,15 +24,16 @@ from pipelines.layouts.dicom.slices import read_pixels
 def check(directory: Path, findings: Findings, *, labels: Sequence[str] = ()) -> None:
     """Reads every slice and mask. Holds the headers of all cases and the pixels of one."""
     source = Dicom(directory, labels=labels, findings=findings)
-    duplicates, emptiness = Duplicates(findings), Emptiness(findings)
+    duplicates, emptiness, targets = Duplicates(findings), Emptiness(findings), PartTargets(findings)
     for name, scan in source.scans.items():
         findings.count("cases")
         findings.count("slices", len(scan.slices))
         if scan.series:
             check_spacing(findings, scan.folder, scan.series.frame.spacing)
         duplicates.add(name, scan.folder, _check_slices(scan, findings), part=source.index.parts.get(name))
-        _check_masks(scan, findings, emptiness)
+        targets.add(source.parts.get(name, "test"), _check_masks(scan, findings, emptiness))
     emptiness.finish()
+    targets.finish()
 
 
 def _check_slices(scan: Scan, findings: Findings) -> list[tuple[Path, bytes | None]]:
@@ -36,6 +45,7 @@ def _check_slices(scan: Scan, findings: Findings) -> list[tuple[Path, bytes | No
             ends += [float(hu.min()), float(hu.max())]
     if ends:
         check_hu(findings, scan.folder, min(ends), max(ends))
+        check_padding(findings, scan.folder, min(ends))
     if scan.series:
         numbers = [one.number for one in scan.series.slices if one.number is not None]
         steps = np.diff(numbers)
@@ -48,12 +58,13 @@ def _check_slices(scan: Scan, findings: Findings) -> list[tuple[Path, bytes | No
     return digests
 
 
-def _check_masks(scan: Scan, findings: Findings, emptiness: Emptiness) -> None:
+def _check_masks(scan: Scan, findings: Findings, emptiness: Emptiness) -> dict[str, bool]:
+    """Checks the masks of a case; returns target to whether any shows it."""
     if scan.series is None or not scan.masks:
-        return
+        return {}
     masks = read_masks(scan.folder, scan.masks, scan.series, findings)
     if masks is None:
-        return
+        return {}
     liver = next(mask for (_, target), mask in masks.items() if target == "liver")
     lesions = {path: mask for (path, target), mask in masks.items() if target == "lesion"}
     in_label_maps = [lesions[file.path] for file in scan.masks if file.is_label_map and file.path in lesions]
@@ -66,3 +77,4 @@ def _check_masks(scan: Scan, findings: Findings, emptiness: Emptiness) -> None:
             check_label_map(findings, file.path, np.where(lesion, np.uint8(2), liver.astype(np.uint8)))
         elif lesion is not None:
             check_lesion(findings, file.path, liver, lesion)
+    return {target: any(mask.any() for (_, of), mask in masks.items() if of == target) for _, target in masks}

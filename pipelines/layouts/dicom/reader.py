@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.case import Case, Source
+from pipelines.checks.content import check_scan
 from pipelines.errors import DataError
 from pipelines.files.labels import MaskError
 from pipelines.findings import Findings, Strict, listed
@@ -134,11 +135,13 @@ class Dicom(Source):
         if scan.masks:
             found = read_masks(scan.folder, scan.masks, series, self._findings)
             masks = merge(found or {}, frame)
+        images = read_volume(series, self._findings)
+        check_scan(self._findings, scan.folder, images, frame.spacing)
         return Case(
             name=name,
             patient=self.index.patients[name],
             split=self.parts[name],
-            images=frame.to_slices(read_volume(series, self._findings)),
+            images=frame.to_slices(images),
             masks={target: frame.to_slices(masks[target]) for target in self.targets},
             slice_names=tuple(f"{name}_{k:03d}" for k in range(len(series.slices))),
             spacing=frame.spacing,

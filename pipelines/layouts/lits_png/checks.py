@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pipelines.checks.content import Emptiness, check_lesion
+from pipelines.checks.content import Emptiness, PartTargets, check_lesion
 from pipelines.checks.duplicates import Duplicates, digest
 from pipelines.checks.slices import check_blank, check_gaps
 from pipelines.findings import Findings
@@ -18,7 +18,7 @@ _WRAP = 256  # slices after which instance_number restarts
 def check(directory: Path, findings: Findings) -> None:
     """Reads every slice and every line of the CSVs and adds what is wrong. Holds a few slices at a time."""
     source = LitsPng(directory, findings=findings)
-    duplicates, emptiness = Duplicates(findings), Emptiness(findings)
+    duplicates, emptiness, targets = Duplicates(findings), Emptiness(findings), PartTargets(findings)
     split = {TRAIN, TEST} <= source.tables.keys()
     foreground: dict[tuple[int, int], dict[str, bool]] = {}
 
@@ -51,8 +51,10 @@ def check(directory: Path, findings: Findings) -> None:
             known = [foreground[number, index][target] for index in names if target in foreground[number, index]]
             if known:
                 add(study, any(known))
+                targets.add(source.parts[study], {target: any(known)})
         duplicates.add(study, study, digests, part=source.parts[study] if split else None)
     emptiness.finish()
+    targets.finish()
     _check_numbers(source, findings)
     _check_flags(source, foreground, findings)
     if ALL in source.tables:

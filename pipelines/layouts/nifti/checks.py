@@ -3,12 +3,13 @@
 import collections
 import gzip
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from nibabel import orientations
 
-from pipelines.checks.content import Emptiness, check_hu, check_label_map, check_lesion, check_spacing
+from pipelines.checks.content import Emptiness, PartTargets, check_label_map, check_lesion, check_padding
 from pipelines.checks.duplicates import Duplicates, digest
 from pipelines.files.labels import levels
 from pipelines.findings import Findings
@@ -24,7 +25,7 @@ def check(directory: Path, findings: Findings, *, labels: Sequence[str] = ()) ->
     source = Nifti(directory, labels=labels, findings=findings)
     if (directory / DESCRIPTION).is_file():
         check_description(directory / DESCRIPTION, findings, {name: one.paths for name, one in source.files.items()})
-    duplicates, emptiness = Duplicates(findings), Emptiness(findings)
+    duplicates, emptiness, targets = Duplicates(findings), Emptiness(findings), PartTargets(findings)
     axes: collections.Counter[str] = collections.Counter()
     for name, files in source.files.items():
         findings.count("cases")
@@ -35,19 +36,29 @@ def check(directory: Path, findings: Findings, *, labels: Sequence[str] = ()) ->
         if read.frame is not None and "image" in files.paths:
             path = files.paths["image"]
             axes["".join(orientations.aff2axcodes(read.frame.affine))] += 1
-            check_spacing(findings, path, read.frame.spacing)
             if read.image is not None:
-                check_hu(findings, path, float(read.image.min()), float(read.image.max()))
+                check_padding(findings, path, float(read.image.min()))
                 # However the file lies, the same scan gives the same slices.
                 slices = read.frame.to_slices(read.image)
                 findings.count("slices", len(slices))
                 digests = [(f"{name}_{k:03d}", digest(plane)) for k, plane in enumerate(slices)]
                 duplicates.add(name, path, digests, part=source.index.parts.get(name))
         _check_masks(findings, files.paths, read, emptiness)
+        if read.labels:
+            targets.add(source.parts.get(name, "test"), shown_targets(read.labels))
     emptiness.finish()
+    targets.finish()
     if len(axes) > 1:
         shown = ", ".join(f"{count} {codes}" for codes, count in sorted(axes.items()))
         findings.note("orientation-differs", ".", f"files lie in several ways ({shown}); the reader turns all to one")
+
+
+def shown_targets(labels: Mapping[str, np.ndarray]) -> dict[str, bool]:
+    """Target to whether the masks of a case, `(i, j, k)` uint8 by kind, show it."""
+    if "labels" in labels:
+        values = levels(labels["labels"]).tolist()
+        return {"liver": any(values), "lesion": 2 in values}
+    return {target: bool(mask.any()) for target, mask in labels.items()}
 
 
 def _check_masks(findings: Findings, paths: dict[str, Path], read: Volumes, emptiness: Emptiness) -> None:

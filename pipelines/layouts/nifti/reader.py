@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.case import Case, Source
+from pipelines.checks.content import check_scan
 from pipelines.errors import DataError
 from pipelines.files.labels import MaskError, as_finding
 from pipelines.files.nifti import Volume, check_labels, check_placed, open_volume, read_hu, read_label_map
@@ -158,6 +159,8 @@ def read_volumes(files: CaseFiles, findings: Findings) -> Volumes:
             values = turn.turn(values) if turn else values
             labels[kind] = _as_usual(values, named) if named else values
     hu = read_hu(image, findings) if image else None
+    if hu is not None and image and place:
+        check_scan(findings, image.path, hu, place.frame.spacing)
     return Volumes(frame=place.frame if place else None, image=hu, labels=labels)
 
 

@@ -4,7 +4,7 @@ import collections
 from pathlib import Path
 from typing import Any
 
-from pipelines.checks.content import Emptiness
+from pipelines.checks.content import Emptiness, PartTargets
 from pipelines.checks.duplicates import Duplicates, digest
 from pipelines.checks.slices import check_blank, check_gaps
 from pipelines.findings import Findings
@@ -21,7 +21,7 @@ def check(directory: Path, findings: Findings, **reading: Any) -> None:
         **reading: see `PairedFolder`.
     """
     source = PairedFolder(directory, findings=findings, **reading)
-    duplicates, emptiness = Duplicates(findings), Emptiness(findings)
+    duplicates, emptiness, targets = Duplicates(findings), Emptiness(findings), PartTargets(findings)
     sizes: collections.Counter[tuple[int, ...]] = collections.Counter()
     for case, names in source.slice_names.items():
         findings.count("cases")
@@ -37,6 +37,10 @@ def check(directory: Path, findings: Findings, **reading: Any) -> None:
                 read = True
                 for target, mask in masks.items():
                     shown[target] |= bool(mask.any())
+        if read:
+            targets.add(
+                source.parts[case], {"target" if source.binary else name: there for name, there in shown.items()}
+            )
         if read and len(names) > 1:  # of a single slice, nothing is usual
             for target, there in shown.items():
                 if source.binary or target == "lesion":
@@ -47,6 +51,7 @@ def check(directory: Path, findings: Findings, **reading: Any) -> None:
         if len(names) > 1:
             check_gaps(findings, case, source.numbers(case), step=source.settings.slice_step or 1)
     emptiness.finish()
+    targets.finish()
     if len(sizes) > 1:
         counts = ", ".join(f"{count} of {width}x{height}" for (height, width), count in sizes.most_common(6))
         findings.note("size-differs", "images", f"slices of several sizes, {counts}; they are resized to one")

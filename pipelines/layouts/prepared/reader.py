@@ -12,7 +12,9 @@ import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 
 from pipelines.case import SPLITS, Case, Source
+from pipelines.checks.content import check_scan
 from pipelines.errors import DataError
+from pipelines.findings import Findings, Strict
 from pipelines.fingerprint import fingerprint
 from pipelines.layouts.prepared.listing import find_dataset
 from pipelines.orientation import orientation_of_layout
@@ -29,6 +31,7 @@ class Prepared(Source):
 
     Args:
         directory: the folder of the dataset, or a folder above it with a single dataset in it.
+        findings: takes warnings about its scans; None to have them among the notes.
 
     Raises:
         DataError: no dataset there, more than one, one of another kind, or a damaged one.
@@ -37,10 +40,11 @@ class Prepared(Source):
         layout, intensity, window, orientation, targets, mask_rule, notes: of the prepared source, see `Source`.
     """
 
-    def __init__(self, directory: str | Path) -> None:
+    def __init__(self, directory: str | Path, *, findings: Findings | None = None) -> None:
         import tensorflow_datasets as tfds
 
         self._directory = find_dataset(Path(directory))
+        self._findings = findings or Strict(self._directory)
         with _damage_as_data_error(self._directory):
             self._builder = tfds.builder_from_directory(str(self._directory))
             known = self._builder.info.metadata or {}
@@ -60,6 +64,11 @@ class Prepared(Source):
         self._notes = [f"prepared dataset {self._directory}: {kept}", *known["notes"]]
         if self.mask_rule == "nearest":
             self._notes.append(f"masks: {OLDER_RULE}")
+
+    @property
+    def notes(self) -> list[str]:
+        """See `Prepared`; reading cases may add some."""
+        return [*self._notes, *self._findings.notes]
 
     def case(self, name: str) -> Case:
         """Reads one case, after reading past the cases before it in its part of the split."""
@@ -90,12 +99,15 @@ class Prepared(Source):
         masks = {"liver": label > 0, "lesion": label == 2}
         slice_step, row_step, column_step = (float(length) for length in rows[0]["spacing"])
         spacing = (slice_step, row_step, column_step)
+        images = np.stack([row["image"][..., 0] for row in rows])
+        if self.intensity == "hu":
+            check_scan(self._findings, _text(rows[0]["case"]), images, None)
         areas = np.stack([row["coverage"] for row in rows]) if self.mask_rule == "area" else None
         return Case(
             name=_text(rows[0]["case"]),
             patient=_text(rows[0]["patient"]),
             split=part,
-            images=np.stack([row["image"][..., 0] for row in rows]),
+            images=images,
             masks={target: masks[target] for target in self.targets},
             slice_names=tuple(_text(row["name"]) for row in rows),
             spacing=spacing if all(spacing) else None,
