@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipelines.files.kinds import ARCHIVE, ARRAYS, DICOM, OTHER, PICTURE, VOLUME, VOXELS, kind_of_file
+from pipelines.files.kinds import ARCHIVE, ARRAYS, BINARY, DICOM, OTHER, PICTURE, VOLUME, VOXELS, kind_of_file
 from pipelines.findings import Findings
 
 # What systems leave in folders, besides names with a leading dot.
@@ -20,9 +20,10 @@ _NAMES = {
     ARCHIVE: "archives; unpack those with scans",
     ARRAYS: "files of arrays",
     VOXELS: "voxels without a header",
+    BINARY: "files of no known format",
     OTHER: "other files",
 }
-_MAY_BE_SCANS = (VOLUME, DICOM, VOXELS)
+_MAY_BE_SCANS = (VOLUME, DICOM, VOXELS, BINARY)
 
 
 def walk(root: Path, findings: Findings) -> Iterator[tuple[Path, list[Path]]]:

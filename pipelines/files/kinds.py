@@ -27,7 +27,7 @@ SCAN_NAMES = ("ct", "image", "imaging", "img", "volume", "scan")
 _DICOMDIR = b"1.2.840.10008.1.3.10"  # SOP class of the directory of a disk
 
 TEXT, VOLUME, PICTURE, DICOM, OTHER = "text", "volume", "picture", "DICOM", "other"
-ARCHIVE, ARRAYS, VOXELS = "archive", "arrays", "voxels"
+ARCHIVE, ARRAYS, VOXELS, BINARY = "archive", "arrays", "voxels", "binary"
 _BY_SUFFIX = (
     (VOLUME, _VOLUMES),
     (PICTURE, _PICTURES),
@@ -50,7 +50,7 @@ def is_scan_name(path: Path) -> bool:
 
 
 def kind_of_file(path: Path) -> str:
-    """What a file holds: `TEXT`, `VOLUME`, `PICTURE`, `ARCHIVE`, `ARRAYS`, `VOXELS`, `DICOM` or `OTHER`.
+    """What a file holds: `TEXT`, `VOLUME`, `PICTURE`, `ARCHIVE`, `ARRAYS`, `VOXELS`, `DICOM`, `BINARY` or `OTHER`.
 
     By its suffix, or where that says nothing by its first bytes.
     """
@@ -61,9 +61,14 @@ def kind_of_file(path: Path) -> str:
     if kind not in (VOXELS, OTHER):
         return kind
     try:
-        return DICOM if is_dicom(path) else kind
+        start = _start(path)
     except OSError:
         return kind
+    if _is_dicom(start):
+        return DICOM
+    # DICOM files often have no suffix, or a number; programs and their files have one.
+    unknown = b"\0" in start and start[128:132] != b"DICM" and not path.suffix[1:].isalpha()
+    return BINARY if kind == OTHER and unknown else kind
 
 
 def is_dicom(path: Path) -> bool:
@@ -76,20 +81,31 @@ def is_dicom(path: Path) -> bool:
     """
     if path.name.lower().endswith(_NEVER_DICOM):
         return False
+    return _is_dicom(_start(path))
+
+
+def _start(path: Path) -> bytes:
     with path.open("rb") as file:
-        start = file.read(512)
+        return file.read(512)
+
+
+def _is_dicom(start: bytes) -> bool:
     return (start[128:132] == b"DICM" or _starts_with_data_set(start)) and _DICOMDIR not in start
 
 
 def _starts_with_data_set(start: bytes) -> bool:
-    """Whether the first two elements are of a DICOM data set, in little endian: of group 8, in ascending order."""
-    at, elements = 0, []
+    """Whether the first two elements are of a DICOM data set or of its meta information, in little endian.
+
+    They are of group 8 or 2, in ascending order.
+    """
+    at, elements, first = 0, [], start[:2]
     for _ in range(2):
         group, element = (int.from_bytes(start[at + n : at + n + 2], "little") for n in (0, 2))
         explicit = start[at + 4 : at + 6].isalpha() and start[at + 4 : at + 6].isupper()
-        length = start[at + 6 : at + 8] if explicit else start[at + 4 : at + 8]
-        if group != 8:
+        long = start[at + 4 : at + 6] in (b"OB", b"OW", b"SQ", b"UN", b"UT")
+        length = start[at + 8 : at + 12] if long else start[at + 6 : at + 8] if explicit else start[at + 4 : at + 8]
+        if group not in (2, 8) or start[at : at + 2] != first:
             return False
         elements.append(element)
-        at += 8 + int.from_bytes(length, "little")
+        at += (12 if long else 8) + int.from_bytes(length, "little")
     return elements[0] < elements[1]

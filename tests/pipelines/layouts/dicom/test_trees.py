@@ -4,6 +4,8 @@ import shutil
 
 import numpy as np
 import pytest
+from pydicom import dcmread
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from pipelines import DataError, detect_layout
 from pipelines.layouts import verify
@@ -212,3 +214,35 @@ def test_a_shorter_step_lacks_no_slice(one):
         edit(path, ImagePositionPatient=[0, 0, height])
     (message,) = [finding.message for finding in verify(one) if finding.code == "slice-gap"]
     assert "missing" not in message
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian])
+@pytest.mark.parametrize("cut", ["preamble", "preamble and length", "preamble and meta"])
+@pytest.mark.parametrize("name", ["{}", "{}.1", "{}.IMA"])
+def test_slices_that_are_plainly_dicom(one, syntax, cut, name):
+    for number, path in enumerate(slice_paths(one)):
+        dataset = dcmread(path)
+        dataset.file_meta.TransferSyntaxUID = syntax
+        dataset.save_as(path, implicit_vr=syntax.is_implicit_VR, little_endian=True)
+        content = path.read_bytes()
+        meta = 144 + int.from_bytes(content[140:144], "little")
+        path.unlink()
+        start = {"preamble": 132, "preamble and length": 144, "preamble and meta": meta}[cut]
+        (one / name.format(number)).write_bytes(content[start:])
+    _, (case,) = read(one)
+    assert same(case, tiny())
+
+
+@pytest.mark.parametrize("name", ["7", "7.12", "image_7"])
+def test_a_file_of_no_known_format_may_be_a_slice(one, name):
+    (one / name).write_bytes(b"\x01\x02\x00\x03" * 300)
+    assert {(one.severity, one.file) for one in verify(one) if one.code == "left-aside"} == {("warning", name)}
+    source, _ = read(one)
+    assert asides(source.notes) == {"files of no known format": 1}
+
+
+def test_what_lies_on_the_disk_of_a_viewer_is_no_scan(one):
+    for name in ("viewer.exe", "lib.dll", "autorun.inf", "VERSION"):
+        (one / name).write_bytes(b"MZ" + bytes(100) if name != "VERSION" else b"1")
+    source, _ = read(one)
+    assert asides(source.notes) == {"other files": 4}
