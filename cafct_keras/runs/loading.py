@@ -71,7 +71,7 @@ def build_published(published: Published, *, precision: str | None = None) -> ke
     keras.config.set_dtype_policy("float32")
     try:
         # Another version may have other variables, and the comparison below names them.
-        with skip_initialization(at_most=(sum(value.size for value in values.values()), 2 * len(values))):
+        with skip_initialization(at_most=(2 * sum(value.size for value in values.values()), 2 * len(values))):
             model = build(config["network"], **config["arguments"])
     except Exception as error:  # arguments may be anything
         raise unreadable(published.path, error) from error

@@ -172,20 +172,21 @@ def _is_own(file: pathlib.Path) -> bool:
 def _read_keras(file: pathlib.Path, digest: str, like: keras.Model | None) -> Weights:
     """Reads a `.weights.h5` file by loading it into a network like the one that wrote it."""
     card_file = _card_of(file)
-    try:
-        with h5py.File(file, "r") as stored:
-            count = count_weights(stored)
-    except Exception as error:  # a file that was made to fail fails in any way
-        raise UserError(f"{file}: not a file of weights ({_reason(error)}); give another") from error
-    if card_file.is_file():
-        name, source = _build_from_card(card_file, digest, at_most=count)
+    card = _read_card(card_file, digest) if card_file.is_file() else None
+    if card is not None:
+        name = card["network"]
     elif like is not None:
-        name, source = like.name, keras.models.clone_model(like)
+        name = like.name
     else:
         raise UserError(f"{file}: {card_file.name} is not beside it; put it there, since it names the network")
     try:
+        with h5py.File(file, "r") as stored:
+            count = count_weights(stored)
+        source = keras.models.clone_model(like) if card is None else _build_from_card(card_file, card, at_most=count)
         source.load_weights(file)
-    except Exception as error:
+    except _CardError:
+        raise
+    except Exception as error:  # a file that was made to fail fails in any way
         raise UserError(f"{file}: not weights of {name} ({_reason(error)}); give those of this network") from error
     part = encoders(source)[0] if name in list_encoders() else whole(source)
     values = {path: keras.ops.convert_to_numpy(variable) for path, variable in part.variables.items()}
@@ -196,7 +197,7 @@ def _reason(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _build_from_card(file: pathlib.Path, digest: str, *, at_most: WeightCount) -> tuple[str, keras.Model]:
+def _read_card(file: pathlib.Path, digest: str) -> dict[str, Any]:
     try:
         if file.stat().st_size > LARGEST_CARD:
             raise ValueError(f"it has {file.stat().st_size:,} bytes")
@@ -205,12 +206,22 @@ def _build_from_card(file: pathlib.Path, digest: str, *, at_most: WeightCount) -
             raise ValueError(f"format {card['format']}, this version reads {CARD_FORMAT}")
         if card["sha256"] != digest:
             raise ValueError("the weights have another SHA-256: damaged, or not those it was written with")
+        return dict(card)
+    except Exception as error:  # it may hold anything
+        raise _CardError(file, error) from error
+
+
+def _build_from_card(file: pathlib.Path, card: dict[str, Any], *, at_most: WeightCount) -> keras.Model:
+    try:
         with skip_initialization(at_most=at_most):
-            return card["network"], build(card["network"], **card["arguments"])
+            return build(card["network"], **card["arguments"])
     except Exception as error:  # arguments may be anything
-        raise UserError(
-            f"{file}: not the card of the weights beside it ({_reason(error)}); import them again"
-        ) from error
+        raise _CardError(file, error) from error
+
+
+class _CardError(UserError):
+    def __init__(self, file: pathlib.Path, error: Exception) -> None:
+        super().__init__(f"{file}: not the card of the weights beside it ({_reason(error)}); import them again")
 
 
 def fill(model: keras.Model, sources: Sequence[Weights]) -> list[dict[str, Any]]:
