@@ -19,6 +19,7 @@ from pipelines.printable import one_line
 
 SEVERITIES = ("error", "warning", "note")  # in the order in which they are shown
 WARNING = "warning: "  # what the line of a warning begins with
+NOT_READ = "not read: "  # and, if it may be worth a warning behind that, the line about files that are left aside
 LEFT_ASIDE = "left-aside"  # the code of files that are there and not read
 
 
@@ -150,6 +151,7 @@ class Strict(Findings):
         super().__init__(root)
         self._files: dict[tuple[str, str], tuple[str, dict[str, None]]] = {}
         self._aside: dict[str, dict[Path | str, None]] = {}
+        self._doubtful: set[str] = set()
 
     def add(self, severity: str, code: str, file: Path | str, message: str) -> None:
         """Raises an error, keeps anything else.
@@ -164,6 +166,7 @@ class Strict(Findings):
         with self._lock:
             if code == LEFT_ASIDE:
                 self._aside.setdefault(message, {})[file] = None
+                self._doubtful |= {message} if severity == "warning" else set()
             else:
                 # What differs in a number only is one line: a folder of scans has a habit, not an accident.
                 key = (severity, re.sub(r"\d[\d.,e+-]*", "0", message))
@@ -175,7 +178,11 @@ class Strict(Findings):
         """One line per message, with the files that it is about, and one for all that is left aside."""
         with self._lock:
             files = {line: sorted(names, key=natural_sort_key) for line, names in self._files.values()}
-        return [*self.aside(), *(f"{message} ({listed(map(one_line, names))})" for message, names in files.items())]
+            start = WARNING if self._doubtful else ""
+        return [
+            *(f"{start}{line}" for line in self.aside()),
+            *(f"{message} ({listed(map(one_line, names))})" for message, names in files.items()),
+        ]
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -189,15 +196,15 @@ class Strict(Findings):
         return self.name(file) if below or isinstance(file, str) else file.name
 
     def aside(self, below: Path | None = None) -> list[str]:
-        """A line that sums up what is left aside, all of it or below a folder; none if nothing is."""
+        """A line that sums up what is left aside, all or below a folder, doubtful files first; none if nothing is."""
         with self._lock:
             kinds = {
                 what: [file for file in files if below is None or (isinstance(file, Path) and below in file.parents)]
-                for what, files in self._aside.items()
+                for what, files in sorted(self._aside.items(), key=lambda item: item[0] not in self._doubtful)
             }
         names = {what: dict.fromkeys(one_line(self._short(file)) for file in files) for what, files in kinds.items()}
         shown = [f"{what} ({len(files)}: {listed(names[what])})" for what, files in kinds.items() if files]
-        return [f"not read: {'; '.join(shown)}"] * bool(shown)
+        return [f"{NOT_READ}{'; '.join(shown)}"] * bool(shown)
 
 
 def listed(values: Iterable[object], most: int = 6) -> str:

@@ -26,7 +26,7 @@ from cafct_keras.runtime.compilation import cache_compilations
 from cafct_keras.runtime.console import make_console
 from cafct_keras.runtime.progress import track
 from pipelines.errors import DataError
-from pipelines.findings import WARNING
+from pipelines.findings import NOT_READ, WARNING
 
 Result = TypeVar("Result")
 
@@ -193,12 +193,12 @@ class _RunEvaluation:
             yield result
 
     def _warn(self) -> None:
-        """Tells once what is doubtful about the data, as soon as it is known: an evaluation may take long."""
-        doubts = self._predictors[0].source.warnings
-        for line in doubts[self._told :]:
+        """Tells once what is doubtful or not read, as soon as it is known: an evaluation may take long."""
+        lines = [note for note in self._predictors[0].source.notes if note.startswith((WARNING, NOT_READ))]
+        for line in lines[self._told :]:
             console = self._console or make_console()
-            console.print(f"warning: {line}", highlight=False, markup=False, soft_wrap=True)
-        self._told = len(doubts)
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self._told = len(lines)
 
 
 def _names(names: Sequence[str]) -> list[str]:

@@ -5,7 +5,8 @@ import re
 
 def asides(notes):
     """What is left aside to the number of files, from the line among `notes` that says so."""
-    lines = [note for note in notes if note.startswith("not read: ")]
+    plain = [note.removeprefix("warning: ") for note in notes]
+    lines = [note for note in plain if note.startswith("not read: ")]
     assert len(lines) <= 1
     return {
         what: int(count) for line in lines for what, count in re.findall(r"(?:^not read: |; )([^(]+) \((\d+): ", line)

@@ -141,6 +141,7 @@ def test_what_could_be_a_scan_and_is_not_read_is_listed(layout, copy):
     assert found == REST[layout]
     source = open_source(folder, size=32)
     assert sum(asides(source.notes).values()) == len(REST[layout])
+    assert [warning[:8] for warning in source.warnings] == ["not read"]
 
 
 def test_a_dicom_series_among_volumes_is_listed(copy, clean):
