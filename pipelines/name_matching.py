@@ -22,8 +22,9 @@ class NameMatcher:
         """The name of the case; the cell itself if there is none."""
         if cell in self._names:
             return cell
-        file = re.split(r"[/\\]", cell)[-1]
-        tried = (cell, file, _SUFFIX.sub("", file))
+        folders = re.split(r"[/\\]", cell)
+        paths = ["/".join(folders[start:]) for start in range(len(folders))]
+        tried = (name for path in paths for name in (path, _SUFFIX.sub("", path)))
         return next((self._plain[plain] for plain in map(_plain, tried) if plain in self._plain), cell)
 
 

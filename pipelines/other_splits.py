@@ -1,11 +1,11 @@
-"""Files beside the data that look like a split of the user's, and are not used."""
+"""Splits that are not in an index table: folders such as `train/` and `test/`, and files that nobody uses."""
 
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from pipelines.findings import Findings
+from pipelines.findings import Findings, listed
 from pipelines.tables import read_rows
 
 _PARTS = {
@@ -31,6 +31,41 @@ def part_of(word: str) -> str | None:
 def holds_parts(cells: Sequence[str]) -> bool:
     """Whether all cells of a column are parts of a split."""
     return bool(cells) and all(part_of(cell) for cell in cells)
+
+
+def folder_part(name: str) -> str | None:
+    """The part of the split that a folder's name means, such as `train`, `Test_set` or `imagesVal`; None for others."""
+    words = re.findall("[A-Z]?[a-z]+|[A-Z]+", name)
+    parts = {part for word in words if (part := part_of(word))}
+    return parts.pop() if len(parts) == 1 else None
+
+
+def parts_by_folder(places: Mapping[str, Path], directory: Path, findings: Findings) -> dict[str, str]:
+    """The split that the folders of cases give, if they lie in folders of several parts.
+
+    Args:
+        places: name of each case to its file, or folder.
+        directory: the data folder.
+        findings: takes an error where some cases lie in such folders and others do not.
+
+    Returns:
+        Name of each case to its part; empty without such folders.
+    """
+    found: dict[str, set[str]] = {}
+    for name, path in places.items():
+        folders = path.relative_to(directory).parts if path.is_relative_to(directory) else ()
+        found[name] = {part for folder in folders[:-1] if (part := folder_part(folder))}
+    parts = {name: next(iter(of_case)) for name, of_case in found.items() if len(of_case) == 1}
+    if len(set(parts.values())) < 2:
+        return {}
+    if lost := [name for name in places if name not in parts]:
+        findings.error(
+            "split-unused",
+            ".",
+            f"folders look like a split ({listed(sorted(set(parts.values())))}), which {listed(lost)} are not in; move "
+            "them, or give the split in index.csv",
+        )
+    return parts
 
 
 def check_other_splits(

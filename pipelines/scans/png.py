@@ -128,7 +128,7 @@ def _study(path: Path) -> str:
 def _folder_scans(root: Path, names: Collection[str], settings: Settings) -> FolderScans:
     """By the index of the folder, if it lists these slices."""
     try:
-        return FolderScans(root, names, settings=settings, findings=Strict(root))
+        return FolderScans(root, names, settings=settings, findings=Strict(root), split=False)
     except DataError:  # a table of other files
         return FolderScans(None, names, settings=settings, findings=Strict(root))
 

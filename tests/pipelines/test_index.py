@@ -146,3 +146,27 @@ def test_patients_that_are_spelled_alike_are_named_on_two_sides(tmp_path):
     report = Report(tmp_path)
     assign_parts(read_index(tmp_path, NAMES, report), report)
     assert [(one.severity, one.code) for one in report.sorted()] == [("warning", "split-leak")]
+
+
+PLACES = {"a_1": "Training Batch 1/a", "b_1": "val_set/b", "c_1": "imagesTest/c"}
+
+
+def by_folder(folder, places=PLACES):
+    report = Report(folder)
+    index = read_index(folder, NAMES, report, places={name: folder / place for name, place in places.items()})
+    return *assign_parts(index, report), [(one.severity, one.code) for one in report.sorted()]
+
+
+def test_folders_may_be_the_split(tmp_path):
+    parts, note, found = by_folder(tmp_path)
+    assert parts == {"a_1": "train", "b_1": "validation", "c_1": "test"}
+    assert (note, found) == ("split: by the folders of the cases", [])
+    (tmp_path / "index.csv").write_text("id,split\na_1,val\nb_1,train\nc_1,test\n")
+    parts, note, found = by_folder(tmp_path)
+    assert parts == {"a_1": "validation", "b_1": "train", "c_1": "test"}
+    assert (note, found) == ("split: by index.csv", [("warning", "split-unused")])
+
+
+def test_folders_that_are_a_split_of_some_cases_are_an_error(tmp_path):
+    assert by_folder(tmp_path, {**PLACES, "c_1": "other/c"})[2] == [("error", "split-unused")]
+    assert "hash" in by_folder(tmp_path, dict.fromkeys(NAMES, "Training Batch 1/x"))[1]

@@ -98,7 +98,9 @@ class Dicom(Source):
         scans = [_scan(case, naming, labelled, self._findings) for case in cases]
         self.scans = {scan.name: scan for scan in scans}
         self.targets = _find_targets(scans, self._findings) if labelled else ()
-        self.index = read_index(self._directory, {scan.name: scan.patient for scan in scans}, self._findings)
+        patients = {scan.name: scan.patient for scan in scans}
+        places = {scan.name: scan.folder / "slices" for scan in scans}
+        self.index = read_index(self._directory, patients, self._findings, places=places)
         self.parts, split_note = assign_parts(self.index, self._findings, few=True)
         self._compare_patients(scans)
         self.patients_by = "table" if "patient" in self.index.columns else "header"

@@ -90,7 +90,12 @@ class Nifti(Source):
         lesions = any(files.shows_lesions for files in masked)
         self.targets = ("liver", "lesion") if lesions else ("liver",) if masked else ()
         patients = {name: files.patient for name, files in self.files.items() if "image" in files.paths}
-        self.index = read_index(self._directory, patients, self._findings)
+        self.index = read_index(
+            self._directory,
+            patients,
+            self._findings,
+            places={name: self.files[name].paths["image"] for name in patients},
+        )
         self.parts, split_note = assign_parts(self.index, self._findings, few=True)
         self.patients_by = "table" if "patient" in self.index.columns else "names"
         self._notes = [split_note]

@@ -1,5 +1,6 @@
 """The scans that the slices of a folder belong to."""
 
+import dataclasses
 import itertools
 from collections.abc import Collection
 from pathlib import Path
@@ -10,6 +11,7 @@ from pipelines.findings import Findings, listed
 from pipelines.index import NAME, Index, read_index
 from pipelines.layouts.paired_folder.settings import Settings
 from pipelines.natural import last_numbers, natural_sort_key
+from pipelines.other_splits import folder_part
 from pipelines.patients import agree, find_patients, find_scans
 
 
@@ -21,6 +23,7 @@ class FolderScans:
         names: IDs of the slices.
         settings: how the folder is read.
         findings: takes what is wrong with the table.
+        split: whether the slices are to be split, see `read_index`.
 
     Attributes:
         index: the table.
@@ -30,13 +33,25 @@ class FolderScans:
     """
 
     def __init__(
-        self, directory: Path | None, names: Collection[str], *, settings: Settings, findings: Findings
+        self,
+        directory: Path | None,
+        names: Collection[str],
+        *,
+        settings: Settings,
+        findings: Findings,
+        split: bool = True,
     ) -> None:
         self._settings, self._findings = settings, findings
-        guess = find_patients(list(names), settings.patient_pattern)
+        # A patient is one in whatever part of the split: train/a_1 and test/a_2 are of the patient a.
+        plain = {name: _without_parts(name) for name in names}
+        guess = find_patients(list(plain.values()), settings.patient_pattern)
+        guess = dataclasses.replace(guess, of={name: guess.of[plain[name]] for name in names})
         index = Index(path=None, patients=guess.of, parts={}, columns=(), cells={})
         if directory is not None:
-            index = read_index(directory, guess.of, findings, keys=("id",), others=("case", "slice"))
+            places = {name: directory / name for name in names}
+            index = read_index(
+                directory, guess.of, findings, keys=("id",), others=("case", "slice"), places=places, split=split
+            )
         self.patients_note, self.patients_by = guess.note, guess.found_by
         if "patient" in index.columns:
             self.patients_note, self.patients_by = f"patients: by {index.name}", "table"
@@ -93,3 +108,9 @@ class FolderScans:
                 message = f"({name}) has slice {cell!r}; write the number of the slice"
                 self._findings.error("csv-cell", self.index.path or NAME, message)
         return numbers
+
+
+def _without_parts(name: str) -> str:
+    """The ID of a slice without folders that are parts of the split."""
+    *folders, own = name.split("/")
+    return "/".join([*(folder for folder in folders if folder_part(folder) is None), own])

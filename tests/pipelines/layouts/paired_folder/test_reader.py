@@ -218,3 +218,17 @@ def test_real_slices_are_read_as_they_are():
     assert len(source.parts) == 86
     guessed = open_source(SHARED / "msd_liver", target="liver", size=256, patient_pattern=r"(.+)_\d+_[fm]")
     assert list(guessed.parts) == list(source.parts)
+
+
+def test_folders_inside_may_be_the_split_and_a_patient_is_one_in_all_of_them(folder):
+    parts = dict(zip("abcd", ("train", "train", "val", "test"), strict=True))
+    for kind in ("images", "masks"):
+        for name in IDS:
+            (folder / kind / parts[name[0]]).mkdir(exist_ok=True)
+            (folder / kind / f"{name}.png").rename(folder / kind / parts[name[0]] / f"{name}.png")
+    found = {case.patient: case.split for case in read(folder).cases()}
+    assert found == {"a": "train", "b": "train", "c": "validation", "d": "test"}
+    for kind in ("images", "masks"):
+        (folder / kind / "train" / "a_9_m.png").rename(folder / kind / "test" / "a_9_m.png")
+    with pytest.raises(DataError, match="patient a is in test and train"):
+        read(folder)
