@@ -2,6 +2,8 @@
 
 import errno
 import os
+import pathlib
+import traceback
 
 # Words of JAX, TensorFlow, PyTorch on a GPU and PyTorch on a CPU; none has an exception type that exists without it.
 _OUT_OF_MEMORY = (
@@ -36,12 +38,18 @@ def is_out_of_memory(error: Exception) -> bool:
 
 def device_failure(error: Exception) -> str | None:
     """What is wrong with the device that the user's environment asks for, with the fix; None for other errors."""
-    if isinstance(error, RuntimeError) and "Unable to initialize backend" in str(error):
+    if "Unable to initialize backend" in str(error) or _failed_in(error, "xla_bridge"):
         asked = os.environ.get("JAX_PLATFORMS")
         where = f"JAX_PLATFORMS={asked}" if asked else "JAX"
-        reason = " ".join(str(error).split())[:200]
-        return f"{where}: there is no such device that JAX can use ({reason}); unset it, or set JAX_PLATFORMS=cpu"
+        reason = f" ({' '.join(str(error).split())[:200]})" if str(error) else ""
+        return f"{where}: JAX can use no such device{reason}; unset it, or set JAX_PLATFORMS=cpu"
     return None
+
+
+def _failed_in(error: Exception, module: str) -> bool:
+    """Whether an assertion of a module failed: JAX's words for a platform whose plugin is not installed."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return isinstance(error, AssertionError) and bool(frames) and pathlib.Path(frames[-1].filename).stem == module
 
 
 def disk_failure(error: Exception) -> str | None:

@@ -1,9 +1,12 @@
 """Preparation: a data folder is decoded and resized once, so that later runs start at once."""
 
+import contextlib
 import hashlib
+import io
 import json
 import math
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -84,7 +87,10 @@ def prepare(
         if alone:
             for left in folder.parent.glob(f"incomplete.*_{folder.name}"):  # of a process that was killed
                 shutil.rmtree(left)
-        builder.download_and_prepare(download_dir=str(finished / "downloads"), download_config=download)
+        if not sys.stderr.isatty():
+            tfds.disable_progress_bar()
+        with contextlib.redirect_stdout(io.StringIO()):  # where TFDS announces what it does
+            builder.download_and_prepare(download_dir=str(finished / "downloads"), download_config=download)
     shutil.rmtree(finished)
     return folder
 

@@ -1,9 +1,13 @@
 """Command line: one module per command, whose function has the module's name."""
 
+import contextlib
 import io
+import logging
 import os
 import sys
 import time
+import warnings
+from collections.abc import Iterator
 from typing import NoReturn
 
 import click
@@ -60,7 +64,8 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:
-        code = cli.main(arguments, prog_name="cafct-keras", standalone_mode=False, obj=started)
+        with contextlib.nullcontext() if debug else _quiet_libraries():
+            code = cli.main(arguments, prog_name="cafct-keras", standalone_mode=False, obj=started)
         sys.stdout.flush()
     except click.ClickException as error:
         if debug:
@@ -85,6 +90,20 @@ def main() -> None:
         _fail(failure, code=1)
     if code:  # of a command that ran and found errors
         sys.exit(code)
+
+
+@contextlib.contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Hides warnings of libraries, about what users cannot change, unless Python is asked for them."""
+    disabled = logging.root.manager.disable
+    logging.disable(max(disabled, logging.WARNING))
+    try:
+        with warnings.catch_warnings():
+            if not sys.warnoptions:
+                warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
 
 
 def _drop_output() -> None:

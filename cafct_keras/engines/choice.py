@@ -12,6 +12,7 @@ from cafct_keras.engines.runtimes import RUNTIMES, Runtime
 from cafct_keras.errors import UserError
 from cafct_keras.runs.hub import resolve
 from cafct_keras.runs.model_file import model_digest
+from pipelines.errors import DataError
 from pipelines.optional import MissingPackageError
 
 ACCELERATORS = ("nvidia0", "nvidiactl", "dxg", "kfd", "accel0")  # device files
@@ -55,7 +56,7 @@ def load_engine(
             continue
         try:
             return _load(path, runtime, precision=precision, batch_size=batch_size, shape=shape)
-        except (UserError, MissingPackageError, OSError) as error:
+        except (UserError, DataError, MissingPackageError, OSError) as error:
             if name != "auto":
                 raise
             reasons.append(f"{runtime.title}: {error}")

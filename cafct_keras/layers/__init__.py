@@ -18,6 +18,7 @@ from cafct_keras.layers.fusion import AttentionalFeatureFusion, MultiScaleChanne
 from cafct_keras.layers.normalization import ImageNetNormalization
 from cafct_keras.layers.pooling import MaxPooling
 from cafct_keras.layers.resize import BilinearUpsampling
+from cafct_keras.runtime.backend import use_channels_last
 
 # Imported on first use, because architectures import the layers above.
 _OF_AN_ARCHITECTURE = {
@@ -99,3 +100,6 @@ def __getattr__(name: str) -> type:
     if name in _OF_AN_ARCHITECTURE:
         return getattr(importlib.import_module(f"cafct_keras.{_OF_AN_ARCHITECTURE[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+use_channels_last()

@@ -12,6 +12,7 @@ from cafct_keras.errors import UserError
 from cafct_keras.runtime.command_line import is_command_line
 
 BACKENDS = ("jax", "tensorflow", "torch")
+WITHOUT_TRAINING = ("numpy", "openvino")  # backends of Keras that a program may still predict with
 CHANNELS_LAST = "channels_last"
 # Keras writes this file by itself at its first import on a machine, so it does not express the user's choice.
 KERAS_DEFAULTS = {"floatx": "float32", "epsilon": 1e-07, "backend": "tensorflow", "image_data_format": "channels_last"}
@@ -60,8 +61,8 @@ def use_channels_last() -> None:
 
 
 def _check_known(backend: str) -> None:
-    if backend not in BACKENDS:
-        raise UserError(f"KERAS_BACKEND={backend}: unknown, or of arrays only; choose {', '.join(BACKENDS)}")
+    if backend not in BACKENDS and (is_command_line() or backend not in WITHOUT_TRAINING):
+        raise UserError(f"KERAS_BACKEND={backend}: unknown, or cannot train; choose {', '.join(BACKENDS)}")
     if importlib.util.find_spec(backend) is None:
         extra = f'"cafct-keras[{backend}]"' if backend == "torch" else backend
         raise UserError(f"KERAS_BACKEND={backend}: {backend} is not installed; run: pip install {extra}")

@@ -47,9 +47,9 @@ def test_memory_of_the_program_that_started_it_does_not_count():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--size", 100), "`size`"),
-        (("--model", "nobody"), "`model`"),
-        (("--preset", "huge"), "`preset`"),
+        (("--size", 100), "--size 100"),
+        (("--model", "nobody"), "--model nobody"),
+        (("--preset", "huge"), "--preset huge"),
         (("--precision", "float8"), "--precision float8"),
     ],
 )
