@@ -23,7 +23,8 @@ class NameMatcher:
         if cell in self._names:
             return cell
         folders = re.split(r"[/\\]", cell)
-        paths = ["/".join(folders[start:]) for start in range(len(folders))]
+        # A reader may put the folders of a file before its name.
+        paths = [sign.join(folders[start:]) for start in range(len(folders)) for sign in "/_"]
         tried = (name for path in paths for name in (path, _SUFFIX.sub("", path)))
         return next((self._plain[plain] for plain in map(_plain, tried) if plain in self._plain), cell)
 

@@ -51,10 +51,11 @@ def parts_by_folder(places: Mapping[str, Path], directory: Path, findings: Findi
     Returns:
         Name of each case to its part; empty without such folders.
     """
-    found: dict[str, set[str]] = {}
-    for name, path in places.items():
-        folders = path.relative_to(directory).parts if path.is_relative_to(directory) else ()
-        found[name] = {part for folder in folders[:-1] if (part := folder_part(folder))}
+    of_folders: dict[Path, set[str]] = {}  # once for each, of which there are few
+    for folder in {path.parent for path in places.values()}:
+        names = folder.relative_to(directory).parts if folder.is_relative_to(directory) else ()
+        of_folders[folder] = {part for name in names if (part := folder_part(name))}
+    found = {name: of_folders[path.parent] for name, path in places.items()}
     parts = {name: next(iter(of_case)) for name, of_case in found.items() if len(of_case) == 1}
     if len(set(parts.values())) < 2:
         return {}

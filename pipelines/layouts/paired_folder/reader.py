@@ -80,7 +80,13 @@ class PairedFolder(Source):
         self.targets, self.binary = self._masks.targets, self._masks.binary
         if target == "both" and len(self.targets) == 1:
             raise DataError(f"`target` both: {directory} has masks of one target; give liver or lesion")
-        self._scans = FolderScans(self._root, self._files, settings=self.settings, findings=self._findings)
+        self._scans = FolderScans(
+            self._root,
+            self._files,
+            settings=self.settings,
+            findings=self._findings,
+            places={name: next(iter(files.values())) for name, files in self._files.items()},
+        )
         self.patients_by, self.slice_names, self.patients = (
             self._scans.patients_by,
             self._scans.slices,

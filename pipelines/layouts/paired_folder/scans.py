@@ -2,7 +2,8 @@
 
 import dataclasses
 import itertools
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ class FolderScans:
         names: IDs of the slices.
         settings: how the folder is read.
         findings: takes what is wrong with the table.
+        places: ID of each slice to its file; None where they lie in one folder.
         split: whether the slices are to be split, see `read_index`.
 
     Attributes:
@@ -39,16 +41,16 @@ class FolderScans:
         *,
         settings: Settings,
         findings: Findings,
+        places: Mapping[str, Path] | None = None,
         split: bool = True,
     ) -> None:
         self._settings, self._findings = settings, findings
-        # A patient is one in whatever part of the split: train/a_1 and test/a_2 are of the patient a.
-        plain = {name: _without_parts(name) for name in names}
+        # A patient is one in whatever part of the split: train_a_1 and test_a_2 are of the patient a.
+        plain = _without_parts(names, places or {}, directory)
         guess = find_patients(list(plain.values()), settings.patient_pattern)
         guess = dataclasses.replace(guess, of={name: guess.of[plain[name]] for name in names})
         index = Index(path=None, patients=guess.of, parts={}, columns=(), cells={})
         if directory is not None:
-            places = {name: directory / name for name in names}
             index = read_index(
                 directory, guess.of, findings, keys=("id",), others=("case", "slice"), places=places, split=split
             )
@@ -110,7 +112,14 @@ class FolderScans:
         return numbers
 
 
-def _without_parts(name: str) -> str:
-    """The ID of a slice without folders that are parts of the split."""
-    *folders, own = name.split("/")
-    return "/".join([*(folder for folder in folders if folder_part(folder) is None), own])
+def _without_parts(names: Collection[str], places: Mapping[str, Path], directory: Path | None) -> dict[str, str]:
+    """The IDs of slices, which begin with the folders that they are in, without those that are parts of the split."""
+    parts: dict[Path, list[str]] = {}
+    for folder in {path.parent for path in places.values()}:
+        assert directory is not None  # where there are places
+        parts[folder] = [name for name in folder.relative_to(directory).parts if folder_part(name)]
+    plain = {name: name for name in names}
+    for name, path in places.items() if any(parts.values()) else ():
+        for part in parts[path.parent]:
+            plain[name] = re.sub(rf"(^|_){re.escape(part)}_", r"\1", plain[name], count=1)
+    return plain
