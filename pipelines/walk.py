@@ -37,11 +37,13 @@ def walk(root: Path, findings: Findings) -> Iterator[tuple[Path, list[Path]]]:
     # Links come last, so that a folder is called by its own name, also where a link leads there.
     pending, seen = [(root, False)], set()
     links: list[Path] = []
+    top = os.path.realpath(root)
     while pending or links:
         folder, linked = pending.pop() if pending else (links.pop(0), True)
         real = os.path.realpath(folder)
-        if real in seen:
-            findings.left_aside("links to folders that are read already", [folder] * linked)
+        above = linked and os.path.commonpath([top, real]) == real  # which holds more than the folder to search
+        if real in seen or above:
+            findings.left_aside("links to folders that are searched anyway or hold this one", [folder] * linked)
             continue
         seen.add(real)
         try:

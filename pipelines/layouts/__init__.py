@@ -12,9 +12,10 @@ from typing import Any, Protocol, cast
 from pipelines.case import Source
 from pipelines.checks.overlap import check_overlap
 from pipelines.errors import DataError
-from pipelines.findings import Finding, Findings, Report, listed
+from pipelines.findings import Finding, Findings, Report, Strict, listed
 from pipelines.folds import with_fold
 from pipelines.layouts.paired_folder.listing import find_roots
+from pipelines.walk import report_rest, walk
 
 # In the order of detection: the layouts with the most distinctive files first.
 LAYOUTS = ("prepared", "lits_png", "nifti", "dicom", "paired_folder")
@@ -76,9 +77,12 @@ def detect_layout(data: str | Path) -> str:
             return name
     if several := [folder.relative_to(data).as_posix() for folder in find_roots(Path(data))]:
         raise DataError(f"{data}: images/ and masks/ lie in {listed(several)}; give one of these folders")
+    rest = Strict(data)
+    _report_all(Path(data), rest)
     raise DataError(
         f"{data}: no known layout; it needs volume-N_K.png with segmentation-N_..., volume-N.nii with "
         "segmentation-N.nii, dataset.json with imagesTr/, DICOM slices, or images/ and masks/"
+        + "".join(f", and this is {line}" for line in rest.aside())
     )
 
 
@@ -127,6 +131,11 @@ def _open(data: str | Path, *, target: str, size: int, layout: str | None, readi
     names = inspect.signature(opener).parameters
     accepted = {name: value for name, value in (("target", target), ("size", size)) if name in names}
     return opener(Path(data), **accepted, **_accepted(opener, reading, layout))
+
+
+def _report_all(directory: Path, findings: Findings) -> None:
+    for _, files in walk(directory, findings):
+        report_rest(files, findings, pictures=True)
 
 
 def _given(reading: dict[str, Any]) -> dict[str, Any]:
@@ -183,6 +192,7 @@ def verify(directory: str | Path, *, layout: str | None = None, **reading: Any) 
         layout = layout or detect_layout(directory)
     except DataError as error:
         report.refused("layout-unknown", directory, error)
+        _report_all(directory, report)
         return report.sorted()
     check = load_layout(layout).check
     check(directory, report, **_accepted(check, reading, layout))

@@ -110,7 +110,8 @@ def read_masks(
         sound = False
     livers = [path for path, target in masks if target == "liver"]
     if len(livers) > 1:  # two files of lesions are two lesions, but two livers are two opinions
-        findings.error("mask-twice", livers[1], f"shows the liver, and so does {livers[0].name}; keep one of them")
+        fix = "keep one of them, or say by `labels` what each shows"
+        findings.error("mask-twice", livers[1], f"shows the liver, and so does {livers[0].name}; {fix}")
     if sound and not livers:
         names = ", ".join(file.path.name for file in files)
         findings.error("mask-missing", folder, f"no liver mask in {names}; add one beside the slices")

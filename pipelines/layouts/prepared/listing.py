@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 from pipelines.errors import DataError
+from pipelines.findings import Report
 from pipelines.natural import natural_sort_key
+from pipelines.walk import walk
 
 MARK = "dataset_info.json"  # the file that every prepared dataset has
 _VERSION = re.compile(r"\d+\.\d+\.\d+")  # a folder that TFDS names
@@ -27,9 +29,14 @@ def find_dataset(directory: Path) -> Path:
     if len(candidates) != 1:
         names = ", ".join(map(str, candidates)) or "none"
         raise DataError(f"{directory}: expected one prepared dataset, found {names}; give the folder of one")
+    irregular = Report(candidates[0])
+    for _ in walk(candidates[0], irregular):
+        pass
+    for one in irregular.findings:
+        raise DataError(f"{candidates[0] / one.file}: {one.message}; prepare the dataset again")
     return candidates[0]
 
 
 def _candidates(directory: Path) -> list[Path]:
     patterns = (MARK, f"*/{MARK}", f"*/*/{MARK}", f"*/*/*/{MARK}")
-    return [path.parent for pattern in patterns for path in sorted(directory.glob(pattern))]
+    return [path.parent for pattern in patterns for path in sorted(directory.glob(pattern)) if path.is_file()]

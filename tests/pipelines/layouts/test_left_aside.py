@@ -52,10 +52,11 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
     (root / "case").symlink_to(tmp_path / "store")
     (root / "file.nii").symlink_to(tmp_path / "store" / "deep" / "a.nii")
     (root / "z" / "up").symlink_to(root)
+    (root / "z" / "above").symlink_to(tmp_path)
     findings = Report(root)
     files = {path.relative_to(root).as_posix() for _, paths in walk(root, findings) for path in paths}
     assert files == {"file.nii", "z/b.nii", "case/deep/a.nii"}
-    assert {one.file for one in findings.findings} == {"a", "z/up"}
+    assert {one.file for one in findings.findings} == {"a", "z/up", "z/above"}
 
 
 @pytest.mark.parametrize("layout", WRITERS)
@@ -160,3 +161,26 @@ def test_files_that_are_no_masks_to_score_are_listed(tmp_path):
     (tmp_path / "reference" / "b.jpg").write_bytes(b"picture")
     pairs = list_pairs((tmp_path / "prediction", tmp_path / "reference"), match=None, table=None)
     assert sorted(path.name for path in pairs.passed_over) == ["b.jpg", "b.mgz", "b.nii"]
+
+
+def test_a_folder_of_no_layout_says_what_it_holds(tmp_path):
+    for name in ("a/ct.mha", "a/liver.mha", "b.zip"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"something")
+    with pytest.raises(DataError, match=r"no known layout.*a/ct\.mha, a/liver\.mha.*b\.zip") as caught:
+        open_source(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert {one.file for one in verify(tmp_path) if one.code == "left-aside"} == {"a/ct.mha", "a/liver.mha", "b.zip"}
+
+
+def test_a_pipe_in_a_prepared_dataset(tmp_path, soon):
+    (tmp_path / "1.0.0").mkdir()
+    (tmp_path / "1.0.0" / "dataset_info.json").write_text("{}")
+    os.mkfifo(tmp_path / "1.0.0" / "lits_slices-train.parquet-00000-of-00001")
+
+    def refusal():
+        with pytest.raises(DataError, match="parquet"):
+            open_source(tmp_path)
+        return [one.severity for one in verify(tmp_path) if "parquet" in one.file]
+
+    assert "error" in soon(refusal)
