@@ -17,6 +17,7 @@ DEFLATE = 1032  # to one, the most that gzip and zlib compress
 MOST_VOXELS = 1 << 30  # of a volume; 1024 slices of 1024x1024, twice what scanners make of a whole body
 MOST_PIXELS = 1 << 26  # of a slice, 8192x8192
 _LARGE, _DENSE = 1 << 31, 200  # bytes, beyond which a file is a bomb if it compresses by more than this
+_MOST_UNPACKED = 1 << 28  # bytes of a deflated DICOM file
 _DEFLATED = b"1.2.840.10008.1.2.1.99"  # transfer syntax of DICOM
 _JPEG2000 = b"\xff\x4f\xff\x51"  # start of its header
 _JPEG = re.compile(rb"\xff[\xc0-\xc3\xf7]\0.[\x08-\x10](.{4})", re.DOTALL)  # start of a frame, rows and columns
@@ -75,7 +76,7 @@ def check_deflated(path: Path) -> None:
     Raises:
         MaskError: it does, or is not a regular file.
     """
-    if held_by(path) * DEFLATE <= _LARGE // 8:  # as most files are, of which nothing has to be read
+    if held_by(path) * DEFLATE <= _MOST_UNPACKED:  # as most files are, of which nothing has to be read
         return
     with path.open("rb") as file:
         start = file.read(2048)
@@ -89,7 +90,7 @@ def check_deflated(path: Path) -> None:
                 unpacked += len(inflate.decompress(data, _BLOCK))
             except zlib.error:
                 return  # which its reader names
-            if unpacked > _LARGE // 8:
+            if unpacked > _MOST_UNPACKED:
                 raise MaskError("too-large", "unpacks to far more than a slice; export it again")
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.errors import DataError
+from pipelines.files.labels import as_finding
+from pipelines.files.sizes import MOST_VOXELS, check_claim
 from pipelines.findings import Findings, Strict
 from pipelines.frame import LPS_TO_RAS, Frame, affine_of_slices
 from pipelines.layouts.dicom.slices import Slice, parse_slice, read_header, read_pixels
@@ -135,6 +137,11 @@ def sort_slices(slices: Sequence[Slice], findings: Findings) -> Series | None:
         if not usual.thickness:
             findings.error("slice-alone", usual.path, "alone in its series, without SliceThickness; add other slices")
             return None
+    if sound:
+        sound = False
+        with as_finding(usual.path.parent, findings):
+            check_claim((*usual.shape, len(ordered)), 1, MOST_VOXELS)
+            sound = True
     if not sound:
         return None
     off = positions - positions[0] - np.arange(len(ordered))[:, None] * step

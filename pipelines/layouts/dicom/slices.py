@@ -9,7 +9,7 @@ from pydicom import FileDataset, dcmread
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from pipelines.files.labels import MaskError
-from pipelines.files.sizes import check_deflated, check_pixels
+from pipelines.files.sizes import check_claim, check_deflated, check_pixels, held_by
 from pipelines.findings import Findings
 
 _TAGS = (
@@ -119,6 +119,8 @@ def parse_slice(path: Path, header: FileDataset, findings: Findings) -> Slice | 
     try:
         problem = _problem(header)
         if problem is None:
+            # A byte of each pixel at least; how many there are is counted when they are read.
+            check_claim((int(header.Columns), int(header.Rows)), 1, held_by(path), compressed=True)
             return Slice(
                 path=path,
                 instance=str(header.get("SOPInstanceUID") or ""),
