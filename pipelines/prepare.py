@@ -10,11 +10,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.atomic import require_place, sole_writer
+from pipelines.atomic import atomic_write_text, require_place, sole_writer
 from pipelines.beam import pipeline_options
 from pipelines.case import Source
+from pipelines.checksums import SUMS_FILE, sums
 from pipelines.errors import DataError
-from pipelines.layouts.prepared.reader import Prepared
+from pipelines.layouts.prepared.reader import Prepared, damage_as_data_error
 from pipelines.preprocessing import LARGEST
 
 # The only format of TFDS that both tf.data and a data source without TensorFlow can read.
@@ -77,7 +78,8 @@ def prepare(
     builder = LitsSlices(config=config, data_dir=str(out), file_format=FILE_FORMAT)
     folder = Path(builder.data_dir)
     if folder.exists():
-        existing = tfds.builder_from_directory(str(folder)).info.metadata or {}
+        with damage_as_data_error(folder):
+            existing = tfds.builder_from_directory(str(folder)).info.metadata or {}
         if {name: existing.get(name) for name in wanted} != wanted:
             raise DataError(f"`out`: {folder} holds another dataset; give another folder or remove it")
         return folder
@@ -92,6 +94,8 @@ def prepare(
         with contextlib.redirect_stdout(io.StringIO()):  # where TFDS announces what it does
             builder.download_and_prepare(download_dir=str(finished / "downloads"), download_config=download)
     shutil.rmtree(finished)
+    # Parquet files do not tell whether their pixels are damaged.
+    atomic_write_text(folder / SUMS_FILE, sums(folder))
     return folder
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pipelines.checks.content import Emptiness, PartTargets
 from pipelines.checks.duplicates import Duplicates, digest
+from pipelines.checksums import SUMS_FILE
 from pipelines.errors import DataError
 from pipelines.findings import Findings
 from pipelines.index import check_sides
@@ -19,6 +20,8 @@ def check(directory: Path, findings: Findings) -> None:
     findings.count("files", sum(len(files) for _, files in walk(directory, findings)))
     try:
         source = Prepared(directory, findings=findings)
+        for path in source.edited:
+            findings.warning("edited", path, f"not what was prepared (its SHA-256 is not that in {SUMS_FILE})")
         if source.mask_rule == "nearest":
             findings.warning("masks-nearest", ".", f"masks {OLDER_RULE}")
         for case in source.cases():
