@@ -1,5 +1,6 @@
 """Progress of training on the console: a bar on a terminal, plain lines elsewhere."""
 
+import math
 import time
 from typing import Any
 
@@ -108,10 +109,9 @@ class TrainingProgress(keras.callbacks.Callback):
         waited = f"{logs['data_wait']:.0%} waiting for data, " if "data_wait" in logs else ""
         validation = ""
         if "val_loss" in logs:
-            validation = (
-                f"validation: loss {logs['val_loss']:.4f}  {self._of_validation} "
-                f"{logs['val_' + self._of_validation]:.4f}  "
-            )
+            score = logs[f"val_{self._of_validation}"]
+            shown = "undefined" if math.isnan(score) else f"{score:.4f}"  # of empty masks
+            validation = f"validation: loss {logs['val_loss']:.4f}  {self._of_validation} {shown}  "
         self._console.print(
             f"epoch {epoch + 1:3d}/{self._epochs}  loss {logs['loss']:.4f}  dice {logs[self._dice]:.4f}  {validation}"
             f"{waited}{duration(elapsed)}, {duration(self._left(epoch, elapsed))} left",

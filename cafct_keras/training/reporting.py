@@ -64,6 +64,6 @@ def summary(card: dict[str, Any], folder: pathlib.Path) -> str:
     for part in ("validation", "test"):
         scores = {name: value for name, value in card.get(part, {}).items() if name != "loss"}
         if scores:
-            shown = (f"{name} {'not finite' if value is None else f'{value:.4f}'}" for name, value in scores.items())
+            shown = (f"{name} {'undefined' if value is None else f'{value:.4f}'}" for name, value in scores.items())
             lines.append(f"{part:10s} " + "  ".join(shown))
     return "\n".join([*lines, f"{folder / MODEL_FILE} is ready: cafct_keras.load_model({str(folder)!r})"])
