@@ -242,13 +242,14 @@ def _refuse_existing(directory: Path, *, replace: bool, option: str = "out") -> 
         raise DataError(f"`{option}` {directory}: already exists; choose another name or remove it")
 
 
-def require_place(path: str | Path, *, option: str = "out", new: bool = False) -> None:
+def require_place(path: str | Path, *, option: str = "out", new: bool = False, folder: bool = False) -> None:
     """Checks that a file or folder can be written, before work is done for it. Leaves nothing behind.
 
     Args:
         path: that is to be written; it and its parents may be missing.
         option: argument that has the path, for errors.
         new: whether it must not exist yet.
+        folder: whether it must be a folder if it exists.
 
     Raises:
         DataError: it cannot be created or written to, or it exists and must not.
@@ -256,6 +257,8 @@ def require_place(path: str | Path, *, option: str = "out", new: bool = False) -
     path = Path(path)
     if new:
         _refuse_existing(path, replace=False, option=option)
+    if folder and path.exists() and not path.is_dir():
+        raise DataError(f"`{option}` {path}: is a file; give a folder")
     try:
         if path.name:  # as long as the names of temporary folders
             os.path.lexists(path) or os.lstat(path.with_name(f".{path.name}.partial-{'0' * 8}"))

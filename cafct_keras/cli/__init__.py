@@ -15,10 +15,10 @@ import click
 from cafct_keras import __version__
 from cafct_keras.cli.errors import as_options
 from cafct_keras.cli.lazy import LazyGroup
+from cafct_keras.cli.shared import say
 from cafct_keras.errors import UserError, device_failure, disk_failure, is_out_of_memory
 from pipelines.errors import DataError
 from pipelines.optional import MissingPackageError
-from pipelines.printable import printable
 
 COMMANDS = (
     "fit",
@@ -115,5 +115,5 @@ def _drop_output() -> None:
 
 
 def _fail(message: str, *, code: int) -> NoReturn:
-    click.echo(f"cafct-keras: {as_options(printable(' '.join(message.split())), cli)}", err=True)
+    say(f"cafct-keras: {as_options(' '.join(message.split()), cli)}", err=True)
     sys.exit(code)

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -157,7 +158,10 @@ def smoothing_option(default: str) -> Decorator:
 
 def say(text: str, *, err: bool = False) -> None:
     """Prints lines, with what a console cannot show escaped; on the standard error if `err`."""
-    click.echo(printable(text), err=err)
+    # Not by Click, which writes UTF-8 to consoles of ASCII.
+    stream = sys.stderr if err else sys.stdout
+    stream.write(f"{printable(text)}\n")
+    stream.flush()
 
 
 def explained(message: str) -> str:

@@ -65,9 +65,7 @@ def export(
     if file_format not in FORMATS:
         raise UserError(f"`file_format` {file_format}: unknown; give {', '.join(FORMATS)}")
     out = pathlib.Path(out)
-    require_place(out)
-    if out.exists() and not out.is_dir():
-        raise UserError(f"`out` {out}: is a file; give a folder")
+    require_place(out, folder=True)
     require(file_format)
     if int8:
         require_int8(file_format)

@@ -59,7 +59,8 @@ def fit_folds(
     """
     started = time.perf_counter()
     report = Report(console or make_console(), quiet, started)
-    Fold.parse(f"0/{folds}")  # or an error
+    if folds < 2:
+        raise UserError(f"`folds` {folds}: give 2 or more")
     if config.data.fold is not None:
         raise UserError(f"`fold` {config.data.fold}: one of the folds that `folds` trains; leave out one of them")
     if several_processes(config):

@@ -39,7 +39,7 @@ def describe(
         DataError: something in the folder is wrong, or `out` already has one of the figures.
     """
     if out is not None:
-        require_place(out)
+        require_place(out, folder=True)
         refuse_existing_files(out, FILES)  # before the folder is opened, which may take long
     if Path(directory).is_dir():
         directory = Path(directory)  # not the phantom, even if the folder has that name

@@ -57,6 +57,33 @@ def test_keras_json_that_keras_cannot_read(tmp_path):
     assert len(program.stderr.splitlines()) == 1
 
 
+PROGRAM = "import sys; sys.argv = ['cafct-keras', 'info']; from cafct_keras.cli import main; "
+
+
+@pytest.mark.parametrize("backend", ["nothing", "numpy", "openvino"])
+def test_backends_that_cannot_train_are_refused(backend):
+    done = python("-c", PROGRAM, KERAS_BACKEND=backend, GLIBC_TUNABLES="glibc.malloc.hugetlb=0")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert f"KERAS_BACKEND={backend}" in done.stderr
+
+
+def test_keras_json_with_channels_first_and_a_platform_that_is_not_there(tmp_path):
+    (tmp_path / "keras.json").write_text('{"image_data_format": "channels_first", "backend": "jax"}')
+    code = "import cafct_keras.layers, keras; print(keras.config.image_data_format()); main()"
+    done = python(
+        *("-c", PROGRAM + code),
+        KERAS_HOME=str(tmp_path),
+        KERAS_BACKEND="jax",
+        JAX_PLATFORMS="nothing",
+        GLIBC_TUNABLES="glibc.malloc.hugetlb=0",
+    )
+    assert done.stdout.split() == ["channels_last"]
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("cafct-keras: JAX_PLATFORMS=nothing: ")
+
+
 @pytest.mark.parametrize("name", ["pipelines/__init__.py", "pipelines/data.csv", "pipelines.py"])
 def test_pipelines_that_hide_ours_are_named(tmp_path, name):
     file = tmp_path / name

@@ -44,7 +44,7 @@ def predict(options: PredictOptions, *, console: Console | None = None, quiet: b
     if options.page or options.preview:
         with optional("`page` and `preview`", extra="report"):
             importlib.import_module("cafct_keras.prediction.page")
-    require_place(options.out)
+    require_place(options.out, folder=True)
     found = find_scans(options.inputs, keep_going=options.keep_going, **options.reading)
     scans = options.part.of(found.scans) if options.part else found.scans
     if not options.keep_going:
