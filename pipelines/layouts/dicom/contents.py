@@ -63,7 +63,7 @@ def sort_files(folder: Path, paths: Iterable[Path], findings: Findings) -> Conte
             segs.append(path)
         elif other := other_content(header):
             others.setdefault(other, []).append(path)
-        elif modality != "CT" or _frames(header) > 1:
+        elif modality != "CT" or _frames(header) > 1 or not header.get("ImagePositionPatient"):
             strangers.append((path, header, modality))
         elif one := parse_slice(path, header, findings):
             if one.localizer:
@@ -72,8 +72,12 @@ def sort_files(folder: Path, paths: Iterable[Path], findings: Findings) -> Conte
                 series.setdefault(one.series, []).append(one)
     multiframe = []
     for path, header, modality in strangers:
-        if str(header.get("SeriesInstanceUID")) in series:
+        unplaced = modality == "CT" and _frames(header) == 1
+        cut_short = not (header.get("SeriesInstanceUID") and header.get("Rows"))
+        if str(header.get("SeriesInstanceUID")) in series or (unplaced and (cut_short or not series)):
             parse_slice(path, header, findings)  # which says what is wrong with it
+        elif unplaced:
+            others.setdefault("images without a place in the patient", []).append(path)
         elif modality == "CT":
             multiframe.append(path)
         else:

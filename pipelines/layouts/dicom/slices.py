@@ -32,6 +32,7 @@ _TAGS = (
     "FrameOfReferenceUID",
 )
 _NEEDED = ("SeriesInstanceUID", *_TAGS[6:11], "RescaleIntercept", "RescaleSlope")
+_CT_IMAGES = tuple(f"1.2.840.10008.5.1.4.1.1.2{kind}" for kind in ("", ".1", ".2"))
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame kinds, whose numbers go on
 
 
@@ -106,9 +107,12 @@ def read_header(path: Path, findings: Findings) -> FileDataset | None:
 def other_content(header: FileDataset) -> str | None:
     """What a file holds, in the plural, that certainly is no slice of a scan: `"RTSTRUCT objects"`; else None."""
     modality = str(header.get("Modality") or "")
-    if modality not in ("CT", "") and "Rows" not in header:  # without either it was cut short
-        return f"{modality} objects"
     sop_class = str(header.get("SOPClassUID") or "")
+    if "Rows" not in header:  # an image without them was cut short
+        if modality not in ("CT", ""):
+            return f"{modality} objects"
+        if header.get("SeriesInstanceUID") and sop_class and sop_class not in _CT_IMAGES:
+            return "objects that are no images"
     if sop_class.startswith(_SECONDARY_CAPTURE) and not header.get("ImagePositionPatient"):
         return "secondary captures"  # dose reports and other screens
     return None

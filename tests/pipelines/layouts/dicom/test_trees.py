@@ -98,15 +98,19 @@ def test_a_series_in_two_folders_is_an_error(tree):
 def test_what_is_no_ct_has_no_say(tree):
     """Series of other modalities, multi-frame images and dose reports, in folders of their own and beside slices."""
     ct = tree / "P0" / "study" / "ct"
+    first = slice_paths(ct)[0]
     for name, changes in {
         "mr/1": {"Modality": "MR", "SeriesInstanceUID": "1.2.3"},
         "ct/pet": {"Modality": "PT", "SeriesInstanceUID": "1.2.4"},
         "ct/enhanced": {"NumberOfFrames": 3, "SeriesInstanceUID": "1.2.5"},
+        "ct/screen": {"ImagePositionPatient": None, "SeriesInstanceUID": "1.2.6"},
+        "ct/raw": {"Rows": None, "PixelData": None, "SOPClassUID": "1.2.840.10008.5.1.4.1.1.66"},
+        "pr/1": {"Modality": "PR", "Rows": None, "PixelData": None},
         "sr/1": {"Modality": "SR", "Rows": None, "PixelData": None},
     }.items():
         path = ct.parent / f"{name}.dcm"
         path.parent.mkdir(exist_ok=True)
-        shutil.copy(slice_paths(ct)[0], path)
+        shutil.copy(first, path)
         edit(path, **changes)
     source, cases = read(tree)
     assert len(cases) == 3
@@ -114,6 +118,9 @@ def test_what_is_no_ct_has_no_say(tree):
         "MR images": 1,
         "PT images": 1,
         "SR objects": 1,
+        "PR objects": 1,
+        "objects that are no images": 1,
+        "images without a place in the patient": 1,
         "multi-frame images, which must be converted to one file per slice": 1,
     }
 
