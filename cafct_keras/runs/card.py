@@ -27,6 +27,21 @@ if typing.TYPE_CHECKING:
 
 # Incremented whenever an older version of this package would misread a new run folder.
 RUN_FORMAT = 2
+LARGEST = 64 << 20  # bytes, many times those of a run on 100,000 patients
+# Of what a card states, the types that its readers rely on.
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(("config", "data", "versions", "preprocessing", "choice", "files", "seconds", "selection"), dict),
+    **dict.fromkeys(("status", "id", "started", "backend"), str),
+    **dict.fromkeys(("devices", "initial_weights", "resumed"), list),
+    **dict.fromkeys(("parameters", "schedule_epochs", "best_epoch"), int),
+    **dict.fromkeys(("validation", "test"), dict),
+}
+_KINDS_OF_DATA: dict[str, Any] = {
+    **dict.fromkeys(("layout", "intensity", "fingerprint"), str),
+    **dict.fromkeys(("targets", "notes"), list),
+    "split": dict,
+}
+_REQUIRED = ("config", "data", "targets", "fingerprint")
 
 
 def read_run(folder: str | pathlib.Path) -> dict[str, Any]:
@@ -42,49 +57,58 @@ def read_run(folder: str | pathlib.Path) -> dict[str, Any]:
         UserError: there is none, it cannot be read, or it is in the format of a later version.
     """
     file = pathlib.Path(folder) / RUN_FILE
+    if not file.is_file():
+        raise UserError(f"{folder}: no {RUN_FILE} here; give the folder of a run")
     try:
-        return check_card(json.loads(file.read_text()), file)
-    except FileNotFoundError:
-        raise UserError(f"{folder}: no {RUN_FILE} here; give the folder of a run") from None
-    except UserError:
-        raise
-    except (ValueError, OSError) as error:
+        if (size := file.stat().st_size) > LARGEST:
+            raise ValueError(f"it has {size:,} bytes")
+        card = json.loads(file.read_text())
+    except (ValueError, OSError, RecursionError) as error:
         raise UserError(f"{file}: not the card of a run ({error}); restore it or train again") from error
+    return check_card(card, file)
 
 
 def check_card(card: Any, file: pathlib.Path) -> dict[str, Any]:
     """Returns a card in the present format; see `read_run`, whose errors name `file`."""
-    try:
-        written = card["format"]
-    except (TypeError, KeyError) as error:
-        raise UserError(f"{file}: not the card of a run ({error}); restore it or train again") from error
+    if not isinstance(card, dict) or not isinstance(written := card.get("format"), int):
+        raise UserError(f"{file}: not the card of a run (it states no format); restore it or train again")
     if written == 1:
         card = _from_format_1(card, file)
         written = RUN_FORMAT
     if written != RUN_FORMAT:
         raise UserError(
             f"{file}: a run folder of another version (format {written}, this version reads {RUN_FORMAT}); "
-            f"use cafct-keras {card.get('versions', {}).get('cafct-keras', 'of that time')}, "
-            f"or give its {MODEL_FILE} alone"
+            f"use cafct-keras {_version(card)}, or give its {MODEL_FILE} alone"
         )
+    for where, kinds, values in (("", _KINDS, card), ("data.", _KINDS_OF_DATA, card.get("data"))):
+        for name, kind in kinds.items():
+            if (name in values and not isinstance(values[name], kind)) or (name not in values and name in _REQUIRED):
+                raise UserError(f"{file}: not the card of a run (its {where}{name} is damaged); restore it")
+    if not card["data"]["targets"] or not all(isinstance(target, str) for target in card["data"]["targets"]):
+        raise UserError(f"{file}: not the card of a run (its data.targets are damaged); restore it")
     # Its best epoch was chosen so before that was an option.
-    card.get("config", {}).setdefault("selection", {"rule": "pooled"})
+    card["config"].setdefault("selection", {"rule": "pooled"})
     return card
+
+
+def _version(card: dict[str, Any]) -> str:
+    versions = card.get("versions")
+    return str(versions.get("cafct-keras", "of that time")) if isinstance(versions, dict) else "of that time"
 
 
 def _from_format_1(card: dict[str, Any], file: pathlib.Path) -> dict[str, Any]:
     """Converts a card whose options were in no groups, and held what the optimizer did not use."""
     from cafct_keras.optimizers import OPTAX_PREFIX, optimizer_arguments  # imports Keras, which reading needs not
 
-    options = {**card.pop("options", {})}
     try:
+        options = {**card.pop("options", {})}
         # Optimizers of optax were given their learning rate alone.
         optax = options["optimizer"].startswith(OPTAX_PREFIX)
         has = frozenset() if optax else optimizer_arguments(options["optimizer"])
         options |= {name: None for name in ("momentum", "weight_decay") if name not in has}
         options["augmentation"] = Augmentation(**options["augmentation"])
         card["config"] = FitConfig.from_options(**options).to_dict()
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{file}: has options that this version does not know ({error}); train again") from error
     card["initial_weights"] = card.pop("began_with", [])
     # Layers have moved since; the variables of a resumed run are compared in any case.

@@ -72,7 +72,7 @@ def check_model(file: pathlib.Path, folder: pathlib.Path, card: dict[str, Any]) 
     expected = card.get("files", {}).get(file.resolve().relative_to(folder.resolve()).as_posix())
     if expected is not None and model_digest(file) != expected:
         raise _foreign(file, f"its SHA-256 is not that in {RUN_FILE}")
-    stated, of_run = preprocessing_in(file), preprocessing_of(card)
+    stated, of_run = preprocessing_in(file), preprocessing_of(card, folder)
     if stated and (stated.targets, stated.channels) != (of_run.targets, of_run.channels):
         raise _foreign(
             file,
@@ -87,7 +87,7 @@ def check_network(model: "keras.Model", file: pathlib.Path, card: dict[str, Any]
     Raises:
         ForeignFileError: it is another one.
     """
-    of_run = preprocessing_of(card)
+    of_run = preprocessing_of(card, file)
     ends = (model.input_shape[-1], model.output_shape[-1])
     if ends != (of_run.channels, len(of_run.targets)):
         expected = f"from {of_run.channels} to {len(of_run.targets)}"

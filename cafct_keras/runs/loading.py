@@ -52,7 +52,7 @@ def load_model(path: str | pathlib.Path) -> keras.Model:
         raise unreadable(file, error) from error
     if card is not None:
         check_network(model, file, card)
-    model.preprocessing = preprocessing or (None if card is None else preprocessing_of(card))
+    model.preprocessing = preprocessing or (None if card is None else preprocessing_of(card, path))
     return model
 
 

@@ -17,11 +17,12 @@ PREPROCESSING_FILE = "preprocessing.json"  # in a `.keras` file
 LARGEST = 1 << 16  # bytes of it
 
 
-def preprocessing_of(card: dict[str, Any]) -> Preprocessing:
+def preprocessing_of(card: dict[str, Any], path: pathlib.Path | None = None) -> Preprocessing:
     """The preprocessing that a run card states, or, written by an earlier version, implies.
 
     Args:
         card: see `read_run`.
+        path: of its run, for the error.
 
     Raises:
         UserError: the card is damaged.
@@ -39,8 +40,9 @@ def preprocessing_of(card: dict[str, Any]) -> Preprocessing:
             orientation=trained_on.get("orientation") or orientation_of_layout(trained_on.get("layout", "")),
             targets=tuple(trained_on["targets"]),
         )
-    except (DataError, KeyError, TypeError) as error:
-        raise UserError(f"the run's card does not say how slices are preprocessed ({error}); train again") from error
+    except (UserError, DataError, AttributeError, KeyError, TypeError, ValueError) as error:
+        where = "the run" if path is None else path
+        raise UserError(f"{where}: its card does not say how slices are preprocessed ({error}); train again") from error
 
 
 def read_preprocessing(archive: zipfile.ZipFile) -> Preprocessing | None:

@@ -74,12 +74,15 @@ class Run:
     @functools.cached_property
     def config(self) -> FitConfig:
         """What the run was trained with."""
-        return FitConfig.from_dict(self.card["config"])
+        try:
+            return FitConfig.from_dict(self.card["config"])
+        except UserError as error:
+            raise UserError(f"{self.path}: its {RUN_FILE} states what this version does not know: {error}") from error
 
     @functools.cached_property
     def preprocessing(self) -> Preprocessing:
         """How its network sees slices."""
-        return preprocessing_of(self.card)
+        return preprocessing_of(self.card, self.path)
 
     @functools.cached_property
     def choice(self) -> Choice | None:
