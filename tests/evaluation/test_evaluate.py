@@ -95,7 +95,7 @@ def test_options_that_do_not_fit(perfect, trained, tmp_path):
     assert "--lesions-inside-liver: needs liver and lesion" in fails("evaluate", trained[0], "--lesions-inside-liver")
     assert "--split best: unknown" in fails("evaluate", perfect, "--split", "best")
     assert "--threshold 1.5" in fails("evaluate", perfect, "--threshold", 1.5)
-    assert "'high' is not a valid float" in fails("evaluate", perfect, "--threshold", "high", code=2)
+    assert "give a number between 0 and 1" in fails("evaluate", perfect, "--threshold", "high", code=2)
     assert "no such data folder" in fails("evaluate", perfect, "--data", tmp_path / "absent")
     assert "no run.json here" in fails("evaluate", tmp_path)
     (tmp_path / "taken").mkdir()
