@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.printable import as_cell, from_cell
+from pipelines.printable import as_cell, from_cell, from_cell
 
 _MARKS = {  # UTF-32 first, whose mark starts with that of UTF-16
     codecs.BOM_UTF8: "utf-8-sig",
@@ -28,7 +28,7 @@ def read_rows(path: Path, *, columns: Collection[str] = ()) -> Rows:
 
     Encodings are UTF-8, UTF-16 and UTF-32, and Windows-1252, which spreadsheets write, for what is none of them.
     Separators are commas, semicolons, tabs and bars. Left out are empty lines, comments (`#` before the first line,
-    or in a line of its own), and the line `sep=;` of spreadsheets.
+    or in a line of its own), the line `sep=;` of spreadsheets, and the apostrophes of `as_cell`.
 
     Args:
         path: the file.

@@ -1,7 +1,6 @@
 """Initial weights of a run: random, of another run, or of published encoders."""
 
 import contextlib
-import csv
 import pathlib
 from typing import Any
 
@@ -22,6 +21,7 @@ from cafct_keras.weights import load_weights
 from cafct_keras.weights.matching import adapt_stem
 from pipelines.loading.slices import Slices
 from pipelines.printable import as_cell
+from pipelines.tables import read_rows
 
 SHOWN = 10
 
@@ -141,7 +141,10 @@ def _overlap(init: str, table: str | None, parts: dict[str, Slices]) -> list[str
 
 def _rows(file: pathlib.Path, first: str, second: str) -> list[tuple[str, str]]:
     try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            return [(row[first], row[second]) for row in csv.DictReader(stream)]
-    except (OSError, UnicodeDecodeError, KeyError, csv.Error) as error:
+        (_, header), *lines = read_rows(file, columns=(first, second))
+        names = [name.lower() for name in header]
+        columns = [names.index(name) for name in (first, second)]
+        cells = [[*line, *[""] * len(names)] for _, line in lines]
+    except (OSError, ValueError) as error:
         raise UserError(f"{file}: must be a CSV file with the columns {first} and {second} ({error})") from error
+    return [(row[columns[0]], row[columns[1]]) for row in cells]

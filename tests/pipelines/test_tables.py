@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from pipelines.tables import read_rows
+from pipelines.tables import read_rows, write_rows
 
 ROWS = [["id", "split"], ["a, b", "train"], ["über", "test"]]
 
@@ -50,3 +50,9 @@ def test_what_is_no_table(tmp_path):
             read_rows(tmp_path / f"{name}.csv")
     with pytest.raises(OSError, match="No such file"):
         read_rows(tmp_path / "none.csv")
+
+
+def test_cells_that_were_written_as_no_formulas_are_read_as_they_were(tmp_path):
+    rows = [{"id": "=a", "n": 1.5}, {"id": "-1_2", "n": None}, {"id": "'b", "n": 2}]
+    write_rows(tmp_path / "table.csv", ["id", "n"], rows)
+    assert [cells[0] for _, cells in read_rows(tmp_path / "table.csv")] == ["id", "=a", "-1_2", "'b"]
