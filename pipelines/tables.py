@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.printable import as_cell, from_cell, from_cell
+from pipelines.printable import as_cell, from_cell
 
 _MARKS = {  # UTF-32 first, whose mark starts with that of UTF-16
     codecs.BOM_UTF8: "utf-8-sig",
