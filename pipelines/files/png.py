@@ -105,12 +105,10 @@ def _decode(path: Path, kind: str) -> Image.Image:
     """The pixels of a file, which is read only if it can be a slice."""
     held = held_by(path)
     try:
-        with path.open("rb") as file:
-            data = file.read(_START)
-            width, height = struct.unpack(">II", data[16:]) if len(data) == _START else (0, 0)
-            if (data.startswith(_PNG) and width * height > MOST_PIXELS) or held > _MOST_BYTES:
-                raise Image.DecompressionBombError
-            data += file.read()
+        data = path.read_bytes() if held <= _MOST_BYTES else b""
+        width, height = struct.unpack_from(">II", data, 16) if len(data) >= _START else (0, 0)
+        if (data.startswith(_PNG) and width * height > MOST_PIXELS) or held > _MOST_BYTES:
+            raise Image.DecompressionBombError
         if not data.startswith(_PNG):
             raise _not_png(data, kind)
         image = Image.open(io.BytesIO(data), formats=("PNG",))
