@@ -1,5 +1,6 @@
 """`cafct-keras compare`."""
 
+import os
 from pathlib import Path
 
 import click
@@ -27,7 +28,7 @@ def compare(
     from cafct_keras.evaluation.results.loading import load_document
 
     def folder_of(path: str) -> str:
-        return (Path(path) if Path(path).is_dir() else Path(path).parent).resolve().name
+        return Path(os.path.realpath(path if Path(path).is_dir() else Path(path).parent)).name
 
     named = named_paths("documents", documents, name_of=folder_of)
     with report_folder(out) as folder:

@@ -1,5 +1,6 @@
 """`cafct-keras score`."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def score(
     from cafct_keras.evaluation.folders import score_folders
     from cafct_keras.runtime.console import make_console
 
-    named = named_paths("predictions", predictions, name_of=lambda path: Path(path).resolve().name)
+    named = named_paths("predictions", predictions, name_of=lambda path: Path(os.path.realpath(path)).name)
     chosen = scoring(iou_thresholds, tolerances, connectivity, sheet)
     with report_folder(out) as folder:
         evaluations = score_folders(named, reference, scoring=chosen, **options, console=make_console(), quiet=quiet)

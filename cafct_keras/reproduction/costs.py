@@ -7,6 +7,7 @@ from typing import Any
 from cafct_keras.benchmark import benchmark
 from cafct_keras.training import FitConfig
 from pipelines.atomic import atomic_write_text
+from pipelines.documents import parse_json
 
 _COLUMNS = ("parameters", "macs_per_image", "ms_per_image")
 
@@ -24,7 +25,7 @@ class Costs:
 
     def __init__(self, config: FitConfig, file: pathlib.Path) -> None:
         self._file = file
-        self._report: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        self._report = _read(file)
         # Version 0.1 measured three channels whatever the context was.
         self._kept = bool(self._report) and self._report.get("context", 0) == config.data.context
         if not self._kept:
@@ -37,6 +38,15 @@ class Costs:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             atomic_write_text(self._file, json.dumps(self._report, indent=2) + "\n")
             self._kept = True
+
+
+def _read(file: pathlib.Path) -> dict[str, Any]:
+    """The measurement of an earlier start; empty where there is none, or a damaged one, which is made again."""
+    try:
+        report = parse_json(file.read_bytes())
+        return report if all(isinstance(report[name], int | float | None) for name in _COLUMNS) else {}
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return {}
 
 
 def time_step(task: str, config: FitConfig, *, repeats: int) -> dict[str, Any]:

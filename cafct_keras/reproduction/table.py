@@ -30,6 +30,7 @@ from cafct_keras.runtime.console import make_console
 from cafct_keras.training import FitConfig, fit
 from cafct_keras.training.config import resolve
 from pipelines.atomic import atomic_directory, atomic_write_text, require_place
+from pipelines.documents import parse_json
 from pipelines.printable import printable
 
 FORMAT = 2
@@ -208,10 +209,15 @@ def _configs(
 
 def _read_kept(file: pathlib.Path) -> tuple[dict[str, FitConfig], int]:
     """Configurations of the rows of an earlier start, by key, and its epochs."""
-    content = json.loads(file.read_text())
-    if "rows" in content:
-        rows = {key: FitConfig.from_dict(values) for key, values in content["rows"].items()}
-        return rows, next(iter(rows.values())).optimizer.epochs
+    try:
+        content = parse_json(file.read_bytes())
+        if "rows" in content:
+            rows = {key: FitConfig.from_dict(values) for key, values in content["rows"].items()}
+            return rows, next(iter(rows.values())).optimizer.epochs
+    except UserError:
+        raise
+    except (ValueError, TypeError, AttributeError, StopIteration) as error:
+        raise UserError(f"{file}: damaged ({error}); restore it, or give another `out`") from error
     # Version 0.1 kept one recipe for all rows. Its runs are checked when they are resumed, each by itself.
     if content.get("recipe") != "paper":
         raise UserError(

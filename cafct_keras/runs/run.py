@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import pathlib
 from typing import Any
 
@@ -17,6 +16,7 @@ from cafct_keras.runs.lock import lock
 from cafct_keras.runs.preprocessing import preprocessing_of
 from cafct_keras.runs.published import Published, open_published
 from pipelines import DataError, Source, open_source
+from pipelines.documents import parse_json
 from pipelines.folds import with_fold
 from pipelines.preprocessing import Preprocessing
 
@@ -99,7 +99,7 @@ class Run:
             raise UserError(f"`keep`: {self.path} is published and does not change; give the run, and publish it again")
         with lock(self.path):
             # What an older version wrote is read as it is now, and stays as it was.
-            card = json.loads((self.path / RUN_FILE).read_text())
+            card = parse_json((self.path / RUN_FILE).read_bytes())
             write_card(self.path, {**card, "choice": choice.to_dict()})
 
     @property

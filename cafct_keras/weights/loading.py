@@ -1,7 +1,6 @@
 """Initial weights of networks from files."""
 
 import dataclasses
-import json
 import os
 import pathlib
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from cafct_keras.weights.hdf5 import WeightCount, count_weights
 from cafct_keras.weights.matching import Part, encoders, match, whole
 from cafct_keras.weights.readers import read_state
 from cafct_keras.weights.translation import Tensors, translate
+from pipelines.documents import parse_json
 
 SUFFIX = ".weights.h5"
 # Format of the JSON files beside weights; incremented whenever an older version of this package would misread it.
@@ -201,11 +201,13 @@ def _read_card(file: pathlib.Path, digest: str) -> dict[str, Any]:
     try:
         if file.stat().st_size > LARGEST_CARD:
             raise ValueError(f"it has {file.stat().st_size:,} bytes")
-        card = json.loads(file.read_text())
+        card = parse_json(file.read_bytes())
         if card["format"] != CARD_FORMAT:
             raise ValueError(f"format {card['format']}, this version reads {CARD_FORMAT}")
         if card["sha256"] != digest:
             raise ValueError("the weights have another SHA-256: damaged, or not those it was written with")
+        if not isinstance(card["network"], str):
+            raise ValueError("it names no network")
         return dict(card)
     except Exception as error:  # it may hold anything
         raise _CardError(file, error) from error

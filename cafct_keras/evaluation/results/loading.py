@@ -10,6 +10,7 @@ from typing import Any
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation.metrics.bootstrap import Estimate
 from cafct_keras.evaluation.results.document import FORMAT, Document
+from pipelines.documents import parse_json
 
 FILE = "evaluation.json"
 OLDER_INTERVAL = "percentile bootstrap over patients"
@@ -30,7 +31,7 @@ def load_document(path: str | pathlib.Path) -> dict[str, Any]:
     path = pathlib.Path(path)
     path = path / FILE if path.is_dir() else path
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_bytes())
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; give {FILE}, or the folder that holds it") from None
     except OSError as error:

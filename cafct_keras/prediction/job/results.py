@@ -13,6 +13,7 @@ from typing import Any
 from cafct_keras.errors import UserError
 from cafct_keras.runs.lock import lock
 from pipelines.atomic import atomic_directory, fsync
+from pipelines.documents import parse_json
 from pipelines.errors import DataError
 from pipelines.natural import natural_sort_key
 from pipelines.scans import Scan
@@ -107,7 +108,7 @@ class Results:
         found = []
         for file in self._folder.glob(f"*/{_RECORD}"):
             with contextlib.suppress(FileNotFoundError):  # another job removes it
-                found.append(Record(**json.loads(file.read_text(encoding="utf-8"))))
+                found.append(_read_record(file))
         return sorted(found, key=lambda record: natural_sort_key(record.name))
 
     def unfinished(self, scans: Sequence[Scan], *, overwrite: bool) -> list[Scan]:
@@ -246,6 +247,16 @@ class Results:
             match = re.fullmatch(r"\.(.*?)(\.partial)?-[0-9a-f]{8}(-replaced)?", path.name)
             if match and match[1] in names:
                 shutil.rmtree(path)
+
+
+def _read_record(file: Path) -> Record:
+    try:
+        record = Record(**parse_json(file.read_bytes()))
+        if not isinstance(record.files, dict) or record.name != file.parent.name:
+            raise ValueError("it is of another case")
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{file}: damaged ({error}); remove {file.parent} to segment that scan again") from error
+    return record
 
 
 def _write_record(folder: Path, record: Record) -> None:

@@ -1,10 +1,10 @@
 """The file `dataset.json` of nnU-Net and the Decathlon: the names of the labels, and the cases."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipelines.documents import parse_json
 from pipelines.findings import Findings
 from pipelines.natural import natural_sort_key
 from pipelines.targets import LESION, LIVER, Naming
@@ -21,7 +21,7 @@ def described_labels(path: Path, findings: Findings) -> dict[int, str | None]:
         findings: takes names of which none is liver or lesion.
     """
     try:
-        named = json.loads(path.read_bytes())["labels"].items() if path.is_file() else ()
+        named = parse_json(path.read_bytes())["labels"].items() if path.is_file() else ()
         pairs = [
             (int(number), str(name))
             for key, value in named
@@ -55,7 +55,7 @@ def check_description(path: Path, findings: Findings, cases: Mapping[str, Mappin
     """
     findings.count("files")
     try:
-        described = json.loads(path.read_bytes())
+        described = parse_json(path.read_bytes())
         if "training" not in described:  # nnU-Net's second version lists nothing
             return
         pairs = described["training"]
