@@ -1,6 +1,6 @@
 """Kills commands that write at random moments and starts them again: nothing half-written may be taken for whole.
 
-    python benchmarks/soak_commands.py --kills 8
+    python -m benchmarks.soak_commands --kills 8
 
 A process kills itself at a random one of the moments at which it creates, opens, renames or removes a file, or is
 killed after a random time, which libraries that write by themselves need. After each kill, what has the name of a
