@@ -105,7 +105,8 @@ class Naming:
         if _ELSEWHERE.search(_present(text)):
             return None
         whole = target_of(text)
-        return targets_in(text) or frozenset([whole] if whole else [])
+        found = targets_in(text) or frozenset([whole] if whole else [])
+        return found | {LIVER} if found and re.search("hepat|hepar", text, re.IGNORECASE) else found
 
     def role(self, stem: str) -> str | None:
         """What a mask shows by its name without suffix: `"liver"`, `"lesion"`, `"labels"`, or nothing that is known."""

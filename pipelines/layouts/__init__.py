@@ -192,7 +192,8 @@ def verify(directory: str | Path, *, layout: str | None = None, **reading: Any) 
         layout = layout or detect_layout(directory)
     except DataError as error:
         report.refused("layout-unknown", directory, error)
-        _report_all(directory, report)
+        if not find_roots(directory):
+            _report_all(directory, report)
         return report.sorted()
     check = load_layout(layout).check
     check(directory, report, **_accepted(check, reading, layout))

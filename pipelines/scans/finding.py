@@ -160,7 +160,7 @@ class _Search:
         assert suffix is not None
         name = _name(path, suffix)
         try:
-            scan = _FILES[suffix](path, path.resolve().parent.name if name == "ct" else name)
+            scan = _FILES[suffix](path, Path(os.path.abspath(path.parent)).name if name.lower() == "ct" else name)
         except NotAnImageError:
             self.findings.left_aside("masks", [path])
             return
@@ -204,5 +204,11 @@ def _name(path: Path, suffix: str) -> str:
 def _is_mask_of_layout(path: Path) -> bool:
     if parsed := parse_name(path.name):
         return parsed[0] != "image"
-    beside = path.parent.name == "masks" and (path.parent.parent / "images").is_dir()
-    return beside or is_mask(path)
+    return any(map(_is_folder_of_masks, path.parents[:3])) or is_mask(path)
+
+
+def _is_folder_of_masks(folder: Path) -> bool:
+    """Whether a folder is the `masks/` of a paired folder."""
+    if folder.name.lower() != "masks":
+        return False
+    return any(other.name.lower() == "images" for other in folder.parent.iterdir() if other.is_dir())

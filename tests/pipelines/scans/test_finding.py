@@ -294,3 +294,22 @@ def test_names_are_unique_whatever_the_folders_and_their_order(paths):
     names = {scan.path: scan.name for scan in with_unique_names(scans)}
     assert len({name.casefold() for name in names.values()}) == len(scans)
     assert {scan.path: scan.name for scan in with_unique_names(scans[::-1])} == names
+
+
+def test_a_linked_scan_is_called_after_the_folder_of_the_link(tmp_path):
+    for number in range(2):
+        stored = nifti(tmp_path / "store" / f"{number}.nii.gz", hu(number))
+        case = tmp_path / "data" / f"case{number}"
+        case.mkdir(parents=True)
+        (case / ("ct.nii.gz", "CT.NII.GZ")[number]).symlink_to(stored)
+    assert list(found(tmp_path / "data")) == ["case0", "case1"]
+
+
+@pytest.mark.parametrize("deeper", ["", "patient"])
+def test_masks_of_a_paired_folder_are_masks_in_any_case_and_depth(deeper, tmp_path):
+    for kind in ("Images", "Masks"):
+        for k in (1, 2):
+            png(tmp_path / kind / deeper / f"p_{k}.png")
+    scans = find_scans([tmp_path])
+    assert [len(scan.files) for scan in scans.scans] == [2]
+    assert asides(scans.notes) == {"masks": 2}

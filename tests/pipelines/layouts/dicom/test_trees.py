@@ -149,6 +149,7 @@ def test_files_of_masks_belong_to_the_nearest_series(tree, folder):
     [
         (("liver.nii.gz", "metastases.nii.gz"), ()),
         (("Hepar.nii", "HCC.nii"), ()),
+        (("liver.nii", "hepatic_tumor.nii"), ()),
         (("LiverMask.nii", "Liver_Tumour_Mask.nii"), ()),
         (("Leber.nii", "Metastase.nii"), ("liver=Leber", "lesion=Metastase,Herd")),
         (("foie.nii.gz", "lesion hepatique.nii.gz"), ("liver=foie",)),
