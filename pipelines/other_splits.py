@@ -76,6 +76,7 @@ def check_other_splits(
     *,
     used: Collection[Path] = (),
     split: bool = False,
+    fix: str = _FIX,
 ) -> None:
     """Adds an error for each file in a folder that looks like a split and is not used.
 
@@ -88,6 +89,7 @@ def check_other_splits(
         findings: takes the errors; warnings where a split is used.
         used: tables that are used.
         split: whether one of them gives the split.
+        fix: what to do about it.
     """
     names = {*patients, *patients.values()}
     with os.scandir(directory) as entries:
@@ -99,7 +101,7 @@ def check_other_splits(
     for path in paths:
         if path not in used and _looks_like_split(path, names):
             add = findings.warning if split and path.stem.lower() != "index" else findings.error
-            add("split-unused", path, f"looks like a split, but is not used; {_FIX}")
+            add("split-unused", path, f"looks like a split, but is not used; {fix}")
 
 
 def _looks_like_split(path: Path, names: set[str]) -> bool:

@@ -239,3 +239,14 @@ def test_a_prepared_dataset_knows_what_is_doubtful(number, form, tmp_path):
         assert {line.partition(":")[0] for line in warned} == {"train", "validation"}
     else:
         assert warned == source.warnings != []
+
+
+def test_a_split_beside_a_prepared_dataset_is_not_dropped(prepared):
+    table = prepared / "index.csv"
+    table.write_text("id,split\n" + "".join(f"{name},train\n" for name in SOURCE.parts))
+    try:
+        with pytest.raises(DataError, match=r"index\.csv: looks like a split"):
+            Prepared(prepared)
+        assert {one.code for one in verify(prepared) if one.severity == "error"} == {"split-unused"}
+    finally:
+        table.unlink()

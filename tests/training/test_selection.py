@@ -17,7 +17,7 @@ from PIL import Image
 from cafct_keras import evaluation
 from cafct_keras.metrics import SliceCounts
 from cafct_keras.training.progress import TrainingProgress
-from cafct_keras.training.selection import Selection, dice_per_case
+from cafct_keras.training.selection import Selection, dice_per_case, of_shown
 from pipelines.loading.slices import Slices
 from pipelines.preprocessing import Preprocessing
 from tests.cli import fails, run
@@ -48,6 +48,18 @@ def counted(metric, masks, predictions):
         indices = np.where(inside, batch, 0)
         metric.update_state(masks[indices].astype("float32"), predictions[indices], inside.astype("float32"))
     return keras.ops.convert_to_numpy(metric.counts)[-padded:][: len(masks)]
+
+
+def test_scores_of_a_target_that_is_not_shown_are_undefined():
+    masks = np.zeros((2, 8, 8, 2), bool)
+    masks[0, 2:4, 2:4, 0] = True
+    counts = np.stack([masks.sum((1, 2))] * 3, axis=-1)
+    scores = {"loss": 1.0, "liver_dice_pooled": 0.5, "lesion_dice_pooled": 1.0, "lesion_iou_pooled": 1.0}
+    found = of_shown(scores, counts, slices_of(masks, np.array([0, 0])))
+    assert {name for name, value in found.items() if math.isnan(value)} == {"lesion_dice_pooled", "lesion_iou_pooled"}
+    assert (
+        Selection(score="lesion_dice_pooled").value({f"val_{name}": value for name, value in found.items()}, []) is None
+    )
 
 
 @pytest.mark.backends

@@ -21,6 +21,7 @@ from pipelines.fingerprint import fingerprint
 from pipelines.layouts.prepared.listing import find_dataset
 from pipelines.optional import MissingPackageError
 from pipelines.orientation import orientation_of_layout
+from pipelines.other_splits import check_other_splits
 from pipelines.preprocessing import LARGEST
 
 _BATCH = 64  # slices
@@ -74,6 +75,8 @@ class Prepared(Source):
             raise ValueError(f"its metadata name the part {unknown.pop()}")
         if max(self._builder.info.features["image"].shape) > LARGEST["size"]:
             raise ValueError("its slices are too large")
+        fix = "put it into the folder that the dataset was made from, and prepare that again"
+        check_other_splits(self._directory, {name: name for name in self.parts}, self._findings, split=True, fix=fix)
         self.window = _window(known)
         self.patients_by = known.get("patients_by", "table")  # an older one does not say
         self.mask_rule = "area" if "coverage" in self._builder.info.features else "nearest"
