@@ -61,12 +61,14 @@ def _write(
             "space directions": affine[:3, :3].T,
             "space origin": affine[:3, 3],
         }
+    # Without those of axes that do not lie in space.
+    directions = [row for row in grid["space directions"] if row is not None and np.isfinite(row).all()]
     fields = {
         "type": "uint8" if dtype == np.uint8 else "float",
         "dimension": "3",
         "space": grid["space"],
         "sizes": " ".join(map(str, frame.shape)),
-        "space directions": nrrd.format_optional_matrix(np.asarray(grid["space directions"], float)[-3:]),
+        "space directions": nrrd.format_optional_matrix(np.array(directions, float)),
         "kinds": "domain domain domain",
         "endian": "little",
         "encoding": "gzip",

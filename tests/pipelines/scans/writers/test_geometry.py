@@ -1,6 +1,9 @@
+import nrrd
 import numpy as np
 import pytest
+import SimpleITK
 
+from pipelines.masks.volumes import read_volume
 from tests.pipelines.scans.writers.conftest import labels_by_threshold, only_scan, segment
 from tests.pipelines.scans.writers.geometry import (
     ORIENTATIONS,
@@ -36,3 +39,27 @@ def test_every_orientation_gives_the_same_mask_in_the_patient(tmp_path, hu, file
             np.testing.assert_array_equal(written, labels_by_threshold(array), err_msg=codes)
             assert written.dtype == np.uint8
             assert largest_gap(where, turned, hu.shape) < TOLERANCES[file_format], codes
+
+
+@pytest.mark.parametrize("axis", ["first", "last"])
+def test_scans_with_an_axis_of_length_1_get_a_mask_on_their_grid(tmp_path, hu, axis):
+    for name in ("ct.nrrd", "ct.mha", "ct.nii.gz"):
+        path = tmp_path / name
+        if name == "ct.nrrd":
+            at = 0 if axis == "first" else 3
+            directions = np.insert(np.diag([0.7, 0.9, 2.5]), at, np.nan, axis=0)
+            kinds = np.insert(["domain"] * 3, at, "list").tolist()
+            header = {"space": "left-posterior-superior", "space directions": directions, "space origin": [1, 2, 3]}
+            nrrd.write(str(path), np.expand_dims(hu, at), {**header, "kinds": kinds})
+        elif name == "ct.mha":
+            image = SimpleITK.GetImageFromArray(hu.T[None], isVector=False)
+            image.SetSpacing([0.7, 0.9, 2.5, 1.0])
+            SimpleITK.WriteImage(image, str(path))
+        else:
+            save_nifti(path, hu[..., None], oblique(8, -13, 21))
+        scan = only_scan(path)
+        labels = read_volume(
+            segment(scan, tmp_path / "out"), {"nrrd": "NRRD", "mha": "MetaImage"}.get(name[3:], "NIfTI")
+        )
+        np.testing.assert_array_equal(labels.layers[0], labels_by_threshold(hu))
+        assert largest_gap(labels.frame.affine, scan.read().frame.affine, hu.shape) < 2e-5
