@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from pipelines.layouts.dicom.slices import Slice, parse_slice, read_header
 from pipelines.names import distinct
 from pipelines.targets import Naming
 from pipelines.walk import report_rest, walk
+
+# Behind the name of a case in that of its mask.
+_ENDING = re.compile(r"[-_. ](seg(mentation)?|masks?|labels?|gt|liver([-_ ](tumou?r|lesion)s?)?)$", re.IGNORECASE)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -48,7 +52,8 @@ def list_cases(directory: Path, findings: Findings, *, naming: Naming, labelled:
     """Finds the cases of a folder by the headers of its DICOM files.
 
     Each folder with CT slices is a case. Its masks lie beside the slices, or elsewhere: segmentations refer to their
-    series, and other files belong to the one case that is nearest in the tree and has no masks of its own.
+    series, and other files belong to the one case that is nearest in the tree, or that they are called after, if it has
+    no masks of its own.
 
     Args:
         directory: the folder, itself a case or with cases at any depth.
@@ -155,6 +160,7 @@ def _attach(
     """Gives masks that lie in other folders to their cases."""
     by_series = {one.series: case for case in cases for one in case.slices[:1]}
     own = {case.name for case in cases if case.has_masks}
+    named = {case.name.casefold(): case for case in cases if case.name not in own}
     for folder, (contents, volumes) in loose.items():
         near = _nearest(folder, directory, cases)
         near = near if near and near.name not in own else None
@@ -170,10 +176,14 @@ def _attach(
             else:
                 what = "masks of no single case" if found else "masks of other structures"
                 findings.left_aside(what, [folder], doubtful=bool(found))
-        speaking = [path for path in volumes if naming.role(stem_of(path))]
-        if near:
-            near.volumes += speaking
-        left = [path for path in volumes if not (near and path in speaking)]
+        left = []
+        for path in volumes:
+            if near and naming.role(stem_of(path)):
+                near.volumes.append(path)
+            elif case := named.get(_ENDING.sub("", stem_of(path)).casefold()):
+                case.volumes.append(path)
+            else:
+                left.append(path)
         report_rest(left, findings)
 
 

@@ -254,3 +254,16 @@ def test_what_lies_on_the_disk_of_a_viewer_is_no_scan(one):
         (one / name).write_bytes(b"MZ" + bytes(100) if name != "VERSION" else b"1")
     source, _ = read(one)
     assert asides(source.notes) == {"other files": 4}
+
+
+@pytest.mark.parametrize("name", ["{}.nii.gz", "{}_seg.nii", "{}-label.nii.gz"])
+def test_label_maps_that_are_called_after_cases(tmp_path, name):
+    folders = write(tmp_path / "data" / "scans", *map(tiny, range(3)))
+    (tmp_path / "data" / "masks").mkdir()
+    for number, folder in enumerate(folders):
+        (folder / "masks.dcm").unlink()
+        path = tmp_path / "data" / "masks" / name.format(folder.name.upper())
+        nifti(path, *array_and_affine(label_map(tiny(number).masks)))
+    source, cases = read(tmp_path / "data")
+    assert all(same(case, tiny(number)) for number, case in enumerate(cases))
+    assert asides(source.notes) == {}
