@@ -35,7 +35,7 @@ def reading_options(*, masks: bool = True) -> Decorator:
             "labels",
             multiple=True,
             metavar="NAME=LABELS",
-            help="Labels of a target in the masks of a paired folder, such as liver=1,2 or #ff0000; may be repeated.",
+            help="Labels of a target in masks, such as liver=1,2 or #ff0000, or words in their names; may be repeated.",
         ),
         "slice_step": click.option(
             "--slice-step", type=int, help="Difference of the numbers of neighbouring slices.  [default: 1]"
