@@ -8,7 +8,7 @@ import traceback
 # Words of JAX, TensorFlow, PyTorch on a GPU and PyTorch on a CPU; none has an exception type that exists without it.
 _OUT_OF_MEMORY = (
     *("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "can't allocate memory"),
-    "array is too big",  # NumPy's
+    *("array is too big", "Maximum allowed dimension exceeded"),  # NumPy's
 )
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

@@ -65,7 +65,7 @@ def atomic_directory(directory: str | Path, *, replace: bool = False) -> Iterato
     """
     directory = Path(directory)
     _refuse_existing(directory, replace=replace)
-    with _parents(directory), temporary_directory(directory.parent, directory.name) as temporary:
+    with parents(directory), temporary_directory(directory.parent, directory.name) as temporary:
         yield temporary
         for path in (*temporary.rglob("*"), temporary):
             fsync(path)
@@ -221,8 +221,9 @@ def _lock(folder: Path, *, others: bool = False) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _parents(path: Path) -> Iterator[None]:
+def parents(path: str | Path) -> Iterator[None]:
     """Creates the parents of a path, and removes those again if the block fails and leaves them empty."""
+    path = Path(path)
     missing = [parent for parent in path.parents if not parent.exists()]
     try:
         try:

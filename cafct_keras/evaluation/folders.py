@@ -94,6 +94,7 @@ def score_folders(
         raise DataError(next(iter(problems.values())))  # before the cases in front of it take hours
     failures: list[dict[str, str]] | None = [] if keep_going else None
     total = len(work.names) - len(problems)
+    jobs = min(jobs, len(work.names))
     gathered = work.empty()
     remarks: list[list[Remarks]] = [[] for _ in methods]
     # Closed, so that an interruption here ends the other processes at once, not when they are collected.

@@ -1,6 +1,5 @@
 """Export to numbered versions, each checked before it appears."""
 
-import contextlib
 import json
 import pathlib
 from typing import Any
@@ -76,9 +75,8 @@ def export(
     if not chosen.any_size and network_input.preprocessing is None:
         raise UserError(f"{run}: {file_format} needs the size of its slices, which no run beside it tells; give a run")
     model = in_float32(model)
-    created = not out.exists()
-    out.mkdir(parents=True, exist_ok=True)
-    version = 1 + max((int(path.name) for path in out.iterdir() if path.name.isdigit()), default=0)
+    found = out.iterdir() if out.is_dir() else ()
+    version = 1 + max((int(path.name) for path in found if path.name.isdecimal()), default=0)
     manifest_file = out / f"manifest-{version}.json"
     try:
         with atomic_directory(out / str(version)) as directory:
@@ -102,8 +100,5 @@ def export(
             atomic_write_text(manifest_file, json.dumps(manifest, indent=2) + "\n")
     except BaseException:
         manifest_file.unlink(missing_ok=True)
-        if created:
-            with contextlib.suppress(OSError):
-                out.rmdir()
         raise
     return manifest

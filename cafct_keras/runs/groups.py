@@ -158,7 +158,7 @@ class OptimizerConfig(Group):
     )
     warmup_epochs: float = option("Epochs of linear warm-up before a cosine.", minimum=0)
     epochs: int = option("Passes over the training slices.", minimum=1, changeable=True, by_data=True)
-    batch_size: int = option("Slices per step.", minimum=1)
+    batch_size: int = option("Slices per step.", minimum=1, maximum=1 << 20)
     accumulate: int = option(
         "Compute each batch in this many parts, and again for the gradient, in memory for one; needs JAX.", 1, minimum=1
     )

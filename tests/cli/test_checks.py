@@ -6,6 +6,7 @@ import click
 import pytest
 
 from cafct_keras.cli import cli
+from cafct_keras.errors import UserError
 from cafct_keras.reproduction import budget
 from cafct_keras.training import FitConfig
 from cafct_keras.training.config import resolve
@@ -155,6 +156,22 @@ def test_what_only_the_data_tell_leaves_nothing_either(option, folder, tmp_path)
         line = fails(*call, "--data", folder, *MICRO[2:], *option, "--out", tmp_path / "parents" / "out")
         assert option[0] in line or str(folder) in line
         assert not list(tmp_path.iterdir())
+
+
+def test_failed_commands_remove_the_parents_that_they_created(folder, monkeypatch, tmp_path):
+    monkeypatch.setattr("cafct_keras.prediction.segmenter.Segmenter.segment", refuse)
+    monkeypatch.setattr("cafct_keras.export.versions.convert", refuse)
+    assert run("fit", "--data", folder, *MICRO, "--quiet", "--out", tmp_path / "run").code == 0
+    for call in (
+        ("predict", tmp_path / "run", "--input", folder / "images", "--engine", "keras"),
+        ("export", tmp_path / "run"),
+    ):
+        assert "refused" in fails(*call, "--out", tmp_path / "some" / "parents" / "out")
+        assert not (tmp_path / "some").exists()
+
+
+def refuse(*arguments, **options):
+    raise UserError("refused")
 
 
 def test_a_budget_knows_that_first_epochs_are_smaller(folder, monkeypatch):

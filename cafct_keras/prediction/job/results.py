@@ -12,7 +12,7 @@ from typing import Any
 
 from cafct_keras.errors import UserError
 from cafct_keras.runs.lock import lock
-from pipelines.atomic import atomic_directory, fsync
+from pipelines.atomic import atomic_directory, fsync, parents
 from pipelines.documents import parse_json
 from pipelines.errors import DataError
 from pipelines.natural import natural_sort_key
@@ -74,11 +74,16 @@ class Results:
         """
         if self.out.exists() and not self._folder.is_dir() and (found := sorted(self.out.glob("[!.]*"))):
             raise UserError(f"`out` {self.out}: holds other files, such as {found[0].name}; give a new folder")
+        doing = "segmenting scans into this folder"
+        with parents(self.out), self._created(), lock(self.out, doing=doing, shared=self._shared):
+            yield
+
+    @contextlib.contextmanager
+    def _created(self) -> Iterator[None]:
         with self.writing():
             self._folder.mkdir(parents=True, exist_ok=True)
         try:
-            with lock(self.out, doing="segmenting scans into this folder", shared=self._shared):
-                yield
+            yield
         finally:
             with contextlib.suppress(OSError):  # not empty
                 self._folder.rmdir()
