@@ -1,9 +1,9 @@
 """History of a run: its position, epochs and best model, and the table and TensorBoard events written from it."""
 
+import contextlib
 import csv
 import dataclasses
 import pathlib
-import shutil
 import time
 from typing import Any
 
@@ -12,7 +12,7 @@ from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from cafct_keras.runs.files import EVENTS, HISTORY_FILE
-from pipelines.atomic import atomic_write
+from pipelines.atomic import atomic_write, remove
 
 
 @dataclasses.dataclass
@@ -66,7 +66,8 @@ class HistoryWriter:
         self._history = history
         self._table = folder / HISTORY_FILE
         self._events = folder / EVENTS
-        shutil.rmtree(self._events, ignore_errors=True)
+        with contextlib.suppress(OSError):  # where another program has a file open
+            remove(self._events)
         self._writers: dict[str, EventFileWriter] = {}
         for row in history.rows:
             self._add_events(row)

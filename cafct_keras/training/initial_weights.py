@@ -10,9 +10,10 @@ import numpy as np
 from cafct_keras.errors import UserError
 from cafct_keras.layers import SegmentationHead
 from cafct_keras.models.outputs import heads
-from cafct_keras.runs.card import training_seconds
+from cafct_keras.runs.card import read_run, training_seconds
 from cafct_keras.runs.config import FitConfig
-from cafct_keras.runs.files import SPLIT_FILE
+from cafct_keras.runs.contents import foreign_files
+from cafct_keras.runs.files import RUN_FILE, SPLIT_FILE
 from cafct_keras.runs.hub import resolve
 from cafct_keras.runs.loading import load_model
 from cafct_keras.runs.model_file import model_digest
@@ -123,11 +124,14 @@ def _overlap(init: str, table: str | None, parts: dict[str, Slices]) -> list[str
         if table is not None:
             raise UserError(f"`init_patients` {table}: {init} has no list of its patients to rename; leave it out")
         return [f"{init}: has no list of the patients that it was trained on; see that none is in a part for scoring"]
+    folder = split.parent
+    card = read_run(folder) if (folder / RUN_FILE).is_file() else {}
+    foreign = [line for line in foreign_files(folder, card, models=False) if line.startswith(f"{split}: ")]
     rows = _rows(split, "patient", "split")
     pairs = _rows(pathlib.Path(table), "init", "patient") if table else []
     renamed = {as_cell(before): as_cell(now) for before, now in pairs}  # as the list has them
     seen = {renamed.get(as_cell(patient), as_cell(patient)) for patient, part in rows if part != "test"}
-    notes = []
+    notes = foreign
     for part in ("validation", "test"):
         if both := sorted(seen.intersection(map(as_cell, parts[part].patients))):
             more = f" and {len(both) - SHOWN} more" if len(both) > SHOWN else ""

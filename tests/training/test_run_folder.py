@@ -110,3 +110,13 @@ def test_links_out_of_the_run_folder(whole, tmp_path, name):
     before = {path: path.read_bytes() for path in (outside, *outside.rglob("*")) if path.is_file()}
     assert f"{copy / name}: a link to {outside}" in fails("fit", "--resume", "--out", copy, "--epochs", 3)
     assert {path: path.read_bytes() for path in (outside, *outside.rglob("*")) if path.is_file()} == before
+
+
+def test_the_list_of_patients_of_another_run(whole, folder, tmp_path):
+    """`fit --init` says so where it compares patients with it."""
+    copy = copied(whole, tmp_path)
+    (copy / "split.csv").write_text("id,patient,split\nelse,else,train\n")
+    recipe = ("--target", "liver", "--model", "micro", "--size", 32, "--batch-size", 2, "--epochs", 1)
+    result = run("fit", "--data", folder, *recipe, "--init", copy, "--out", tmp_path / "run")
+    assert result.code == 0, result
+    assert f"{copy / 'split.csv'}: not the file that this run wrote" in result.out.replace("\n", " ")
