@@ -85,7 +85,8 @@ def read_header(path: Path) -> NrrdHeader:
             raise ValueError(f"encoding {encoding}")
         detached = fields.get("datafile", fields.get("data file"))
         files = (path,) if detached is None else (path, path.parent / str(detached))
-    if len(shape) != int(fields["dimension"]):
+        axes = int(fields["dimension"])
+    if len(shape) != axes:
         raise MaskError("mask-unreadable", "names more or fewer sizes than axes; export it again")
     # A voxel of text is a digit and a blank.
     itemsize = 2 if encoding in _TEXT else dtype.itemsize

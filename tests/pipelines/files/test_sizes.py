@@ -234,3 +234,30 @@ def test_slice_of_more_pixels_than_any_has(case, where):
         dataset.Rows = dataset.Columns = 60000
     dcmwrite(path, dataset)
     assert path.name in errors(case)
+
+
+METAIMAGE = {
+    "axes": (b"NDims = 3", b"NDims = 1e9"),  # which ended the process
+    "more axes": (b"NDims = 3", b"NDims = 4"),
+    "fewer sizes": (b"DimSize = 4 4 4", b"DimSize = 4 4"),
+    "sizes": (b"DimSize = 4 4 4", b"DimSize = 3000 3000 300"),
+    "negative sizes": (b"DimSize = 4 4 4", b"DimSize = 4 -4 -4"),
+    "type": (b"MET_SHORT", b"MET_OTHER"),
+    "matrix": (b"TransformMatrix = 1 0 0", b"TransformMatrix = 1 nan 0"),
+    "header size": (b"DimSize", b"HeaderSize = 999999999\nDimSize"),
+    "no voxels": (b"ElementDataFile", b"Element"),
+    "twice": (b"DimSize", b"NDims = 9\nDimSize"),
+}
+
+
+@pytest.mark.parametrize("name", METAIMAGE)
+def test_metaimage(tmp_path, name, capfd):
+    sitk = pytest.importorskip("SimpleITK")
+    path = tmp_path / "a.mha"
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((4, 4, 4), np.int16)), str(path), True)
+    old, new = METAIMAGE[name]
+    assert old in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(old, new))
+    with pytest.raises(MaskError):
+        read_volume(path, "MetaImage")
+    assert capfd.readouterr() == ("", "")
