@@ -261,3 +261,13 @@ def test_metaimage(tmp_path, name, capfd):
     with pytest.raises(MaskError):
         read_volume(path, "MetaImage")
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_header_that_nibabel_repairs_is_a_warning(tmp_path, capfd):
+    data = bytearray(header((4, 4, 4)) + bytes(128))
+    data[80:84] = struct.pack("<f", -0.8)  # the first step
+    (tmp_path / "a.nii").write_bytes(data)
+    report = Report(tmp_path)
+    assert open_volume(tmp_path / "a.nii", report) is not None
+    assert [(one.severity, one.code) for one in report.findings] == [("warning", "header-repaired")]
+    assert capfd.readouterr() == ("", "")
