@@ -243,7 +243,9 @@ def _refuse_existing(directory: Path, *, replace: bool, option: str = "out") -> 
         raise DataError(f"`{option}` {directory}: already exists; choose another name or remove it")
 
 
-def require_place(path: str | Path, *, option: str = "out", new: bool = False, folder: bool = False) -> None:
+def require_place(
+    path: str | Path, *, option: str = "out", new: bool = False, folder: bool = False, utf8: bool = False
+) -> None:
     """Checks that a file or folder can be written, before work is done for it. Leaves nothing behind.
 
     Args:
@@ -251,6 +253,7 @@ def require_place(path: str | Path, *, option: str = "out", new: bool = False, f
         option: argument that has the path, for errors.
         new: whether it must not exist yet.
         folder: whether it must be a folder if it exists.
+        utf8: whether its path must be UTF-8, as some libraries need.
 
     Raises:
         DataError: it cannot be created or written to, or it exists and must not.
@@ -258,6 +261,8 @@ def require_place(path: str | Path, *, option: str = "out", new: bool = False, f
     path = Path(path)
     if new:
         _refuse_existing(path, replace=False, option=option)
+    if utf8 and any("\ud800" <= character <= "\udfff" for character in str(path)):
+        raise DataError(f"`{option}` {path}: is not UTF-8, which TensorFlow needs; give another")
     if folder and path.exists() and not path.is_dir():
         raise DataError(f"`{option}` {path}: is a file; give a folder")
     try:

@@ -105,7 +105,7 @@ def check_form(out: str | Path, *, size: int, window: tuple[float, float] | None
     Raises:
         DataError: an argument is out of range, or `out` cannot be created.
     """
-    require_place(out, folder=True)
+    require_place(out, folder=True, utf8=True)
     if not 32 <= size <= LARGEST["size"]:
         raise DataError(f"`size` {size}: give 32 to {LARGEST['size']} pixels")
     if window is not None and not -math.inf < window[0] < window[1] < math.inf:

@@ -10,6 +10,7 @@ from cafct_keras.evaluation.results import AS_PREDICTED, Document, Evaluation
 from cafct_keras.evaluation.results.methods import MethodComparison
 from cafct_keras.evaluation.tables import case_rows, slice_rows
 from pipelines.optional import optional
+from pipelines.printable import printable
 from pipelines.tables import write_rows
 
 with optional("report.html", extra="report"):
@@ -79,5 +80,5 @@ def _how_scored(document: Document) -> dict[str, str | int | None]:
 
 def _write_markup(folder: pathlib.Path, document: dict, table: str | None, decimal: str) -> None:
     if table is not None:
-        text = FORMATS[table](document, decimal=decimal)
+        text = printable(FORMATS[table](document, decimal=decimal))
         (folder / f"scores{SUFFIXES[table]}").write_text(text + "\n", encoding="utf-8")

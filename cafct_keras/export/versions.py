@@ -64,7 +64,7 @@ def export(
     if file_format not in FORMATS:
         raise UserError(f"`file_format` {file_format}: unknown; give {', '.join(FORMATS)}")
     out = pathlib.Path(out)
-    require_place(out, folder=True)
+    require_place(out, folder=True, utf8=True)
     require(file_format)
     if int8:
         require_int8(file_format)

@@ -100,7 +100,7 @@ def reproduce(options: ReproduceOptions, *, console: Console | None = None, quie
     console = console or make_console()
     systems = choose_systems(options.table, options.models)
     folder = pathlib.Path(options.out)
-    require_place(folder)
+    require_place(folder, utf8=True)
     configs, kept = _configs(options, systems, folder)
     rows = [_Row(system, config, folder, console, quiet) for system, config in zip(systems, configs, strict=True)]
 

@@ -45,7 +45,7 @@ def refuse_existing(out: str) -> None:
     Raises:
         UserError: something is.
     """
-    require_place(out)
+    require_place(out, utf8=True)
     if _is_free(out):
         return
     if not (pathlib.Path(out) / RUN_FILE).is_file():

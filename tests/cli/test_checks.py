@@ -86,6 +86,7 @@ CONFIG = (
     ("--out", "/proc/x"),
     ("--out", "/dev/null/x"),
     ("--out", "x" * 300),
+    ("--out", "L\udce9ber"),
     ("--out", "index.csv/x"),
 )
 # Command, what it needs, and options that it refuses.
@@ -97,7 +98,14 @@ REFUSED = {
     ),
     "prepare": (
         ("data", "prepare", "."),
-        (("--window", 0, 0), ("--window", 9, 1), ("--size", 10**9), ("--out", "/proc/x"), ("--out", "index.csv")),
+        (
+            ("--window", 0, 0),
+            ("--window", 9, 1),
+            ("--size", 10**9),
+            ("--out", "/proc/x"),
+            ("--out", "L\udce9ber"),
+            ("--out", "index.csv"),
+        ),
     ),
     "describe": (("data", "describe", "."), (("--out", "/proc/x"), ("--out", "index.csv"))),
     "benchmark": (

@@ -127,9 +127,10 @@ class Prepared(Source):
             of_slice = sum(math.prod(feature.shape) * 8 for feature in features.values()) + _TEXT
             files = [*zip(map(Path, split.filepaths), split.shard_lengths, strict=True)]
         for path, slices in files:
-            with damage_as_data_error(path):
+            # Arrow opens no path that is not UTF-8.
+            with damage_as_data_error(path), path.open("rb") as stream:
                 self._check_sum(path)
-                file = ParquetFile(path)
+                file = ParquetFile(stream)
                 groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
                 if file.metadata.num_rows != slices or file.metadata.num_columns != 1:
                     raise ValueError(f"it has {file.metadata.num_rows} slices instead of {slices}")
