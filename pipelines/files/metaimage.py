@@ -64,10 +64,11 @@ def open_metaimage(path: Path) -> sitk.ImageFileReader:
 
 
 def metaimage_files(path: Path) -> tuple[Path, ...]:
-    """The file itself and, beside a .mhd, the file of its voxels if it is there."""
+    """The file itself and the file of its voxels, if that is another one, which may be missing."""
     match = re.search(rb"^ElementDataFile\s*=\s*(.+?)\s*$", _start(path), re.MULTILINE)
-    data = path.parent / match[1].decode(errors="surrogateescape") if match else path
-    return (path, data) if path.suffix.lower() == ".mhd" and data.is_file() else (path,)
+    if match is None or match[1].upper() == b"LOCAL":
+        return (path,)
+    return path, path.parent / match[1].decode(errors="surrogateescape")
 
 
 def _check_fields(path: Path) -> bool:

@@ -1,10 +1,8 @@
 """NIfTI files: header, Hounsfield units and labels of one volume."""
 
 import dataclasses
-import logging
 import math
 import struct
-import threading
 import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -14,8 +12,9 @@ import nibabel
 import numpy as np
 from isal import igzip
 from isal.igzip_lib import IsalError
-from nibabel import filebasedimages, imageglobals, orientations, spatialimages, wrapstruct
+from nibabel import filebasedimages, orientations, spatialimages, wrapstruct
 
+from pipelines.files.header_repairs import REPAIRS
 from pipelines.files.hounsfield import to_hu
 from pipelines.files.labels import MaskError, as_finding, collect_labels, levels
 from pipelines.files.sizes import check_claim, held_by, read_end, read_into
@@ -63,28 +62,6 @@ class Volume:
         return not self.placed or steps_of_one(self.frame)
 
 
-class _Repairs(logging.Handler):
-    """Takes what nibabel repairs in a header, which it prints, by the thread that reads it."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self._threads = threading.local()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Takes one repair."""
-        self._threads.messages = [*getattr(self._threads, "messages", ()), record.getMessage()]
-
-    def take(self) -> list[str]:
-        """Those since the last call."""
-        messages, self._threads.messages = getattr(self._threads, "messages", []), []
-        return list(dict.fromkeys(messages))
-
-
-_REPAIRS = _Repairs()
-imageglobals.logger.handlers[:] = [_REPAIRS]
-imageglobals.logger.propagate = False
-
-
 class _TolerantHeader(nibabel.Nifti1Header):
     """Other tools round quaternions to float32 or to a few digits; the NIfTI library takes those over length 1 too."""
 
@@ -114,9 +91,9 @@ def load_image(path: Path) -> Any:
 def open_volume(path: Path, findings: Findings) -> Volume | None:
     """Reads the header of a file; None after an error, such as a file that is not one 3-D volume of numbers."""
     with as_finding(path, findings):
-        _REPAIRS.take()
+        REPAIRS.take()
         volume = _read_header(path)
-        if repairs := _REPAIRS.take():
+        if repairs := REPAIRS.take():
             findings.warning(
                 "header-repaired", path, f"its header is damaged ({listed(repairs)}); copy or export it again"
             )

@@ -263,6 +263,19 @@ def test_metaimage(tmp_path, name, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("what", ["pipe", "device", "nothing"])
+def test_voxels_in_what_is_no_file_are_not_waited_for(tmp_path, what):
+    voxels = {"pipe": tmp_path / "pipe", "device": "/dev/zero", "nothing": tmp_path / "nothing"}[what]
+    if what == "pipe":
+        os.mkfifo(voxels)
+    fields = "ObjectType = Image\nNDims = 3\nDimSize = 4 4 4\nElementType = MET_UCHAR"
+    (tmp_path / "a.mhd").write_text(f"{fields}\nElementDataFile = {voxels}\n")
+    nrrd_file(tmp_path / "a.nrrd", encoding="raw", data_file=str(voxels))
+    for name, kind in (("a.mhd", "MetaImage"), ("a.nrrd", "NRRD")):
+        with pytest.raises(MaskError, match="cannot be read"):
+            read_volume(tmp_path / name, kind)
+
+
 def test_a_header_that_nibabel_repairs_is_a_warning(tmp_path, capfd):
     data = bytearray(header((4, 4, 4)) + bytes(128))
     data[80:84] = struct.pack("<f", -0.8)  # the first step
