@@ -14,8 +14,8 @@ def sha256(file: str | os.PathLike[str]) -> str:
 
 
 def sums(folder: pathlib.Path) -> str:
-    """A line `DIGEST  NAME` for every file of a folder but `SHA256SUMS` itself."""
-    files = sorted(path for path in folder.iterdir() if path.name != SUMS_FILE)
+    """A line `DIGEST  NAME` for every file of a folder but hidden ones and `SHA256SUMS` itself."""
+    files = sorted(path for path in folder.iterdir() if path.name != SUMS_FILE and not path.name.startswith("."))
     return "".join(f"{sha256(file)}  {file.name}\n" for file in files)
 
 

@@ -75,27 +75,30 @@ def prepare(
         finished=finished if beam_options is None else None,
         beam=beam_options is not None,
     )
-    builder = LitsSlices(config=config, data_dir=str(out), file_format=FILE_FORMAT)
-    folder = Path(builder.data_dir)
+    builder = LitsSlices(config=config, data_dir=str(finished), file_format=FILE_FORMAT)
+    written = Path(builder.data_dir)
+    folder = Path(out, *written.parts[-3:])  # name, config and version
     if folder.exists():
         with damage_as_data_error(folder):
             existing = tfds.builder_from_directory(str(folder)).info.metadata or {}
         if {name: existing.get(name) for name in wanted} != wanted:
             raise DataError(f"`out`: {folder} holds another dataset; give another folder or remove it")
+        shutil.rmtree(finished, ignore_errors=True)  # of a process that was killed at its end
         return folder
     for each in (finished, folder.parent):
         each.mkdir(parents=True, exist_ok=True)
     with sole_writer(folder.parent) as alone:
         if alone:
-            for left in folder.parent.glob(f"incomplete.*_{folder.name}"):  # of a process that was killed
+            for left in written.parent.glob(f"incomplete.*_{folder.name}"):  # of a process that was killed
                 shutil.rmtree(left)
         if not sys.stderr.isatty():
             tfds.disable_progress_bar()
         with contextlib.redirect_stdout(io.StringIO()):  # where TFDS announces what it does
             builder.download_and_prepare(download_dir=str(finished / "downloads"), download_config=download)
+        # Parquet files do not tell whether their pixels are damaged.
+        atomic_write_text(written / SUMS_FILE, sums(written))
+        written.rename(folder)
     shutil.rmtree(finished)
-    # Parquet files do not tell whether their pixels are damaged.
-    atomic_write_text(folder / SUMS_FILE, sums(folder))
     return folder
 
 
