@@ -9,9 +9,10 @@ import highdicom
 import numpy as np
 from pydicom import Dataset, dcmread
 
+from pipelines.files.dicom_sizes import check_deflated, check_pixels
 from pipelines.files.labels import MaskError
 from pipelines.files.nrrd import unreadable
-from pipelines.files.sizes import MOST_PIXELS, check_claim, check_deflated, held_by
+from pipelines.files.sizes import check_claim, held_by
 from pipelines.frame import affine_of_slices
 from pipelines.targets import names_another
 from pipelines.terms import target_of_code
@@ -162,10 +163,12 @@ def _check_size(path: Path, header: Any) -> None:
     held = held_by(path)
     check_deflated(path)
     check_claim((frames,), _LEAST, held, compressed=True)
-    if rows * columns > MOST_PIXELS:
-        raise MaskError("too-large", f"claims {rows}x{columns} pixels, more than a slice has; export it again")
-    if not header.file_meta.TransferSyntaxUID.is_compressed:
-        check_claim((frames, rows * columns), 1, held * 8)  # a bit of each pixel at least
+    if header.file_meta.TransferSyntaxUID.is_encapsulated:
+        check_pixels(dcmread(path, specific_tags=["Rows", "Columns", "PixelData"]))
+    else:
+        check_pixels(header)
+        deflated = header.file_meta.TransferSyntaxUID.is_deflated
+        check_claim((frames, rows * columns), 1, held * 8, compressed=deflated)  # a bit of each pixel at least
 
 
 def _referenced(items: Iterable[Dataset]) -> frozenset[str]:

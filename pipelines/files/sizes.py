@@ -1,13 +1,10 @@
 """Sizes that headers claim, compared with the files before memory is taken for them."""
 
 import math
-import re
 import stat
-import struct
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
@@ -17,10 +14,6 @@ DEFLATE = 1032  # to one, the most that gzip and zlib compress
 MOST_VOXELS = 1 << 30  # of a volume; 1024 slices of 1024x1024, twice what scanners make of a whole body
 MOST_PIXELS = 1 << 26  # of a slice, 8192x8192
 _LARGE, _DENSE = 1 << 31, 200  # bytes, beyond which a file is a bomb if it compresses by more than this
-_MOST_UNPACKED = 1 << 28  # bytes of a deflated DICOM file
-_DEFLATED = b"1.2.840.10008.1.2.1.99"  # transfer syntax of DICOM
-_JPEG2000 = b"\xff\x4f\xff\x51"  # start of its header
-_JPEG = re.compile(rb"\xff[\xc0-\xc3\xf7]\0.[\x08-\x10](.{4})", re.DOTALL)  # start of a frame, rows and columns
 _BLOCK = 1 << 20  # bytes that are decompressed at a time
 _REST = 1 << 20  # bytes that may follow the voxels
 
@@ -68,48 +61,6 @@ def check_claim(shape: Sequence[int], itemsize: int, held: int, *, compressed: b
         raise MaskError("too-large", f"claims {size} voxels, more than a scan has; export it again")
     if claimed > max(_LARGE, held * _DENSE):
         raise MaskError("too-large", f"unpacks {held} bytes to {claimed}, as no scan does; export it again")
-
-
-def check_deflated(path: Path) -> None:
-    """Refuses a deflated DICOM file that unpacks to far more than a slice or a segmentation.
-
-    Raises:
-        MaskError: it does, or is not a regular file.
-    """
-    if held_by(path) * DEFLATE <= _MOST_UNPACKED:  # as most files are, of which nothing has to be read
-        return
-    with path.open("rb") as file:
-        start = file.read(2048)
-        if _DEFLATED not in start:
-            return
-        # Behind the preamble, the mark, and the file meta information, whose first element is its length.
-        file.seek(144 + int.from_bytes(start[140:144], "little"))
-        unpacked, inflate = 0, zlib.decompressobj(-zlib.MAX_WBITS)
-        while (data := inflate.unconsumed_tail or file.read(_BLOCK)) and not inflate.eof:
-            try:
-                unpacked += len(inflate.decompress(data, _BLOCK))
-            except zlib.error:
-                return  # which its reader names
-            if unpacked > _MOST_UNPACKED:
-                raise MaskError("too-large", "unpacks to far more than a slice; export it again")
-
-
-def check_pixels(dataset: Any) -> None:
-    """Refuses a slice with more pixels than any has, by its DICOM header and by that of its compressed pixels.
-
-    Raises:
-        MaskError: it claims them.
-    """
-    claims = [(int(dataset.Rows), int(dataset.Columns))]
-    syntax = dataset.file_meta.TransferSyntaxUID
-    data = dataset.PixelData[:2048] if syntax.is_encapsulated and "RLE" not in syntax.name else b""
-    if (at := data.find(_JPEG2000)) >= 0:
-        claims.append(struct.unpack(">II", data[at + 8 : at + 16].ljust(8, b"\0")))
-    elif match := _JPEG.search(data):
-        claims.append(struct.unpack(">HH", match[1]))
-    for one, other in claims:
-        if one * other > MOST_PIXELS:
-            raise MaskError("too-large", f"claims {one}x{other} pixels, more than a slice has; export it again")
 
 
 def read_into(file: IO[bytes], array: np.ndarray) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 from pydicom import FileDataset, dcmread
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from pipelines.files.dicom_sizes import check_deflated, check_pixels
 from pipelines.files.labels import MaskError
-from pipelines.files.sizes import check_claim, check_deflated, check_pixels, held_by
+from pipelines.files.sizes import check_claim, held_by
 from pipelines.findings import Findings
 
 _TAGS = (

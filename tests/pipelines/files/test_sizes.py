@@ -284,3 +284,17 @@ def test_a_header_that_nibabel_repairs_is_a_warning(tmp_path, capfd):
     assert open_volume(tmp_path / "a.nii", report) is not None
     assert [(one.severity, one.code) for one in report.findings] == [("warning", "header-repaired")]
     assert capfd.readouterr() == ("", "")
+
+
+def test_segmentation_whose_compressed_frames_claim_more_than_its_header(case):
+    """Which took 6 GB to decode."""
+    seg = dcmread(case / "masks.dcm")
+    size = struct.pack(">HHHIIIIIIIIH", 0xFF51, 41, 0, 40000, 40000, 0, 0, 40000, 40000, 0, 0, 1)
+    seg.PixelData = encapsulate([b"\xff\x4f" + size + bytes(100)] * int(seg.NumberOfFrames))
+    seg["PixelData"].VR = "OB"
+    seg.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    seg.SegmentationType, seg.SegmentationFractionalType, seg.MaximumFractionalValue = "FRACTIONAL", "PROBABILITY", 1
+    seg.BitsAllocated, seg.BitsStored, seg.HighBit = 8, 8, 7
+    dcmwrite(case / "masks.dcm", seg)
+    with pytest.raises(MaskError, match="more than a slice has"):
+        read_volume(case / "masks.dcm", "DICOM SEG")
