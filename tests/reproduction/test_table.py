@@ -2,6 +2,7 @@
 
 import csv
 import json
+import types
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ def test_what_was_cut_off_goes_on_and_what_is_finished_is_kept(folder, tmp_path,
         return fit(config, **kwargs)
 
     costs = {"parameters": 1, "macs_per_image": 1, "ms_per_image": 1.0}
-    monkeypatch.setattr(table, "measure", lambda *arguments: costs)
+    monkeypatch.setattr(table, "Costs", lambda *arguments: known_costs(costs))
     monkeypatch.setattr(table, "fit", cut_off)
     assert run(*call).code == 130
     finished = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/model.keras")}
@@ -142,16 +143,21 @@ def test_mistakes_are_named(folder, tmp_path):
     assert not (tmp_path / "table").exists()
 
 
+def known_costs(columns):
+    return types.SimpleNamespace(columns=columns, keep=lambda: None)
+
+
 @pytest.fixture
 def begun(monkeypatch):
     """Configurations that rows are trained with; nothing is measured or trained."""
     configs = []
 
-    def stop(config, **kwargs):
+    def stop(config, *, on_start, **kwargs):
         configs.append(config)
+        on_start()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(table, "measure", lambda *arguments: {})
+    monkeypatch.setattr(table, "Costs", lambda *arguments: known_costs({}))
     monkeypatch.setattr(table, "fit", stop)
     return configs
 
@@ -183,7 +189,11 @@ def test_a_table_of_version_01_is_resumed_unless_its_rows_had_the_wrong_recipe(f
 
 
 def test_costs_are_those_of_the_network_with_its_context(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(table, "fit", lambda *arguments, **options: (_ for _ in ()).throw(KeyboardInterrupt))
+    def stop(config, *, on_start, **kwargs):
+        on_start()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(table, "fit", stop)
     call = ("reproduce", "--table", 3, "--models", "unet", "--data", folder, "--context", 2, *RECIPE)
     assert run(*call, "--out", tmp_path / "table").code == 130
     measured = json.loads((tmp_path / "table" / "systems" / "unet.json").read_text())
