@@ -98,5 +98,5 @@ def test_what_cannot_be_said_of_folds(whole, folder, tmp_path):
     assert "--fold 9: give K/N" in fails("fit", "--data", folder, *RECIPE, "--fold", "9", *new)
     both = fails("fit", "--data", folder, *RECIPE, "--fold", "0/2", "--no-validation", *new)
     assert "--fold 0/2: is validated on, and --validation is off" in both
-    assert "--fold 0/1: give K/N" in fails("fit", "--data", folder, *RECIPE, "--folds", 1, *new)
+    assert "--folds 1: give" in fails("fit", "--data", folder, *RECIPE, "--folds", 1, *new)
     assert not (tmp_path / "new").exists()
