@@ -189,7 +189,7 @@ def main():
             "prepare": Command(("data", "prepare", scans, "--size", 64), results="lits_slices/*/[0-9]*"),
             "score": Command(("score", *masks, *labels)),
             "evaluate": Command(("evaluate", run)),
-            "compare": Command(("compare", soak.folder / "a", soak.folder / "a" / "evaluation.json")),
+            "compare": Command(("compare", f"A={soak.folder / 'a'}", f"B={soak.folder / 'a'}")),
             "publish": Command(("publish", run)),
             "export": Command(("export", run), results="[0-9]*", companion="manifest-{}.json"),
             "reproduce": Command(

@@ -128,13 +128,14 @@ def refuse_existing_files(folder: str | Path, names: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def temporary_directory(folder: str | Path, name: str, *, sweep: bool = True) -> Iterator[Path]:
+def temporary_directory(folder: str | Path, name: str, *, sweep: bool = True, option: str = "out") -> Iterator[Path]:
     """Yields a new hidden folder, which is removed in the end if it is still there.
 
     Args:
         folder: where to create it.
         name: of what is written in it.
         sweep: remove what killed processes left under this name first.
+        option: argument that has the path, for errors.
 
     Raises:
         DataError: it cannot be created.
@@ -150,7 +151,7 @@ def temporary_directory(folder: str | Path, name: str, *, sweep: bool = True) ->
             try:
                 temporary.mkdir()
             except OSError as error:
-                raise _no_place(folder / name, "out", error) from error
+                raise _no_place(folder / name, option, error) from error
             stack.callback(shutil.rmtree, temporary, ignore_errors=True)
             try:
                 stack.enter_context(_lock(temporary))
@@ -275,9 +276,8 @@ def require_place(
     existing = next(each for each in (path, *path.absolute().parents) if each.exists())
     try:
         if existing.is_dir():
-            probe = existing / f".{secrets.token_hex(8)}"
-            probe.mkdir()
-            probe.rmdir()
+            with temporary_directory(existing, path.name, option=option):
+                pass
         elif existing != path:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     except OSError as error:
