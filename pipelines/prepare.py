@@ -10,13 +10,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.atomic import atomic_write_text, require_place, sole_writer
+from pipelines.atomic import atomic_write_text
 from pipelines.beam import pipeline_options
 from pipelines.case import Source
 from pipelines.checksums import SUMS_FILE, sums
 from pipelines.errors import DataError
 from pipelines.layouts.prepared.reader import Prepared, damage_as_data_error
+from pipelines.places import require_place
 from pipelines.preprocessing import LARGEST
+from pipelines.temporary import sole_writer
 
 # The only format of TFDS that both tf.data and a data source without TensorFlow can read.
 FILE_FORMAT = "parquet"

@@ -44,7 +44,7 @@ def fit(
     from cafct_keras.training import fit as train
     from cafct_keras.training.config import resolve
     from cafct_keras.training.folds import fit_folds, folds_in
-    from pipelines.atomic import require_place
+    from pipelines.places import require_place
 
     config, given = chosen_config(options)
     complete = None

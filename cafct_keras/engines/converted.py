@@ -19,7 +19,8 @@ from cafct_keras.engines.engine import Engine
 from cafct_keras.engines.runtimes import Runtime
 from cafct_keras.runs.lock import lock
 from cafct_keras.runtime.console import make_console
-from pipelines.atomic import atomic_directory, atomic_write_text, temporary_directory
+from pipelines.atomic import atomic_directory, atomic_write_text
+from pipelines.temporary import temporary_directory
 
 CHECKS_FILE = "checks.json"
 UNUSED_DAYS = 90  # after which a converted network is removed

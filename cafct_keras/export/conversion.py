@@ -7,8 +7,9 @@ import pathlib
 from cafct_keras.export.formats import FORMATS
 from cafct_keras.export.inputs import NetworkInput
 from cafct_keras.export.process import run_python
-from pipelines.atomic import fsync, temporary_directory
+from pipelines.atomic import fsync
 from pipelines.optional import optional
+from pipelines.temporary import temporary_directory
 
 
 def to_onnx(model_file: str | pathlib.Path, file: str | pathlib.Path) -> None:

@@ -15,7 +15,9 @@ from cafct_keras.runs import load_model
 from cafct_keras.runs.files import MODEL_FILE
 from cafct_keras.runs.run import Run
 from cafct_keras.runtime.devices import environment
-from pipelines.atomic import atomic_directory, atomic_write_text, require_place, temporary_directory
+from pipelines.atomic import atomic_directory, atomic_write_text
+from pipelines.places import require_place
+from pipelines.temporary import temporary_directory
 
 
 def export(

@@ -25,9 +25,10 @@ from cafct_keras.runs.loading import build_published
 from cafct_keras.runs.published import PUBLISHED_FORMAT, Published
 from cafct_keras.runtime.compilation import cache_compilations
 from cafct_keras.training.compiling import network_arguments
-from pipelines.atomic import atomic_directory, require_place
+from pipelines.atomic import atomic_directory
 from pipelines.errors import DataError
 from pipelines.optional import optional
+from pipelines.places import require_place
 
 with optional("publish", extra="hub"):
     import safetensors.numpy

@@ -29,8 +29,9 @@ from cafct_keras.runtime.command_line import command_line
 from cafct_keras.runtime.console import make_console
 from cafct_keras.training import FitConfig, fit
 from cafct_keras.training.config import resolve
-from pipelines.atomic import atomic_directory, atomic_write_text, require_place
+from pipelines.atomic import atomic_directory, atomic_write_text
 from pipelines.documents import parse_json
+from pipelines.places import require_place
 from pipelines.printable import printable
 
 FORMAT = 2

@@ -11,9 +11,10 @@ from cafct_keras.runs.checkpoints import Checkpoint, has_checkpoints
 from cafct_keras.runs.config import OPTIONS, FitConfig, shown
 from cafct_keras.runs.files import CHECKPOINTS, MODEL_FILE, RUN_FILE
 from cafct_keras.training.config import check_session, fill
-from pipelines.atomic import atomic_copy, require_place
+from pipelines.atomic import atomic_copy
 from pipelines.loading.augmentation import Augmentation
 from pipelines.loading.slices import Slices, has_partial_pixels
+from pipelines.places import require_place
 
 
 def find_run(config: FitConfig, given: Iterable[str] | None) -> dict[str, Any] | None:

@@ -13,7 +13,8 @@ from cafct_keras.models.registry import build, list_encoders, list_models
 from cafct_keras.runtime.versions import versions
 from cafct_keras.typing import File
 from cafct_keras.weights.loading import CARD_FORMAT, SUFFIX, arguments_for, fill, read_weights
-from pipelines.atomic import atomic_directory, require_place, require_space
+from pipelines.atomic import atomic_directory
+from pipelines.places import require_place, require_space
 
 ANY_SIZE_RGB = [None, None, 3]
 

@@ -5,11 +5,12 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from pipelines.atomic import atomic_files, refuse_existing_files, require_place
+from pipelines.atomic import atomic_files, refuse_existing_files
 from pipelines.case import SPLITS, Source
 from pipelines.describe.figures import FILES, Figures
 from pipelines.describe.statistics import MINIMUM, DatasetStatistics, case_statistics
 from pipelines.layouts import detect_layout, open_source
+from pipelines.places import require_place
 
 PARTS = (*SPLITS, "all")
 

@@ -12,9 +12,9 @@ from cafct_keras.prediction.job.options import PredictOptions
 from cafct_keras.prediction.job.results import Results
 from cafct_keras.runtime.console import make_console
 from cafct_keras.runtime.progress import CaseProgress
-from pipelines.atomic import require_place
 from pipelines.findings import listed
 from pipelines.optional import optional
+from pipelines.places import require_place
 from pipelines.scans import find_scans
 from pipelines.scans.writers import check_format
 

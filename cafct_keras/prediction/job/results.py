@@ -12,10 +12,11 @@ from typing import Any
 
 from cafct_keras.errors import UserError
 from cafct_keras.runs.lock import lock
-from pipelines.atomic import atomic_directory, fsync, parents
+from pipelines.atomic import atomic_directory, fsync
 from pipelines.documents import parse_json
 from pipelines.errors import DataError
 from pipelines.natural import natural_sort_key
+from pipelines.places import parents
 from pipelines.scans import Scan
 
 RECORDS = ".predict"  # folder in the output folder
