@@ -1,4 +1,5 @@
 import json
+import math
 
 import keras
 import numpy as np
@@ -34,7 +35,7 @@ def run(scans, tmp_path_factory):
     card = json.loads((folder / "run.json").read_text())
     card |= {
         "command": f"cafct-keras fit --data {scans}",
-        "parameters": sum(variable.value.size for variable in model.trainable_variables),
+        "parameters": sum(math.prod(variable.shape) for variable in model.trainable_variables),
         "backend": keras.backend.backend(),
         "devices": ["cpu"],
         "seconds": {"total": 5400.0},

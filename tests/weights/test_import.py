@@ -264,7 +264,7 @@ def test_other_networks_are_named(pvt_file, resnet_file, tmp_path):
     wide = pvt(widths=(16, 32, 80, 128), depths=(1, 1, 1, 1))
     assert "a PVTv2 of unknown size; give --into" in refused(wide, tmp_path)
     assert "holds none of the known encoders" in refused({"a.weight": np.ones(3)}, tmp_path)
-    assert "unknown model 'vgg'" in fails("import-weights", pvt_file, "--into", "vgg", *out)
+    assert "--into vgg: unknown; choose pvt_v2_tiny, " in fails("import-weights", pvt_file, "--into", "vgg", *out)
     assert "pvt_v2_tiny has no presets" in fails("import-weights", pvt_file, "--preset", "tiny", *out)
     assert "2 files: give one, or --into" in fails("import-weights", pvt_file, resnet_file, *out)
     twice = fails("import-weights", pvt_file, pvt_file.parent / "pvt.safetensors", "--into", "pvt_v2_tiny", *out)

@@ -36,7 +36,7 @@ def of_source(cases, targets, *, greys):
             masks = guess[target][index], truth[target][index]
             pictures.append(picture("worst", case.name, *masks, image=greys(case.images[index]), target=target))
     calibration = {target: calibrated(each) for target, each in pairs.items()}
-    threshold = {"value": 0.5, "chosen_on": "given", "rule": None}
+    threshold = {"value": 0.5, "chosen_on": "given", "rule": None, "smooth_slices": 0}
     return document([result(scored)], calibration=calibration, threshold=threshold), pictures
 
 
