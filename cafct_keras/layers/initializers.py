@@ -34,22 +34,23 @@ def skip_initialization(*, at_most: tuple[float, float] = (math.inf, math.inf)) 
         at_most: number of weights, and of variables that hold them; a layer that needs more raises `ValueError` before
             it takes any memory.
     """
-    create = keras.layers.Layer.add_weight
+    with _skipping:  # other threads that load a network wait, and find the method as it was
+        create = keras.layers.Layer.add_weight
 
-    def add_weight(layer: keras.layers.Layer, *arguments: Any, **named: Any) -> Any:
-        left = _left.get()
-        if left is not None:
-            # Positional ones are those of Keras 2: shape, initializer and dtype.
-            named |= dict(zip(("shape", "initializer", "dtype"), arguments, strict=False))
-            shape, arguments = named.get("shape") or (), ()
-            weights, variables = left[0] - math.prod(shape), left[1] - 1
-            if weights < 0 or variables < 0:
-                raise ValueError(f"a network with more weights than its file: {'x'.join(map(str, shape))} in one layer")
-            _left.set((weights, variables))
-            named["initializer"] = "zeros"
-        return create(layer, *arguments, **named)
+        def add_weight(layer: keras.layers.Layer, *arguments: Any, **named: Any) -> Any:
+            left = _left.get()
+            if left is not None:
+                # Positional ones are those of Keras 2: shape, initializer and dtype.
+                named |= dict(zip(("shape", "initializer", "dtype"), arguments, strict=False))
+                shape, arguments = named.get("shape") or (), ()
+                weights, variables = left[0] - math.prod(shape), left[1] - 1
+                if weights < 0 or variables < 0:
+                    size = "x".join(map(str, shape))
+                    raise ValueError(f"a network with more weights than its file: {size} in one layer")
+                _left.set((weights, variables))
+                named["initializer"] = "zeros"
+            return create(layer, *arguments, **named)
 
-    with _skipping:
         token = _left.set(at_most)
         keras.layers.Layer.add_weight = add_weight
         try:

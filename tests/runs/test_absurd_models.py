@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 import time
 import zipfile
 
@@ -166,8 +167,6 @@ def test_a_flipped_byte_of_the_weights(good, tmp_path):
 
 
 def test_other_threads_draw_their_weights():
-    import threading
-
     built = []
     with skip_initialization(at_most=(0, 0)):
         other = threading.Thread(target=lambda: built.append(micro(input_shape=(None, None, 3))))
@@ -177,3 +176,17 @@ def test_other_threads_draw_their_weights():
             micro(input_shape=(None, None, 3))
     assert np.abs(built[0].get_weights()[0]).max() > 0
     assert np.abs(keras.layers.Dense(2).add_weight(shape=(9,), initializer="ones")).max() == 1
+
+
+def test_threads_that_load_at_the_same_time_leave_keras_as_it_was(good):
+    """One begins while another is at it, and goes on when that one has ended."""
+    loaded = []
+    with skip_initialization():
+        thread = threading.Thread(target=lambda: loaded.append(cafct_keras.load_model(good)))
+        thread.start()
+        thread.join(0.5)  # until it waits
+        assert not loaded
+    thread.join()
+    assert len(loaded) == 1
+    assert keras.layers.Layer.add_weight.__qualname__ == "Layer.add_weight"
+    assert cafct_keras.load_model(good).count_params() == loaded[0].count_params()
