@@ -5,7 +5,7 @@ a device, a link to one) is reported and never opened.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 from pipelines.files.kinds import ARCHIVE, ARRAYS, BINARY, DICOM, OTHER, PICTURE, VOLUME, VOXELS, kind_of_file
@@ -26,13 +26,14 @@ _NAMES = {
 _MAY_BE_SCANS = (VOLUME, DICOM, VOXELS, BINARY)
 
 
-def walk(root: Path, findings: Findings) -> Iterator[tuple[Path, list[Path]]]:
+def walk(root: Path, findings: Findings, *, without: Container[Path] = ()) -> Iterator[tuple[Path, list[Path]]]:
     """Yields every folder with its files, in the order of their names, but hidden ones; follows links.
 
     Args:
         root: the folder to begin with.
         findings: takes folders that cannot be read as errors, and as left aside what is not a regular file, links that
             lead nowhere, and links to folders that are in the tree anyway, such as those above.
+        without: folders that are left out, with what is in them.
     """
     # Links come last, so that a folder is called by its own name, also where a link leads there.
     pending, seen = [(root, False)], set()
@@ -52,6 +53,7 @@ def walk(root: Path, findings: Findings) -> Iterator[tuple[Path, list[Path]]]:
             findings.error("unreadable", folder, f"cannot be read ({error.strerror}); fix its permissions")
             continue
         yield folder, files
+        folders = [path for path in folders if path not in without]
         links += [path for path in folders if path.is_symlink()]
         pending += [(path, False) for path in reversed(folders) if not path.is_symlink()]
 

@@ -2,6 +2,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from benchmarks.soak_commands import Command
+from tests.cli import run
 from tests.evaluation.mask_folders import LABELS
 from tests.weights.states import PVT_TINY, pvt
 
@@ -15,6 +16,8 @@ def commands(tmp_path_factory, scans, perfect):
     masks.mkdir()
     for file in scans.glob("segmentation-*"):
         (masks / file.name).symlink_to(file)
+    scored = folder / "scored"
+    assert run("score", "--prediction", masks, "--reference", masks, *LABELS, "--out", scored).code == 0
     made = ("data", "phantom", "--layout", "nifti", "--cases", 3, "--slices", 2, "--size", 32)
     return {
         "phantom": Command(made),
@@ -22,6 +25,7 @@ def commands(tmp_path_factory, scans, perfect):
         "prepare": Command(("data", "prepare", scans, "--size", 32), results="lits_slices/*/[0-9]*"),
         "score": Command(("score", "--prediction", masks, "--reference", masks, *LABELS)),
         "evaluate": Command(("evaluate", perfect)),
+        "compare": Command(("compare", f"A={scored}", f"B={scored}")),
         "import-weights": Command(("import-weights", folder / "pvt.safetensors")),
         "export": Command(("export", perfect), results="[0-9]*", companion="manifest-{}.json"),
     }

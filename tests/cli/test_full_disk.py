@@ -13,7 +13,9 @@ from tests.disks import small_disk
 from tests.export.unconverted import leave_out
 
 
-@pytest.mark.parametrize("name", ["phantom", "describe", "prepare", "score", "evaluate", "import-weights", "export"])
+@pytest.mark.parametrize(
+    "name", ["phantom", "describe", "prepare", "score", "evaluate", "compare", "import-weights", "export"]
+)
 def test_full_disk_and_started_again(name, commands, tmp_path, monkeypatch):
     if name == "export":
         leave_out(monkeypatch.setattr)

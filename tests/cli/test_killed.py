@@ -4,7 +4,16 @@ import pytest
 
 from benchmarks.soak_commands import CommandSoak
 
-KILLS = {"phantom": 2, "describe": 2, "prepare": 2, "score": 2, "evaluate": 1, "import-weights": 1, "export": 1}
+KILLS = {
+    "phantom": 2,
+    "describe": 2,
+    "prepare": 2,
+    "score": 2,
+    "evaluate": 1,
+    "compare": 1,
+    "import-weights": 1,
+    "export": 1,
+}
 
 
 @pytest.mark.parametrize("name", KILLS)

@@ -48,10 +48,8 @@ def list_pairs(root: Path, findings: Findings) -> dict[str, dict[str, Path]]:
             findings.error("mask-missing", files["image"], message)
         if "image" not in files:
             findings.error("mask-orphan", files["mask"], f"no images/{name}.png; add the image or delete the mask")
-    inside = [places[name] for name in KINDS if name in places]
-    for folder, files_here in walk(root, findings):
-        if not any(folder.is_relative_to(place) for place in inside):
-            report_rest(files_here, findings, pictures=True)
+    for _, files_here in walk(root, findings, without=[places[name] for name in KINDS if name in places]):
+        report_rest(files_here, findings, pictures=True)
     return {name: pairs[name] for name in sorted(pairs, key=natural_sort_key)}
 
 
