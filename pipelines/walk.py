@@ -4,6 +4,8 @@ All readers find their files here, so that links are followed everywhere, and wh
 a device, a link to one) is reported and never opened.
 """
 
+import contextlib
+import contextvars
 import os
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
@@ -24,6 +26,10 @@ _NAMES = {
     OTHER: "other files",
 }
 _MAY_BE_SCANS = (VOLUME, DICOM, VOXELS, BINARY)
+# Folder to what is in it; None outside of `listing_once`.
+_listed: contextvars.ContextVar[dict[Path, tuple[list[Path], list[Path]]] | None] = contextvars.ContextVar(
+    "listed", default=None
+)
 
 
 def walk(root: Path, findings: Findings, *, without: Container[Path] = ()) -> Iterator[tuple[Path, list[Path]]]:
@@ -64,6 +70,10 @@ def list_folder(folder: Path, findings: Findings) -> tuple[list[Path], list[Path
     Raises:
         OSError: it cannot be read.
     """
+    known = _listed.get()
+    if known is not None and folder in known:
+        folders, files = known[folder]
+        return [*folders], [*files]
     with os.scandir(folder) as entries:
         ordered = sorted(entries, key=lambda entry: entry.name)
     folders, files = [], []
@@ -82,7 +92,19 @@ def list_folder(folder: Path, findings: Findings) -> tuple[list[Path], list[Path
                 findings.left_aside("pipes, devices and the like", [path], doubtful=True)
         except OSError:  # a link to itself, or to where nobody may look
             findings.left_aside("links that lead nowhere", [path], doubtful=True)
+    if known is not None:
+        known[folder] = [*folders], [*files]
     return folders, files
+
+
+@contextlib.contextmanager
+def listing_once() -> Iterator[None]:
+    """Lists each folder once inside the context, for several looks at the same tree; nothing is reported twice."""
+    token = _listed.set({})
+    try:
+        yield
+    finally:
+        _listed.reset(token)
 
 
 def is_hidden(name: str) -> bool:

@@ -15,7 +15,7 @@ from pipelines.errors import DataError
 from pipelines.findings import Finding, Findings, Report, Strict, listed
 from pipelines.folds import with_fold
 from pipelines.layouts.paired_folder.listing import find_roots
-from pipelines.walk import report_rest, walk
+from pipelines.walk import listing_once, report_rest, walk
 
 # In the order of detection: the layouts with the most distinctive files first.
 LAYOUTS = ("prepared", "lits_png", "nifti", "dicom", "paired_folder")
@@ -72,9 +72,10 @@ def detect_layout(data: str | Path) -> str:
     Raises:
         DataError: no layout fits.
     """
-    for name in LAYOUTS:
-        if load_layout(name).detect(Path(data)):
-            return name
+    with listing_once():  # a tree of slices takes its time, and each layout looks for its own
+        for name in LAYOUTS:
+            if load_layout(name).detect(Path(data)):
+                return name
     if several := [folder.relative_to(data).as_posix() for folder in find_roots(Path(data))]:
         raise DataError(f"{data}: images/ and masks/ lie in {listed(several)}; give one of these folders")
     rest = Strict(data)
