@@ -66,8 +66,8 @@ def atomic_directory(directory: str | Path, *, replace: bool = False) -> Iterato
             fsync(path)
         refuse_existing(directory, replace=replace)  # another process may have been faster
         if os.path.lexists(directory):
-            with temporary_directory(directory.parent, directory.name, sweep=False) as aside:
-                former = directory.rename(aside / directory.name)
+            with temporary_directory(directory.parent, directory.name, sweep=False) as displaced:
+                former = directory.rename(displaced / directory.name)
                 try:
                     temporary.rename(directory)
                 except OSError:

@@ -19,8 +19,8 @@ from pipelines.printable import one_line
 
 SEVERITIES = ("error", "warning", "note")  # in the order in which they are shown
 WARNING = "warning: "  # what the line of a warning begins with
-NOT_READ = "not read: "  # and, if it may be worth a warning behind that, the line about files that are left aside
-LEFT_ASIDE = "left-aside"  # the code of files that are there and not read
+NOT_READ = "not read: "  # and, if it may be worth a warning behind that, the line about files that are skipped
+SKIPPED = "skipped"  # the code of files that are there and not read
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Findings(abc.ABC):
         """Adds something that is good to know."""
         self.add("note", code, file, message)
 
-    def left_aside(self, what: str, paths: Iterable[Path], *, doubtful: bool = False) -> None:
+    def skip(self, what: str, paths: Iterable[Path], *, doubtful: bool = False) -> None:
         """Adds files or folders that are there and not read.
 
         Args:
@@ -83,7 +83,7 @@ class Findings(abc.ABC):
             doubtful: whether they may be scans that the user expects to be read.
         """
         for path in paths:
-            self.add("warning" if doubtful else "note", LEFT_ASIDE, path, what)
+            self.add("warning" if doubtful else "note", SKIPPED, path, what)
 
     def refused(self, code: str, file: Path | str, error: DataError) -> None:
         """Adds the message of a `DataError` as an error about the path that it starts with, or else about `file`."""
@@ -128,7 +128,7 @@ class Report(Findings):
 
     def add(self, severity: str, code: str, file: Path | str, message: str) -> None:
         """Adds the finding to `findings`."""
-        message = f"{message}: not read" if code == LEFT_ASIDE else message
+        message = f"{message}: not read" if code == SKIPPED else message
         self.findings.append(Finding(code, severity, self.name(file), " ".join(message.split())))
 
     def count(self, what: str, number: int = 1) -> None:
@@ -164,7 +164,7 @@ class Strict(Findings):
             where = file if isinstance(file, Path) else self.root if file == "." else f"{self.root}: {file}"
             raise DataError(f"{where}: {message}")
         with self._lock:
-            if code == LEFT_ASIDE:
+            if code == SKIPPED:
                 self._aside.setdefault(message, {})[file] = None
                 self._doubtful |= {message} if severity == "warning" else set()
             else:
@@ -175,12 +175,12 @@ class Strict(Findings):
 
     @property
     def notes(self) -> list[str]:
-        """One line per message, with the files that it is about, and one for all that is left aside."""
+        """One line per message, with the files that it is about, and one for all that is skipped."""
         with self._lock:
             files = {line: sorted(names, key=natural_sort_key) for line, names in self._files.values()}
             start = WARNING if self._doubtful else ""
         return [
-            *(f"{start}{line}" for line in self.aside()),
+            *(f"{start}{line}" for line in self.skipped_lines()),
             *(f"{message} ({listed(map(one_line, names))})" for message, names in files.items()),
         ]
 
@@ -195,8 +195,8 @@ class Strict(Findings):
         below = isinstance(file, Path) and self.root.parts and file.is_relative_to(self.root)
         return self.name(file) if below or isinstance(file, str) else file.name
 
-    def aside(self, below: Path | None = None) -> list[str]:
-        """A line that sums up what is left aside, all or below a folder, doubtful files first; none if nothing is."""
+    def skipped_lines(self, below: Path | None = None) -> list[str]:
+        """A line that sums up what is skipped, all or below a folder, doubtful files first; none if nothing is."""
         with self._lock:
             kinds = {
                 what: [file for file in files if below is None or (isinstance(file, Path) and below in file.parents)]

@@ -1,4 +1,4 @@
-"""The folders and files below a folder, and what of them is left aside.
+"""The folders and files below a folder, and what of them is skipped.
 
 All readers find their files here, so that links are followed everywhere, and what is not a regular file (a named pipe,
 a device, a link to one) is reported and never opened.
@@ -37,7 +37,7 @@ def walk(root: Path, findings: Findings, *, without: Container[Path] = ()) -> It
 
     Args:
         root: the folder to begin with.
-        findings: takes folders that cannot be read as errors, and as left aside what is not a regular file, links that
+        findings: takes folders that cannot be read as errors, and as skipped what is not a regular file, links that
             lead nowhere, and links to folders that are in the tree anyway, such as those above.
         without: folders that are left out, with what is in them.
     """
@@ -50,7 +50,7 @@ def walk(root: Path, findings: Findings, *, without: Container[Path] = ()) -> It
         real = os.path.realpath(folder)
         above = linked and os.path.commonpath([top, real]) == real  # which holds more than the folder to search
         if real in seen or above:
-            findings.left_aside("links to folders that are searched anyway or hold this one", [folder] * linked)
+            findings.skip("links to folders that are searched anyway or hold this one", [folder] * linked)
             continue
         seen.add(real)
         try:
@@ -87,11 +87,11 @@ def list_folder(folder: Path, findings: Findings) -> tuple[list[Path], list[Path
             elif entry.is_dir():
                 folders.append(path)
             elif entry.is_symlink() and not path.exists():
-                findings.left_aside("links that lead nowhere", [path], doubtful=True)
+                findings.skip("links that lead nowhere", [path], doubtful=True)
             else:
-                findings.left_aside("pipes, devices and the like", [path], doubtful=True)
+                findings.skip("pipes, devices and the like", [path], doubtful=True)
         except OSError:  # a link to itself, or to where nobody may look
-            findings.left_aside("links that lead nowhere", [path], doubtful=True)
+            findings.skip("links that lead nowhere", [path], doubtful=True)
     if known is not None:
         known[folder] = [*folders], [*files]
     return folders, files
@@ -127,4 +127,4 @@ def report_rest(paths: Iterable[Path], findings: Findings, *, pictures: bool = F
     for kind, files in kinds.items():
         if kind in _NAMES:
             doubtful = kind in _MAY_BE_SCANS or (pictures and kind == PICTURE)
-            findings.left_aside(_NAMES[kind], files, doubtful=doubtful)
+            findings.skip(_NAMES[kind], files, doubtful=doubtful)

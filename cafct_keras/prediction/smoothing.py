@@ -32,8 +32,8 @@ def check_smoothing(sigma: float) -> None:
 def smooth(prediction: CasePrediction, sigmas: Mapping[str, float]) -> CasePrediction:
     """Smooths probabilities across slices, as their log-odds, by a Gaussian.
 
-    What a network finds in one slice alone, such as a vessel that it takes for a lesion, falls below the threshold; a
-    lesion that it misses in one slice of several is filled in. The mean of log-odds is that of Genest and Zidek,
+    What a network finds in one slice alone falls below the threshold; a lesion that it misses in one slice of several
+    is filled in. The mean of log-odds is that of Genest and Zidek,
     "Combining probability distributions" (Statistical Science 1, 1986), here with one network and several slices.
 
     Args:

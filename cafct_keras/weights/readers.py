@@ -56,7 +56,7 @@ def _read_safetensors(file: pathlib.Path) -> dict[str, np.ndarray]:
 
     try:
         with safetensors.safe_open(file, "numpy") as content:
-            for name in content.keys():  # noqa: SIM118  (not a mapping)
+            for name in content.keys():  # noqa: SIM118 safetensors files cannot be iterated over
                 if (dtype := content.get_slice(name).get_dtype()) not in DTYPES:
                     raise _packed(file, name, dtype)
         state = safetensors.numpy.load_file(file)

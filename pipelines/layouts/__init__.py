@@ -83,7 +83,7 @@ def detect_layout(data: str | Path) -> str:
     raise DataError(
         f"{data}: no known layout; it needs volume-N_K.png with segmentation-N_..., volume-N.nii with "
         "segmentation-N.nii, dataset.json with imagesTr/, DICOM slices, or images/ and masks/"
-        + "".join(f", and this is {line}" for line in rest.aside())
+        + "".join(f", and this is {line}" for line in rest.skipped_lines())
     )
 
 

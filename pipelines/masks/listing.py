@@ -110,14 +110,14 @@ def _list(folder: Path, passed_over: list[Path]) -> Iterator[tuple[str, Path]]:
     """Yields name and path of every mask; a folder with a DICOM segmentation is one of the folder's name."""
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give one with PNG or NIfTI masks")
-    aside = Report(folder)
-    folders, files = list_folder(folder, aside)
-    passed_over += [folder / one.file for one in aside.findings]  # pipes and the like
+    skipped = Report(folder)
+    folders, files = list_folder(folder, skipped)
+    passed_over += [folder / one.file for one in skipped.findings]  # pipes and the like
     for path, is_folder in sorted([*((path, True) for path in folders), *((path, False) for path in files)]):
         if is_folder:
             inside = dicom_files(path, Strict(path))
             segs = [one for one in inside if _is_seg(one)]
-            others = [one for _, below in walk(path, aside) for one in below if one not in segs]
+            others = [one for _, below in walk(path, skipped) for one in below if one not in segs]
             passed_over += [one for one in others if kind_of_file(one) in (VOLUME, PICTURE, DICOM)]
             yield from ((path.name, one) for one in segs)
             continue

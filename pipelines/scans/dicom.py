@@ -30,10 +30,10 @@ def find(folder: Path, paths: Sequence[Path], findings: Findings) -> Scan | None
 
     contents = sort_files(folder, paths, findings)
     contents.leave_multiframe(findings)
-    findings.left_aside("segmentations", contents.segs)
-    findings.left_aside("slices that are not axial", [one.path for one in contents.off_axial])
+    findings.skip("segmentations", contents.segs)
+    findings.skip("slices that are not axial", [one.path for one in contents.off_axial])
     if shows_masks(contents.slices, folder.absolute().parts[-2:]):
-        findings.left_aside("masks", [folder])
+        findings.skip("masks", [folder])
         return None
     if not contents.slices:
         return None

@@ -34,7 +34,7 @@ class FoundScans:
 
     Attributes:
         scans: in natural order of their names.
-        notes: a line about what was left aside, if anything was.
+        notes: a line about what was skipped, if anything was.
         failures: `{"case": name, "message": line}` of each scan that cannot be read, where it was not raised.
     """
 
@@ -113,7 +113,7 @@ class _Search:
         else:
             raise DataError(f"{given}: no such file or folder; give a scan, or a folder of scans")
         if len(self.scans) + len(self.failures) == before:
-            skipped = "".join(f"; {line}" for line in self.findings.aside(given))
+            skipped = "".join(f"; {line}" for line in self.findings.skipped_lines(given))
             raise DataError(f"{given}: no axial CT scan in it{skipped}; give {_KINDS} files of one")
 
     def _add_file(self, path: Path) -> None:
@@ -131,26 +131,26 @@ class _Search:
     def _add_folder(self, folder: Path, files: Sequence[Path]) -> None:
         """The scans of the files of one folder."""
         if folder / PREPARED in files:
-            self.findings.left_aside("prepared datasets, which keep no scans", [folder])
+            self.findings.skip("prepared datasets, which keep no scans", [folder])
             return
         slices, others = [], []
         for path in files:
             suffix = _suffix(path)
             if suffix and _is_mask_of_layout(path):
-                self.findings.left_aside("masks", [path])
+                self.findings.skip("masks", [path])
             elif suffix in png.SUFFIXES:
                 slices.append(path)
             elif suffix:
                 self.guard(path, _name(path, suffix), self._add_volume)
             elif path.suffix.lower() in JPEG_SUFFIXES:
-                self.findings.left_aside("JPEG files, which are lossy", [path])
+                self.findings.skip("JPEG files, which are lossy", [path])
             else:
                 others.append(path)
         before = len(self.scans) + len(self.failures)
         if others:
             self.guard(folder, folder.name, lambda folder: self._add_series(folder, others))
         if len(self.scans) + len(self.failures) > before:
-            self.findings.left_aside("pictures beside DICOM files", slices)
+            self.findings.skip("pictures beside DICOM files", slices)
             return
         slices = [path for path in slices if not self._is_mask(png.find(path, path.stem))]
         self.scans += png.find_stacks(folder, slices, **self._stated)
@@ -162,7 +162,7 @@ class _Search:
         try:
             scan = _FILES[suffix](path, Path(os.path.abspath(path.parent)).name if name.lower() == "ct" else name)
         except NotAnImageError:
-            self.findings.left_aside("masks", [path])
+            self.findings.skip("masks", [path])
             return
         if not self._is_mask(scan):
             self.scans.append(scan)
@@ -187,7 +187,7 @@ class _Search:
         except DataError:  # which is reported when the scan is read
             mask = False
         if mask:
-            self.findings.left_aside("masks", [scan.path])
+            self.findings.skip("masks", [scan.path])
         return mask
 
 

@@ -35,7 +35,7 @@ def test_full_disk_and_started_again(name, commands, tmp_path, monkeypatch):
         assert not list(out.parent.rglob("*partial*"))
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
 def test_output_that_cannot_be_written(monkeypatch):
     arguments = ("benchmark", "predict", "--model", "micro", "--size", "32", "--repeats", "1", "--json")
     monkeypatch.setattr(sys, "argv", ["cafct-keras", *arguments])

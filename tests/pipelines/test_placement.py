@@ -138,7 +138,7 @@ def test_a_mask_in_another_order_of_axes_is_turned(pair):
 @pytest.mark.parametrize("axes", [(0,), (3,), (3, 4)])
 def test_axes_of_length_1_are_dropped(pair, axes):
     """Of NRRD anywhere, of NIfTI and MetaImage at the end."""
-    sitk = pytest.importorskip("SimpleITK")
+    sitk = pytest.importorskip("SimpleITK", reason="the extra mha is not installed")
     array = labels(pair)
     if axes == (0,):
         write_nrrd(pair / "a.nrrd", array[None], AFFINE)
@@ -165,7 +165,7 @@ def test_labels_are_rounded_alike(pair, form, off, taken):
     elif form == "NRRD":
         write_nrrd(path, array, AFFINE)
     else:
-        sitk = pytest.importorskip("SimpleITK")
+        sitk = pytest.importorskip("SimpleITK", reason="the extra mha is not installed")
         sitk.WriteImage(sitk.GetImageFromArray(array.T), str(path))
     if taken:
         assert np.array_equal(read_volume(path, form).layers[0], labels(pair))

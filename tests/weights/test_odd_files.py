@@ -14,7 +14,7 @@ from cafct_keras.weights.loading import read_weights
 from cafct_keras.weights.readers import read_state
 from tests.training.micro import micro
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="the extra torch is not installed")
 
 
 def safetensors_of(path, dtype, size):

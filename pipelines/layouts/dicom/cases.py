@@ -57,7 +57,7 @@ def list_cases(directory: Path, findings: Findings, *, naming: Naming, labelled:
 
     Args:
         directory: the folder, itself a case or with cases at any depth.
-        findings: takes broken files and what is left aside.
+        findings: takes broken files and what is skipped.
         naming: which names are those of masks.
         labelled: whether masks are looked for.
     """
@@ -104,7 +104,7 @@ def _say_what_is_wrong(path: Path, findings: Findings) -> None:
 
 def _taken(contents: Contents, findings: Findings) -> list[Slice]:
     if contents.slices:
-        findings.left_aside("slices that are not axial", [one.path for one in contents.off_axial])
+        findings.skip("slices that are not axial", [one.path for one in contents.off_axial])
     return contents.slices or contents.off_axial
 
 
@@ -175,7 +175,7 @@ def _attach(
                 near.mask_slices.append(found)
             else:
                 what = "masks of no single case" if found else "masks of other structures"
-                findings.left_aside(what, [folder], doubtful=bool(found))
+                findings.skip(what, [folder], doubtful=bool(found))
         left = []
         for path in volumes:
             if near and naming.role(stem_of(path)):
@@ -217,5 +217,5 @@ def _without_other_phases(cases: list[CaseFiles], directory: Path, findings: Fin
 
     segmented = {study(case) for case in cases if case.has_masks and case.folder.parent != directory}
     others = [case for case in cases if case.slices and not case.has_masks and study(case) in segmented]
-    findings.left_aside("series without masks, beside one with masks", [case.folder for case in others], doubtful=True)
+    findings.skip("series without masks, beside one with masks", [case.folder for case in others], doubtful=True)
     return [case for case in cases if case not in others]

@@ -37,7 +37,7 @@ class Contents:
 
     def leave_multiframe(self, findings: Findings) -> None:
         """Reports the images of several slices."""
-        findings.left_aside(_MULTIFRAME, self.multiframe, doubtful=True)
+        findings.skip(_MULTIFRAME, self.multiframe, doubtful=True)
 
 
 def sort_files(folder: Path, paths: Iterable[Path], findings: Findings) -> Contents:
@@ -46,7 +46,7 @@ def sort_files(folder: Path, paths: Iterable[Path], findings: Findings) -> Conte
     Args:
         folder: where they lie.
         paths: the files.
-        findings: takes files that are damaged, or of another modality than their series, as errors; and as left aside
+        findings: takes files that are damaged, or of another modality than their series, as errors; and as skipped
             localizers, dose reports, structure sets, series of other modalities, and slices at one place beside a stack
             (bolus tracking).
     """
@@ -84,7 +84,7 @@ def sort_files(folder: Path, paths: Iterable[Path], findings: Findings) -> Conte
             others.setdefault(f"{modality} images", []).append(path)
     axial, off_axial = _axial_stacks(list(series.values()), others)
     for what, files in others.items():
-        findings.left_aside(what, files)
+        findings.skip(what, files)
     return Contents(folder=folder, slices=axial, off_axial=off_axial, segs=segs, multiframe=multiframe)
 
 

@@ -31,14 +31,14 @@ def find_masks(case: CaseFiles, series: Series | None, naming: Naming, findings:
         naming: which names are those of masks.
         findings: takes headers that cannot be read, are of another series, or name segments none of which is liver or
             lesion, and a case without a mask of the liver; masks of other structures and scans beside the slices are
-            left aside.
+            skipped.
     """
     findings.count("files", len(case.volumes))
     found, sound = list(case.mask_slices), True
     beside = [(path, "nrrd" if path.suffix.lower() == ".nrrd" else "nifti") for path in case.volumes]
     for path, kind in itertools.chain(((path, "seg") for path in case.segs), beside):
         if is_scan_name(path):
-            findings.left_aside("volumes beside DICOM slices", [path])
+            findings.skip("volumes beside DICOM slices", [path])
             continue
         try:
             file = open_mask_file(path, kind, naming)
@@ -50,7 +50,7 @@ def find_masks(case: CaseFiles, series: Series | None, naming: Naming, findings:
             if file:
                 found.append(file)
             else:
-                findings.left_aside("masks of other structures", [path])
+                findings.skip("masks of other structures", [path])
             continue
         findings.error(problem.code, path, str(problem))
         sound = False
@@ -68,7 +68,7 @@ def _compare_header(path: Path, header: SegHeader, series: Series | None, findin
     disputed = [segment.text for segment in header.segments.values() if segment.disputed]
     if disputed:
         findings.warning(
-            "segment-disputed", path, f"segments {listed(disputed)} are left aside, whose codes say liver or lesion"
+            "segment-disputed", path, f"segments {listed(disputed)} are skipped, whose codes say liver or lesion"
         )
     if series and (warning := compare(header, series)):
         findings.warning("series-differs", path, warning)

@@ -72,7 +72,7 @@ class Dicom(Source):
         targets: `("liver", "lesion")` if any mask's name or content is of lesions, else `("liver",)`; `()` if not
             `labelled`.
         notes: how patients were identified, where the split comes from, which files are masks of what, and what was
-            left aside.
+            skipped.
         scans: name of each case to its headers.
     """
 

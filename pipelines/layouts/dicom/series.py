@@ -112,7 +112,7 @@ def choose_series(folder: Path, slices: Sequence[Slice], findings: Findings) -> 
         return None
     for uid, group in groups.items():
         if uid != stacks[0]:
-            findings.note("left-aside", folder, f"series {uid} ({len(group)} localizer slices) was skipped")
+            findings.note("skipped", folder, f"series {uid} ({len(group)} localizer slices) was skipped")
     series = sort_slices(groups[stacks[0]], findings)
     if series and series.tilt > 0.5:
         findings.note("tilted", folder, f"tilted gantry, slices stand {series.tilt:.1f} degrees off their stack")

@@ -84,7 +84,7 @@ def list_slices(directory: Path, findings: Findings) -> tuple[Path, Slices]:
     Args:
         directory: the folder with the PNG files, or above it.
         findings: takes missing files, JPEG files, slices that are there twice, slices in more than one folder, and what
-            is left aside.
+            is skipped.
 
     Returns:
         The folder of the PNG files, and the slices, sorted; without errors, every slice has all its files.

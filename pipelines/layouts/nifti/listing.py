@@ -60,7 +60,7 @@ def list_cases(
 
     Args:
         directory: the folder.
-        findings: takes files that are missing, without their counterpart or there twice, and what is left aside.
+        findings: takes files that are missing, without their counterpart or there twice, and what is skipped.
         naming: which names and labels are those of masks.
         labelled: whether the masks are listed too; without, they need not be there, and what has none is left out.
 
@@ -142,8 +142,8 @@ def _report_rest(
                 unlabelled.append(path)
             else:
                 rest.append(path)
-    findings.left_aside("masks of other structures", structures)
-    findings.left_aside("test scans", unlabelled)
+    findings.skip("masks of other structures", structures)
+    findings.skip("test scans", unlabelled)
     report_rest(rest, findings)
 
 

@@ -31,7 +31,7 @@ def list_pairs(root: Path, findings: Findings) -> dict[str, dict[str, Path]]:
     Args:
         root: the folder with `images/` and `masks/`, in any case, and the slices in them or in folders there.
         findings: takes missing folders and files, JPEG files, names that differ only in the case of their suffix, and
-            what is left aside.
+            what is skipped.
 
     Returns:
         ID of each slice, which begins with the folders that it is in, to its `"image"` and `"mask"`, in natural order;

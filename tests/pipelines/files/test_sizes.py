@@ -252,7 +252,7 @@ METAIMAGE = {
 
 @pytest.mark.parametrize("name", METAIMAGE)
 def test_metaimage(tmp_path, name, capfd):
-    sitk = pytest.importorskip("SimpleITK")
+    sitk = pytest.importorskip("SimpleITK", reason="the extra mha is not installed")
     path = tmp_path / "a.mha"
     sitk.WriteImage(sitk.GetImageFromArray(np.zeros((4, 4, 4), np.int16)), str(path), True)
     old, new = METAIMAGE[name]

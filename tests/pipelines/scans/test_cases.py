@@ -7,7 +7,6 @@ import sys
 import pytest
 
 from pipelines.scans import find_scans
-from tests.pipelines.asides import asides
 
 # Folder to the scans in it, and what was skipped.
 FOUND = {
@@ -60,7 +59,7 @@ def test_scans_are_found_and_read_and_the_rest_is_accounted_for(cases, name):
     names, skipped = FOUND[name]
     found = find_scans([cases / name], keep_going=True)
     assert [scan.name for scan in found.scans] == names
-    assert asides(found.notes) == skipped
+    assert skipped(found.notes) == skipped
     for scan in found.scans:
         scan.read()
     assert [failure["case"] for failure in found.failures] == BAD.get(name, [])

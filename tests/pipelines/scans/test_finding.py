@@ -14,10 +14,10 @@ from pipelines.layouts.paired_folder.writer import write_paired_folder
 from pipelines.layouts.phantom import Phantom
 from pipelines.scans import Scan, find_scans
 from pipelines.scans.names import with_unique_names
-from tests.pipelines.asides import asides
 from tests.pipelines.layouts.conftest import WRITERS
 from tests.pipelines.layouts.dicom.folders import edit, slice_paths
 from tests.pipelines.scans.volumes import SHAPE, dicom, hu, metaimage, nifti, nrrd_file
+from tests.pipelines.skipped import skipped
 
 
 def found(*inputs, **options):
@@ -136,7 +136,7 @@ def test_slices_are_stacked_by_patient(tmp_path):
     assert scans["p1"].images.shape == (3, 6, 8)
     assert (scans["p1"].contiguous, scans["slices"].contiguous) == (False, True)
     assert scans["p1"].slice_names == ("p1_1", "p1_2", "p1_10")
-    assert asides(find_scans([tmp_path]).notes) == {"JPEG files, which are lossy": 1}
+    assert skipped(find_scans([tmp_path]).notes) == {"JPEG files, which are lossy": 1}
 
 
 def test_slices_of_the_same_names_are_told_apart(tmp_path):
@@ -197,7 +197,7 @@ def test_the_axial_series_of_a_tree_are_scans(tree):
         assert np.array_equal(case.images, hu(seed).transpose(2, 1, 0))
         heights = [dcmread(path).ImagePositionPatient[2] for path in scan.files]
         assert np.allclose(heights, -40 + 2.5 * np.arange(SHAPE[2]))
-    assert asides(scans.notes) == {
+    assert skipped(scans.notes) == {
         "slices that are not axial": 3,
         "MR images": 3,
         "slices at one place, as of bolus tracking": 3,
@@ -312,4 +312,4 @@ def test_masks_of_a_paired_folder_are_masks_in_any_case_and_depth(deeper, tmp_pa
             png(tmp_path / kind / deeper / f"p_{k}.png")
     scans = find_scans([tmp_path])
     assert [len(scan.files) for scan in scans.scans] == [2]
-    assert asides(scans.notes) == {"masks": 2}
+    assert skipped(scans.notes) == {"masks": 2}

@@ -18,8 +18,8 @@ from pipelines.layouts.dicom import detect
 from pipelines.layouts.dicom.reader import Dicom, read_series
 from pipelines.layouts.dicom.writer import write_dicom
 from pipelines.layouts.phantom import Phantom
-from tests.pipelines.asides import asides
 from tests.pipelines.layouts.dicom.folders import SHAPE, SPACING, edit, same, slice_paths, tiny, write
+from tests.pipelines.skipped import skipped
 
 
 def test_phantom_comes_back_as_it_was(tmp_path):
@@ -228,7 +228,7 @@ def test_localizers_and_things_without_a_picture_are_left_aside(one):
         edit(one / f"{name}.dcm", **changes)
     source = Dicom(one)
     assert same(next(source.cases()), tiny())
-    assert asides(source.notes) == {"SR objects": 1, "localizers": 1, "slices that are not axial": 1}
+    assert skipped(source.notes) == {"SR objects": 1, "localizers": 1, "slices that are not axial": 1}
 
 
 def test_unlabelled(one):

@@ -11,7 +11,6 @@ from pipelines import DataError, detect_layout
 from pipelines.layouts import verify
 from pipelines.layouts.dicom.reader import Dicom
 from pipelines.scans import find_scans
-from tests.pipelines.asides import asides
 from tests.pipelines.layouts.dicom.folders import (
     array_and_affine,
     edit,
@@ -22,6 +21,7 @@ from tests.pipelines.layouts.dicom.folders import (
     tiny,
     write,
 )
+from tests.pipelines.skipped import skipped
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_segmentations_belong_to_the_series_that_they_refer_to(tree):
     assert [case.name for case in cases] == ["P0_study_ct", "P1_study_ct", "P2_study_ct"]
     assert [case.patient for case in cases] == ["P0", "P1", "P2"]
     assert all(same(case, tiny(number)) for number, case in enumerate(cases))
-    assert asides(source.notes) == {}
+    assert skipped(source.notes) == {}
     assert [scan.name for scan in find_scans([tree]).scans] == [case.name for case in cases]
 
 
@@ -67,8 +67,8 @@ def test_other_phases_of_a_study_are_named(tree):
     phase(tree, 1, "study/arterial")
     source, cases = read(tree)
     assert [case.patient for case in cases] == ["P0", "P1", "P2"]
-    assert sum(asides(source.notes).values()) == 1
-    assert {(one.severity, one.file) for one in verify(tree) if one.code == "left-aside"} == {
+    assert sum(skipped(source.notes).values()) == 1
+    assert {(one.severity, one.file) for one in verify(tree) if one.code == "skipped"} == {
         ("warning", "P1/study/arterial")
     }
     assert len(Dicom(tree, labelled=False).parts) == 4
@@ -113,7 +113,7 @@ def test_what_is_no_ct_has_no_say(tree):
         edit(path, **changes)
     source, cases = read(tree)
     assert len(cases) == 3
-    assert asides(source.notes) == {
+    assert skipped(source.notes) == {
         "MR images": 1,
         "PT images": 1,
         "SR objects": 1,
@@ -179,7 +179,7 @@ def test_masks_of_other_structures_and_scans_beside_slices_are_left_aside(tree):
     )
     source, cases = read(tree)
     assert all(same(case, tiny(number)) for number, case in enumerate(cases))
-    assert asides(source.notes) == {"masks of other structures": 2, "volumes beside DICOM slices": 1}
+    assert skipped(source.notes) == {"masks of other structures": 2, "volumes beside DICOM slices": 1}
 
 
 def test_label_maps_with_labels_of_the_users(tree):
@@ -212,7 +212,7 @@ def test_masks_in_slices(tree):
     assert all(same(case, tiny(number)) for number, case in enumerate(cases))
     assert source.targets == ("liver", "lesion")
     assert len(source.fingerprint()) == 64
-    assert asides(source.notes) == {"masks of other structures": 6}
+    assert skipped(source.notes) == {"masks of other structures": 6}
 
 
 def test_a_shorter_step_lacks_no_slice(one):
@@ -244,16 +244,16 @@ def test_slices_that_are_plainly_dicom(one, syntax, cut, name):
 @pytest.mark.parametrize("name", ["7.12", "image_7"])
 def test_a_file_of_no_known_format_may_be_a_slice(one, name):
     (one / name).write_bytes(b"\x01\x02\x00\x03" * 300)
-    assert {(one.severity, one.file) for one in verify(one) if one.code == "left-aside"} == {("warning", name)}
+    assert {(one.severity, one.file) for one in verify(one) if one.code == "skipped"} == {("warning", name)}
     source, _ = read(one)
-    assert asides(source.notes) == {"files of no known format": 1}
+    assert skipped(source.notes) == {"files of no known format": 1}
 
 
 def test_what_lies_on_the_disk_of_a_viewer_is_no_scan(one):
     for name in ("viewer.exe", "lib.dll", "autorun.inf", "VERSION"):
         (one / name).write_bytes(b"MZ" + bytes(100) if name != "VERSION" else b"1")
     source, _ = read(one)
-    assert asides(source.notes) == {"other files": 4}
+    assert skipped(source.notes) == {"other files": 4}
 
 
 @pytest.mark.parametrize("name", ["{}.nii.gz", "{}_seg.nii", "{}-label.nii.gz"])
@@ -266,4 +266,4 @@ def test_label_maps_that_are_called_after_cases(tmp_path, name):
         nifti(path, *array_and_affine(label_map(tiny(number).masks)))
     source, cases = read(tmp_path / "data")
     assert all(same(case, tiny(number)) for number, case in enumerate(cases))
-    assert asides(source.notes) == {}
+    assert skipped(source.notes) == {}

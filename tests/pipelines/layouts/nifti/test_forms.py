@@ -9,7 +9,7 @@ import pytest
 from pipelines import DataError, detect_layout, open_source
 from pipelines.layouts import verify
 from pipelines.scans import find_scans
-from tests.pipelines.asides import asides
+from tests.pipelines.skipped import skipped
 
 SHAPE = (6, 5, 4)
 AFFINE = np.diag([-0.8, -0.8, 5, 1.0])
@@ -134,7 +134,7 @@ def test_masks_in_a_folder_of_their_own(tmp_path):
         binary(case / "segmentations" / "liver.nii.gz", number, "liver")
         binary(case / "segmentations" / "liver_lesions.nii.gz", number, "lesion")
     assert lesions(tmp_path) == {f"s{number:04d}": (20, number + 1) for number in range(3)}
-    assert asides(open_source(tmp_path).notes) == {"masks of other structures": 15}
+    assert skipped(open_source(tmp_path).notes) == {"masks of other structures": 15}
 
 
 def test_names_of_other_languages(tmp_path):
@@ -154,7 +154,7 @@ def test_the_plain_name_counts_where_there_are_others(tmp_path):
         binary(case / "liver_old.nii.gz", number, "lesion")
         labels(case / "labels.nii.gz", number)
     assert list(lesions(tmp_path).values()) == [(20,)] * 3
-    assert {one.file for one in verify(tmp_path) if one.code == "left-aside"} == {
+    assert {one.file for one in verify(tmp_path) if one.code == "skipped"} == {
         f"c{number}/{name}.nii.gz" for number in range(3) for name in ("liver_old", "labels")
     }
 

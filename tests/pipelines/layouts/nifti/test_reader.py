@@ -17,7 +17,7 @@ from pipelines.layouts.nifti.reader import Nifti, read_labels, read_volume
 from pipelines.layouts.nifti.writer import write_nifti
 from pipelines.layouts.phantom import Phantom
 from pipelines.placement import apart
-from tests.pipelines.asides import asides
+from tests.pipelines.skipped import skipped
 
 PHANTOM = Phantom(cases=4, slices=5, size=32)
 
@@ -176,7 +176,7 @@ def test_images_alone(written, tmp_path):
     (case,) = source.cases()
     assert (source.targets, case.masks, case.split, case.name) == ((), {}, "test", "liver_3")
     assert source.notes[0] == "split: fewer than 3 patients, all of them in test"
-    assert asides(source.notes) == {"test scans": 1}
+    assert skipped(source.notes) == {"test scans": 1}
 
 
 def test_padding_and_rescaling_are_exact(tmp_path):

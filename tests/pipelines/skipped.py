@@ -3,8 +3,8 @@
 import re
 
 
-def asides(notes):
-    """What is left aside to the number of files, from the line among `notes` that says so."""
+def skipped(notes):
+    """What is skipped to the number of files, from the line among `notes` that says so."""
     plain = [note.removeprefix("warning: ") for note in notes]
     lines = [note for note in plain if note.startswith("not read: ")]
     assert len(lines) <= 1

@@ -11,9 +11,9 @@ from pipelines.layouts import verify
 from pipelines.masks.listing import list_pairs
 from pipelines.scans import find_scans
 from pipelines.walk import walk
-from tests.pipelines.asides import asides
 from tests.pipelines.layouts.conftest import WRITERS
 from tests.pipelines.scans.volumes import hu, nifti
+from tests.pipelines.skipped import skipped
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_what_is_no_regular_file_is_named_and_never_opened(layout, copy, soon):
     suffix = {"lits_png": ".png", "paired_folder": ".png", "dicom": ".dcm"}.get(layout, ".nii.gz")
     planted = plant(folder, suffix)
     findings = soon(lambda: verify(folder))
-    named = {one.file for one in findings if one.code == "left-aside"}
+    named = {one.file for one in findings if one.code == "skipped"}
     assert planted - {"circle"} <= named
     assert [one for one in findings if one.severity == "error"] == []
     source = soon(lambda: open_source(folder, size=32))
@@ -138,19 +138,19 @@ def test_what_could_be_a_scan_and_is_not_read_is_listed(layout, copy):
         (folder / name).parent.mkdir(exist_ok=True, parents=True)
         (folder / name).write_bytes(b"something")
     (folder / "readme.txt").write_text("about the data")
-    found = {one.file: one.severity == "warning" for one in verify(folder) if one.code == "left-aside"}
+    found = {one.file: one.severity == "warning" for one in verify(folder) if one.code == "skipped"}
     assert found == REST[layout]
     source = open_source(folder, size=32)
-    assert sum(asides(source.notes).values()) == len(REST[layout])
+    assert sum(skipped(source.notes).values()) == len(REST[layout])
     assert [warning[:8] for warning in source.warnings] == ["not read"]
 
 
 def test_a_dicom_series_among_volumes_is_listed(copy, clean):
     folder = copy("nifti")
     shutil.copytree(clean / "dicom" / "phantom-000", folder / "more" / "series")
-    found = {(one.severity, one.file) for one in verify(folder) if one.code == "left-aside"}
+    found = {(one.severity, one.file) for one in verify(folder) if one.code == "skipped"}
     assert found == {("warning", "more/series")}
-    assert asides(open_source(folder).notes) == {"DICOM files": 1}
+    assert skipped(open_source(folder).notes) == {"DICOM files": 1}
 
 
 def test_files_that_are_no_masks_to_score_are_listed(tmp_path):
@@ -170,7 +170,7 @@ def test_a_folder_of_no_layout_says_what_it_holds(tmp_path):
     with pytest.raises(DataError, match=r"no known layout.*a/ct\.mha, a/liver\.mha.*b\.zip") as caught:
         open_source(tmp_path)
     assert "\n" not in str(caught.value)
-    assert {one.file for one in verify(tmp_path) if one.code == "left-aside"} == {"a/ct.mha", "a/liver.mha", "b.zip"}
+    assert {one.file for one in verify(tmp_path) if one.code == "skipped"} == {"a/ct.mha", "a/liver.mha", "b.zip"}
 
 
 def test_a_pipe_in_a_prepared_dataset(tmp_path, soon):
