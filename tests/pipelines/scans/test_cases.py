@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from pipelines.scans import find_scans
+from tests.pipelines.skipped import skipped
 
 # Folder to the scans in it, and what was skipped.
 FOUND = {
@@ -56,10 +57,10 @@ def cases(shared, tmp_path_factory):
 
 @pytest.mark.parametrize("name", FOUND)
 def test_scans_are_found_and_read_and_the_rest_is_accounted_for(cases, name):
-    names, skipped = FOUND[name]
+    names, expected = FOUND[name]
     found = find_scans([cases / name], keep_going=True)
     assert [scan.name for scan in found.scans] == names
-    assert skipped(found.notes) == skipped
+    assert skipped(found.notes) == expected
     for scan in found.scans:
         scan.read()
     assert [failure["case"] for failure in found.failures] == BAD.get(name, [])
