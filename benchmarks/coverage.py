@@ -1,7 +1,7 @@
 """Coverage of 95 % intervals over patients, by simulation: how often each method's interval holds the true value.
 
-Prints the tables of docs/intervals.md within some minutes: `python benchmarks/coverage.py`. Each cell of a table draws
-2,000 sets of patients.
+Prints the tables of docs/explanation/intervals.md within some minutes: `python benchmarks/coverage.py`. Each cell of a
+table draws 2,000 sets of patients.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Opt-in: `python -m pytest -m parity -n 0 tests/parity` prints the table of docs/parity.md."""
+"""Opt-in: `python -m pytest -m parity -n 0 tests/parity` prints the table of docs/explanation/parity.md."""
 
 import importlib.metadata
 import json

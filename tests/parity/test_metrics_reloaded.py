@@ -6,7 +6,8 @@ import pytest
 from tests.parity.masks import column, overlapping
 
 pairwise = pytest.importorskip(
-    "MetricsReloaded.metrics.pairwise_measures", reason="MetricsReloaded is on no package registry, see docs/parity.md"
+    "MetricsReloaded.metrics.pairwise_measures",
+    reason="MetricsReloaded is on no package registry, see docs/explanation/parity.md",
 )
 pytestmark = pytest.mark.parity
 TOOL = "MetricsReloaded"

@@ -4,7 +4,7 @@ import pytest
 
 from tests.parity.probabilities import calibration, probabilities
 
-metrics = pytest.importorskip("netcal.metrics", reason="netcal is not installed, see docs/parity.md")
+metrics = pytest.importorskip("netcal.metrics", reason="netcal is not installed, see docs/explanation/parity.md")
 pytestmark = pytest.mark.parity
 
 

@@ -7,7 +7,7 @@ from cafct_keras import evaluation
 from tests.parity.masks import column, pairs, summary
 
 evaluate_predictions = pytest.importorskip(
-    "nnunetv2.evaluation.evaluate_predictions", reason="nnU-Net is not installed, see docs/parity.md"
+    "nnunetv2.evaluation.evaluate_predictions", reason="nnU-Net is not installed, see docs/explanation/parity.md"
 )
 pytestmark = pytest.mark.parity
 

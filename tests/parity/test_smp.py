@@ -7,7 +7,7 @@ from tests.parity.masks import Slices
 from tests.parity.torchvision_import import torch
 
 smp = pytest.importorskip(
-    "segmentation_models_pytorch", reason="segmentation_models_pytorch is not installed, see docs/parity.md"
+    "segmentation_models_pytorch", reason="segmentation_models_pytorch is not installed, see docs/explanation/parity.md"
 ).metrics
 pytestmark = pytest.mark.parity
 TOOL = "segmentation-models-pytorch"

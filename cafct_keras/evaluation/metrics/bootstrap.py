@@ -11,7 +11,8 @@ from cafct_keras.evaluation.metrics.signed_rank import signed_rank_p
 
 CONFIDENCE = 0.95
 INTERVAL = "Bayesian bootstrap over patients with 3/4 of a patient added at each bound"
-ADDED = 0.75  # patients; the least of 1/4, 1/2, 3/4 and 1 whose coverage is 0.92 or more, see docs/intervals.md
+# Patients; the least of 1/4, 1/2, 3/4 and 1 whose coverage is 0.92 or more, see docs/explanation/intervals.md.
+ADDED = 0.75
 FEW_PATIENTS = 8  # below that an interval says little
 
 Bounds = tuple[float, float]
@@ -73,8 +74,8 @@ class Bootstrap:
     of them shows, such as a missed tumour, so each end is that of the resamples with `ADDED` of a patient more, of
     average size, whose score is the worst, or the best, that is possible. With a whole patient this is the bound of
     Gaffke (2005; see Learned-Miller and Thomas 2019), which for values of 0 and 1 is Clopper and Pearson's interval.
-    Where a score has no bound, the largest of a patient, with either sign, takes its place. docs/intervals.md compares
-    the coverage with that of other methods.
+    Where a score has no bound, the largest of a patient, with either sign, takes its place.
+    docs/explanation/intervals.md compares the coverage with that of other methods.
 
     Where a system was trained several times, its runs are resampled too, independently of the patients: `runs - 1` are
     drawn of `runs`, which makes the variance unbiased (Rao and Wu 1988). Sums are then by group,
