@@ -189,8 +189,8 @@ def test_a_path_that_is_not_there(tmp_path):
 
 def test_every_column_is_documented(tmp_path):
     """Those of volumes and of loose slices, whose distances are in pixels."""
-    page = (pathlib.Path(__file__).parents[2] / "docs" / "explanation" / "scores.md").read_text()
-    named = set(re.findall(r"`(\w+)`", page[page.index("## Columns") : page.index("## Python")]))
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "reference" / "files" / "evaluation.md").read_text()
+    named = set(re.findall(r"`(\w+)`", page[page.index("## Columns") :]))
     for options in ({"spacing": (5.0, 0.8, 0.8)}, {"contiguous": False}):
         cases = [evaluation.score(guess, truth, case=name, **options) for name, guess, truth in boxes(2)]
         rows = [*evaluation.case_rows(cases), *evaluation.slice_rows(cases), *evaluation.lesion_rows(cases)]
