@@ -28,8 +28,19 @@ from cafct_keras.cli.shared import echo_json, json_option, say
     "--carbon-intensity", type=float, metavar="GRAMS", help="CO2-equivalent of a kWh of it, for its emissions."
 )
 @click.option("--list-patients", is_flag=True, help="Name the patients of each part, which makes them public.")
+@click.option(
+    "--precision", type=click.Choice(["float32", "float16"]), help="Write these weights only.  [default: both]"
+)
 @json_option("What was written")
-def publish(run: str, out: str, evaluations: tuple[str, ...], list_patients: bool, as_json: bool, **facts: Any) -> None:
+def publish(
+    run: str,
+    out: str,
+    evaluations: tuple[str, ...],
+    list_patients: bool,
+    precision: str | None,
+    as_json: bool,
+    **facts: Any,
+) -> None:
     """Write a folder for a model hub: weights, preprocessing, model card. RUN is a run folder.
 
     predict, evaluate, fit --init and load_model take the folder, a zip file of it, or hf://OWNER/NAME. It holds no
@@ -38,9 +49,12 @@ def publish(run: str, out: str, evaluations: tuple[str, ...], list_patients: boo
     from cafct_keras.publishing import Facts
     from cafct_keras.publishing import publish as write
 
-    report = write(run, out=out, facts=Facts(**facts), evaluations=evaluations, list_patients=list_patients)
+    report = write(
+        run, out=out, facts=Facts(**facts), evaluations=evaluations, list_patients=list_patients, precision=precision
+    )
     for name, size in report["files"].items():
         say(f"{out}/{name}: {size:,} bytes")
+    say(f"SHA-256 of its SHA256SUMS, for a registry: {report['sha256']}")
     halved = report["float16"]
     dice = [
         f"{precision} " + ", ".join(f"{target} {value:.4f}" for target, value in found.items())

@@ -40,6 +40,7 @@ def model_card(
     documents: Sequence[dict[str, Any]],
     *,
     halved: "Comparison",
+    precision: str | None,
     list_patients: bool,
     curves: bool,
 ) -> str:
@@ -50,6 +51,7 @@ def model_card(
         facts: about it; `name` is not None.
         documents: its evaluations, see `load_document`.
         halved: its weights in float16 beside those in float32.
+        precision: of its weights, see `publish`.
         list_patients: whether to name the patients of each part.
         curves: whether `curves.png` lies beside the card.
 
@@ -81,6 +83,7 @@ def model_card(
         "scores": [(markdown(document), _warnings(document, list_patients)) for document in documents],
         "rules": RULES,
         "halved": halved,
+        "precision": precision,
         "weights_files": WEIGHTS_FILES,
         "list_patients": list_patients,
         "curves": curves,

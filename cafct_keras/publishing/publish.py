@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cafct_keras.checksums import SUMS_FILE, sums
+from cafct_keras.checksums import SUMS_FILE, sha256, sums
 from cafct_keras.engines.converted import BATCH, pooled_dice
 from cafct_keras.engines.reference import noise, validation_slices
 from cafct_keras.errors import UserError
@@ -43,6 +43,7 @@ def publish(
     facts: Facts | None = None,
     evaluations: Sequence[str | pathlib.Path] = (),
     list_patients: bool = False,
+    precision: str | None = None,
 ) -> dict[str, Any]:
     """Writes a folder that others can use a network from, as model hubs expect it.
 
@@ -59,14 +60,17 @@ def publish(
         evaluations: `evaluation.json` files of the run, or their folders, whose scores the card shows.
         list_patients: name the patients of each part of the split, so that others can tell whether theirs are among
             them. Their identifiers become public.
+        precision: of the weights that are written, `"float32"` or `"float16"`; None for both.
 
     Returns:
-        `name`, `folder`, `files` (name to bytes), `float16` (see `Comparison`) and `missing`, the facts that the card
-        does not state.
+        `name`, `folder`, `files` (name to bytes), `sha256` (of `SHA256SUMS`, for a registry, see `list_pretrained`),
+        `float16` (see `Comparison`) and `missing`, the facts that the card does not state.
 
     Raises:
         UserError, DataError: `run` is not a finished run, an evaluation is of another one, or `out` exists.
     """
+    if precision is not None and precision not in WEIGHTS_FILES:
+        raise UserError(f"`precision` {precision}: unknown; give {' or '.join(WEIGHTS_FILES)}")
     require_place(out, new=True)
     cache_compilations()
     opened, facts = Run.open(run), facts or Facts()
@@ -82,14 +86,18 @@ def publish(
     facts = dataclasses.replace(facts, name=facts.name or opened.name)
     model = in_float32(load_model(run))
     with atomic_directory(out) as folder:
-        for precision, file in WEIGHTS_FILES.items():
-            (folder / file).write_bytes(safetensors.numpy.save(_weights(model, precision)))
+        for kind, file in WEIGHTS_FILES.items():
+            (folder / file).write_bytes(safetensors.numpy.save(_weights(model, kind)))
         _write_config(folder / CONFIG_FILE, opened, str(facts.name), list_patients=list_patients)
         (folder / SUMS_FILE).write_text(sums(folder))
         halved = _compare(model, Published(path=folder), opened)
+        for file in [file for kind, file in WEIGHTS_FILES.items() if precision not in (None, kind)]:
+            (folder / file).unlink()
         if curves := (opened.path / CURVES_FILE).is_file():
             shutil.copyfile(opened.path / CURVES_FILE, folder / CURVES_FILE)
-        card = model_card(opened, facts, documents, halved=halved, list_patients=list_patients, curves=curves)
+        card = model_card(
+            opened, facts, documents, halved=halved, precision=precision, list_patients=list_patients, curves=curves
+        )
         (folder / MODEL_CARD_FILE).write_text(card, encoding="utf-8")
         (folder / SUMS_FILE).write_text(sums(folder))
         files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
@@ -97,6 +105,7 @@ def publish(
         "name": facts.name,
         "folder": str(out),
         "files": files,
+        "sha256": sha256(pathlib.Path(out) / SUMS_FILE),
         "float16": dataclasses.asdict(halved),
         "missing": [*facts.missing, *([] if documents else ["evaluations"])],
     }

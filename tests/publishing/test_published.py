@@ -11,7 +11,7 @@ import pytest
 import safetensors.numpy
 
 import cafct_keras
-from cafct_keras.checksums import SUMS_FILE, sums
+from cafct_keras.checksums import SUMS_FILE, sha256, sums
 from cafct_keras.errors import UserError
 from cafct_keras.runs.loading import save_model
 from cafct_keras.runs.run import Run
@@ -102,6 +102,15 @@ def test_the_smaller_weights_are_enough(published, copied):
     assert 0 < np.abs(predicted(copied) - predicted(published)).max() < 2e-3
     (copied / "model.fp16.safetensors").unlink()
     refused(copied, "no weights here")
+
+
+def test_weights_of_one_precision(run, published, tmp_path):
+    written = cafct_keras.publishing.publish(run, out=tmp_path / "out", precision="float16")
+    assert set(written["files"]) == {"README.md", "SHA256SUMS", "config.json", "model.fp16.safetensors"}
+    assert written["sha256"] == sha256(tmp_path / "out" / SUMS_FILE)
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=tmp_path / "out", check=True)
+    assert 0 < np.abs(predicted(tmp_path / "out") - predicted(published)).max() < 2e-3
+    assert "float64" in fails("publish", run, "--out", tmp_path / "other", "--precision", "float64", code=2)
 
 
 def test_weights_that_float16_cannot_hold_stay_in_float32(run, tmp_path):
