@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import logging
 import os
 import sys
@@ -52,7 +53,10 @@ def cli(debug: bool) -> None:
 
 
 def main() -> None:
-    """Runs the command line. A user's mistake is reported in one line, with exit code 1 or 2."""
+    """Runs the command line. A user's mistake is reported in one line, with exit code 1 or 2.
+
+    With `--json`, the standard output is `{"error": {"message": ..., "exit_code": ...}}` then.
+    """
     started = time.perf_counter()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of files may hold what the console cannot show
@@ -115,5 +119,11 @@ def _drop_output() -> None:
 
 
 def _fail(message: str, *, code: int) -> NoReturn:
-    say(f"cafct-keras: {as_options(' '.join(message.split()), cli)}", err=True)
+    message = as_options(" ".join(message.split()), cli)
+    say(f"cafct-keras: {message}", err=True)
+    if "--json" in sys.argv:
+        try:
+            say(json.dumps({"error": {"message": message, "exit_code": code}}))
+        except OSError:  # nowhere to print it; the standard error has it
+            _drop_output()
     sys.exit(code)

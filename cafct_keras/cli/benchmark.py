@@ -23,7 +23,7 @@ from cafct_keras.cli.shared import LAYOUT_HELP, PRECISION_HELP, PRESET_HELP, SID
     "--cache", default="ram", show_default=True, help="For data: keep slices in ram, or none for a temporary file."
 )
 @click.option("--augment", is_flag=True, help="For data: apply every augmentation.")
-@json_option("The measurements")
+@json_option("the measurements")
 def benchmark(
     task: str,
     folder: str,

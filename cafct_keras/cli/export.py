@@ -24,7 +24,7 @@ from cafct_keras.cli.shared import echo_json, json_option, say
 )
 @click.option("--int8", is_flag=True, help="Add a network of 8-bit integers (openvino), calibrated on training slices.")
 @click.option("--data", metavar="DIR", help="Data to calibrate --int8 on.  [default: what the run was trained on]")
-@json_option("The manifest")
+@json_option("the manifest")
 def export(
     run: str, file_format: str, out: str, context: int | None, int8: bool, data: str | None, as_json: bool
 ) -> None:

@@ -7,7 +7,7 @@ import click
 
 from cafct_keras.cli.lazy import CheckedCommand
 from cafct_keras.cli.options import chosen_config, config_options
-from cafct_keras.cli.shared import echo_json
+from cafct_keras.cli.shared import echo_json, json_option, quiet_option
 
 
 @click.command(cls=CheckedCommand)
@@ -20,8 +20,8 @@ from cafct_keras.cli.shared import echo_json
 )
 @click.option("--save-config", metavar="FILE", help="Also write the configuration, complete, to this TOML file.")
 @click.option("--resume", is_flag=True, help="Resume the run in --out with its own options; start it if it is new.")
-@click.option("--quiet", is_flag=True, help="Plain lines instead of a progress bar.")
-@click.option("--json", "as_json", is_flag=True, help="Run card as JSON on the last line; a list for --folds.")
+@quiet_option()
+@json_option("the run card; a list for --folds")
 @click.pass_obj
 def fit(
     started: float,

@@ -22,7 +22,7 @@ from cafct_keras.cli.shared import PRESET_HELP, echo_json, json_option, say
     help="Argument of the network's builder, such as input_shape=[null,null,1]; may be repeated.",
 )
 @click.option("--out", required=True, metavar="DIR", help="Folder to create.")
-@json_option("The card")
+@json_option("the card of the weights")
 def import_weights(files: tuple[str, ...], out: str, as_json: bool, **options: Any) -> None:
     """Convert published PyTorch weights of encoders (PVTv2, ResNet, DenseNet) to Keras, accounting for every tensor.
 

@@ -7,7 +7,7 @@ from cafct_keras.cli.shared import echo_json, json_option, say
 
 
 @click.command(cls=CheckedCommand)
-@json_option("The same")
+@json_option("versions, backend and devices")
 def info(as_json: bool) -> None:
     """Show versions, backend and devices."""
     from cafct_keras.runtime.devices import environment, unused_gpu

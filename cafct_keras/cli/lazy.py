@@ -1,17 +1,23 @@
 """Command groups that import a command when it is used."""
 
+import contextlib
 import importlib
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
+
+STDOUT = f"{__name__}.stdout"  # key of a context's `meta`: the standard output where --json has redirected it
 
 
 class CheckedCommand(click.Command):
     """Command that refuses what no option takes: empty texts, and numbers that are not finite.
 
     An empty text is a forgotten variable of a script, and would be read as the present folder.
+
+    With `--json`, whatever a command prints goes to the standard error: the standard output is the document's alone.
     """
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -24,7 +30,11 @@ class CheckedCommand(click.Command):
                     raise click.UsageError(f"{shown}: is empty; give a value or leave it out")
                 if isinstance(each, float) and not math.isfinite(each):
                     raise click.UsageError(f"{shown} {each}: give a finite number")
-        return super().invoke(ctx)
+        if not ctx.params.get("as_json"):
+            return super().invoke(ctx)
+        ctx.meta[STDOUT] = sys.stdout
+        with contextlib.redirect_stdout(sys.stderr):
+            return super().invoke(ctx)
 
 
 class LazyGroup(click.Group):

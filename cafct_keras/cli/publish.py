@@ -31,7 +31,7 @@ from cafct_keras.cli.shared import echo_json, json_option, say
 @click.option(
     "--precision", type=click.Choice(["float32", "float16"]), help="Write these weights only.  [default: both]"
 )
-@json_option("What was written")
+@json_option("what was written")
 def publish(
     run: str,
     out: str,

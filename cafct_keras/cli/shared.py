@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 from cafct_keras.cli.errors import as_options
+from cafct_keras.cli.lazy import STDOUT
 from pipelines.printable import printable
 
 LAYOUT_HELP = "Layout of the folder, such as nifti or dicom.  [default: detected]"
@@ -68,12 +70,12 @@ def reading_options(*, masks: bool = True) -> Decorator:
 
 
 def json_option(document: str) -> Decorator:
-    """The option `--json`.
+    """The option `--json`, see `CheckedCommand`; the command passes the document to `echo_json`.
 
     Args:
-        document: what it prints, such as `"The run card"`.
+        document: what it prints, such as `"the run card"`.
     """
-    return click.option("--json", "as_json", is_flag=True, help=f"{document} as JSON on the last line.")
+    return click.option("--json", "as_json", is_flag=True, help=f"Print JSON alone on the standard output: {document}.")
 
 
 def quiet_option() -> Decorator:
@@ -170,8 +172,18 @@ def explained(message: str) -> str:
 
 
 def echo_json(document: Any) -> None:
-    """Prints a document as JSON on one line."""
-    click.echo(json.dumps(document))
+    """Prints a document on the standard output as one line of JSON, in which numbers that are not finite are null."""
+    stream: Any = click.get_current_context().meta.get(STDOUT, sys.stdout)
+    stream.write(f"{json.dumps(_finite(document), allow_nan=False)}\n")
+    stream.flush()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def named_paths(option: str, values: Sequence[str], *, name_of: Callable[[str], str]) -> dict[str, str]:

@@ -71,5 +71,5 @@ def test_data(options, slices_folder, monkeypatch):
     read, stream, both = (report[f"{name}_slices_per_second"] for name in ("read", "stream", "read_and_stream"))
     assert both == pytest.approx(1 / (1 / read + 1 / stream), rel=0.01)
     for figure, words in ((read, "decoded and resized, once"), (stream, f"batch 16, {'all' if options else 'no'} aug")):
-        assert f"{figure:,.0f} slices per second" in result.out
-        assert words in result.out
+        assert f"{figure:,.0f} slices per second" in result.error
+        assert words in result.error

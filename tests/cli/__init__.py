@@ -20,7 +20,7 @@ class Result:
 
     @property
     def json(self):
-        return json.loads(self.out.strip().splitlines()[-1])
+        return json.loads(self.out)
 
 
 def run(*arguments):

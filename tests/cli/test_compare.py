@@ -66,7 +66,7 @@ def test_methods_are_scored_and_ranked(folder, compared):
         "comparison.html",
         "comparison.json",
     }
-    assert f"{folder / 'out'}: BLIND/, GOOD/, POOR/, comparison.html, comparison.json" in compared.out
+    assert f"{folder / 'out'}: BLIND/, GOOD/, POOR/, comparison.html, comparison.json" in compared.error
     assert json.loads((folder / "out" / "POOR" / "evaluation.json").read_text()) == compared.json[1]
     document = valid(json.loads((folder / "out" / "comparison.json").read_text()))
     assert (document["methods"], document["cases"], document["patients"]) == (["GOOD", "POOR", "BLIND"], 3, 3)
@@ -76,7 +76,7 @@ def test_methods_are_scored_and_ranked(folder, compared):
     assert [pair["p"] for pair in dice["pairs"]] == [0.25] * 3
     assert [pair["p_holm"] for pair in dice["pairs"]] == [0.75] * 3
     assert "warning: patients: 3; with fewer than 8" in compared.error
-    line = next(line for line in compared.out.splitlines() if line.startswith("dice_per_case_lits"))
+    line = next(line for line in compared.error.splitlines() if line.startswith("dice_per_case_lits"))
     assert line.split()[2:4] == ["#1", "(100%)"]
     assert line.endswith("0 of 3")
 

@@ -36,9 +36,19 @@ def test_full_disk_and_started_again(name, commands, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
-def test_output_that_cannot_be_written(monkeypatch):
-    arguments = ("benchmark", "predict", "--model", "micro", "--size", "32", "--repeats", "1", "--json")
-    monkeypatch.setattr(sys, "argv", ["cafct-keras", *arguments])
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (
+            ("benchmark", "predict", "--model", "micro", "--size", "32", "--repeats", "1"),
+            1,
+            "no space left on the disk",
+        ),
+        (("score",), 2, "Missing option '--prediction'"),
+    ],
+)
+def test_output_that_cannot_be_written(arguments, code, message, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["cafct-keras", *arguments, "--json"])
     error = io.StringIO()
     with (
         open("/dev/full", "w") as full,
@@ -47,5 +57,5 @@ def test_output_that_cannot_be_written(monkeypatch):
         pytest.raises(SystemExit) as stopped,
     ):
         cli.main()
-    assert stopped.value.code == 1
-    assert error.getvalue().splitlines()[-1].startswith("cafct-keras: no space left on the disk")
+    assert stopped.value.code == code
+    assert error.getvalue().splitlines()[-1].startswith(f"cafct-keras: {message}")

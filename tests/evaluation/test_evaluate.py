@@ -46,7 +46,7 @@ def test_a_perfect_network(perfect, tmp_path):
         ("as predicted", "volume-2", "lesion", "1.0"),
     ]
     assert len(list(csv.DictReader((tmp_path / "out" / "slices.csv").open()))) == 2 * 18
-    lines = result.out.strip().splitlines()[:-1]  # the last is the JSON
+    lines = result.error.splitlines()
     shown = lines[[line.startswith("perfect: ") for line in lines].index(True) :]
     assert len(shown) <= 30
     assert sum(line.startswith(("per_", "pooled", "batch_", "two_")) for line in shown) == 9
@@ -144,7 +144,7 @@ def test_a_damaged_case(perfect, tmp_path):
     assert document["failures"][0]["message"] == message.removeprefix("cafct-keras: ")
     assert [row["case"] for row in document["results"][0]["cases"]][::2] == ["volume-2", "volume-5"]
     assert "not scored: " in result.error
-    assert "1 could not be scored" in result.out
+    assert "1 could not be scored" in result.error
     # A case that is needed for a choice counts as one that is scored.
     shutil.copy(folder / "volume-3.nii.gz", folder / "volume-4.nii.gz")
     choosing = ("--threshold", "auto", "--postprocess", "auto", "--keep-going")
@@ -178,8 +178,8 @@ def test_runs_are_compared_with_the_first(perfect, blind, tmp_path):
         for metrics in third["comparison"]["targets"].values()
         for metric in metrics.values()
     )
-    assert "blind minus perfect (1), as predicted" in result.out
-    line = next(line for line in result.out.splitlines() if line.startswith("liver dice_per_case_lits"))
+    assert "blind minus perfect (1), as predicted" in result.error
+    line = next(line for line in result.error.splitlines() if line.startswith("liver dice_per_case_lits"))
     assert line.split()[2:] == ["-1.000", "-1.000", "to", "+0.230", "p", "0.250", "3", "patients"]
 
 
@@ -224,7 +224,7 @@ def test_the_paper_stands_beside_lits_png(tmp_path):
     assert "states no rule" in document["paper_note"]
     assert "these scores are of the data's own pixels" in document["paper_note"]
     assert "own pixels" not in evaluated(network, "--grid", "network").json["paper_note"]
-    assert "the paper's CAFCT-Net, lesion: Dice 0.8429, IoU 0.7654 (Table 2; no rule is stated" in result.out
+    assert "the paper's CAFCT-Net, lesion: Dice 0.8429, IoU 0.7654 (Table 2; no rule is stated" in result.error
     # Trained on stretched slices, a network is shown scans stretched too: the brightest of each slice is white, so the
     # liver is taken for a lesion where there is none.
     scans = write_scans(tmp_path / "scans")

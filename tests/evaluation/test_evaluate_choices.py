@@ -70,7 +70,7 @@ def test_post_processing_is_reported_with_and_without(speckled, tmp_path):
 def test_post_processing_is_chosen_on_validation(speckled, perfect, tmp_path):
     network = make_run(tmp_path / "run", speckled)
     result = evaluated(network, "--postprocess", "auto")
-    assert "lesions of at least 30 mm3; chosen on validation by per_case_positive" in result.out
+    assert "lesions of at least 30 mm3; chosen on validation by per_case_positive" in result.error
     chosen = result.json["results"][1]["postprocessing"]
     # A size drops the specks of the lesion; asking for the liver too would change nothing.
     assert chosen == {

@@ -36,7 +36,7 @@ def test_what_is_chosen_is_kept_and_used_again(network):
     assert choice.postprocessing.unit == "mm3"
     assert (choice.threshold_rule, choice.postprocessing_rule) == ("per_case_positive", "per_case_positive")
     assert (choice.part, choice.fingerprint) == ("validation", card["data"]["fingerprint"])
-    assert f"{network}: keeps threshold {choice.threshold:g}" in chosen.out
+    assert f"{network}: keeps threshold {choice.threshold:g}" in chosen.error
     kept = evaluated(network, *KEPT).json
     for field in ("threshold", "results"):
         assert kept[field] == chosen.json[field]

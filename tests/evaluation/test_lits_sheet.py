@@ -110,7 +110,7 @@ def test_the_command_line_prints_the_sheet(tmp_path):
     folders = ("--prediction", tmp_path / "prediction", "--reference", tmp_path / "reference")
     result = run("score", *map(str, folders), "--sheet", "lits", "--label", "lesion=1", "--json", "--quiet")
     lits = result.json["results"][0]["summary"]["lits"]
-    assert re.search(rf"^lesion_recall +{lits['values']['lesion_recall']:.3f}$", result.out, re.MULTILINE)
+    assert re.search(rf"^lesion_recall +{lits['values']['lesion_recall']:.3f}$", result.error, re.MULTILINE)
     assert "26-connected" in " ".join(lits["notes"])
     assert run("score", *map(str, folders), "--json", "--quiet").json["results"][0]["summary"]["lits"] is None
 

@@ -103,7 +103,7 @@ def test_a_case_with_a_gap_counts_in_overlap_only(spacing, slices):
     assert "1 of 2 cases have gaps (a lacks 10)" in told
     assert "overlap only" in told
     assert f"warning: {told}" in result.error
-    assert "1 with missing slices, in overlap only" in result.out
+    assert "1 with missing slices, in overlap only" in result.error
     summary = document["results"][0]["summary"]
     assert (summary["cases"], summary["complete_cases"], summary["options"]["contiguous"]) == (2, 1, True)
     rows = {row["case"]: row for row in document["results"][0]["cases"]}

@@ -26,7 +26,7 @@ def card(run, report, tmp_path_factory):
     out = tmp_path_factory.mktemp("card") / "out"
     result = call("publish", run, "--out", out, "--evaluation", report, *FACTS, "--carbon-intensity", 400, "--json")
     assert result.code == 0, result
-    assert "lacks what these options say: --data-license" in result.out
+    assert "lacks what these options say: --data-license" in result.error
     return (out / "README.md").read_text()
 
 

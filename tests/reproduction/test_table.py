@@ -55,7 +55,7 @@ def test_a_table_has_its_rows_by_every_rule_beside_the_printed_figures(table, mo
         for line in document["caveats"]:
             assert line.replace("'", "&#39;") in text or line in text
     # Outside a terminal nothing is wrapped: a rule and a caveat are a line each.
-    printed_lines = [line.strip() for line in result.out.splitlines()]
+    printed_lines = [line.strip() for line in result.error.splitlines()]
     assert set(document["caveats"]) <= set(printed_lines)
     assert any(line.startswith("Dice pooled") and line.count("[") == len(document["rows"]) for line in printed_lines)
     rows = list(csv.DictReader((out / "table.csv").open()))

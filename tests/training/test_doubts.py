@@ -19,4 +19,4 @@ def test_fit_and_evaluate_say_what_verify_knows(tmp_path):
     scored = run("evaluate", tmp_path / "run", "--json")
     assert any("subtract 1024" in warning for warning in scored.json["data"]["warnings"])
     assert not any("subtract 1024" in note for note in scored.json["data"]["notes"])
-    assert "warning: values from 0 to 16" in scored.out
+    assert "warning: values from 0 to 16" in scored.error

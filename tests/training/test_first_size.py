@@ -57,7 +57,7 @@ def test_first_epochs_are_smaller_and_never_the_best(folder, tmp_path):
             "--json",
         )
     assert result.code == 0, result
-    assert "32x32 for 2 epochs, then 64x64" in result.out
+    assert "32x32 for 2 epochs, then 64x64" in result.error
     steps = len(sizes) // 4
     assert steps > 0
     assert sizes == [(32, 32)] * 2 * steps + [(64, 64)] * 2 * steps

@@ -94,7 +94,7 @@ def test_without_validation_all_but_the_test_patients_are_trained_on(trained, sl
     assert not split["validation"]["slices"]
     assert split["test"] == usual["test"]
     assert "validation" not in result.json
-    assert "last epoch 2" in result.out
+    assert "last epoch 2" in result.error
     # It goes on, and what is kept is again the last.
     result = run("fit", "--resume", "--out", out, "--epochs", 3, "--json")
     assert result.json["best_epoch"] == 3

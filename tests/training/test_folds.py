@@ -38,8 +38,8 @@ def test_every_fold_is_a_run(whole, folder):
     assert set(parts[0]["validation"]["patients"]) == set(parts[1]["train"]["patients"])
     assert set(parts[1]["validation"]["patients"]) == set(parts[0]["train"]["patients"])
     assert parts[0]["test"] == parts[1]["test"]
-    assert f"cafct-keras evaluate {out} --split validation" in result.out
-    assert f"cafct-keras predict {out}/fold-0 {out}/fold-1" in result.out
+    assert f"cafct-keras evaluate {out} --split validation" in result.error
+    assert f"cafct-keras predict {out}/fold-0 {out}/fold-1" in result.error
     assert "already exists" in fails("fit", "--data", folder, *RECIPE, "--folds", 2, "--out", out)
 
 

@@ -62,7 +62,7 @@ def test_slices_with_false_positives_come_again(folder, tmp_path):
     assert len(predicted) == 1
     assert 0 < len(predicted[0]) < 6
     assert streams == [(0, 6, []), (6, 12, predicted[0])]
-    assert f"hard negatives: {len(predicted[0])} of 6 training slices without liver" in result.out
+    assert f"hard negatives: {len(predicted[0])} of 6 training slices without liver" in result.error
     assert last_checkpoint(tmp_path / "run").progress["hard_negatives"] == predicted[0]
 
 

@@ -61,7 +61,7 @@ def test_channels_are_taken_by_their_targets(first, labels, tmp_path, target):
     ]
     assert result.json["initial_weights"][0]["notes"] == notes
     assert result.json["initial_weights"][0]["seconds"] > 0
-    assert all(note in result.out for note in notes)
+    assert all(note in result.error for note in notes)
     old, new = weights(first), weights(tmp_path / "run")
     for path in ("branch/kernel", "norm/gamma", "norm/beta", "stem/bias"):
         np.testing.assert_allclose(new[path], old[path], atol=1e-6)
@@ -80,16 +80,16 @@ def test_patients_of_both_are_reported(first, slices_folder, tmp_path):
     tested = sorted({row["patient"] for row in rows if row["split"] == "test"})
     fit = ("fit", "--data", slices_folder, *MICRO, *STILL, "--target", "liver", "--init", first, "--json", "--out")
     result = run(*fit, tmp_path / "same")
-    assert f"chosen on {len(seen)} of the validation patients ({', '.join(seen)})" in result.out
-    assert "of the test patients" not in result.out
+    assert f"chosen on {len(seen)} of the validation patients ({', '.join(seen)})" in result.error
+    assert "of the test patients" not in result.error
     table = tmp_path / "same.csv"
     table.write_text(f"init,patient\n{trained[0]},{tested[0]}\n")
     result = run(*fit, tmp_path / "renamed", "--init-patients", table)
-    assert f"chosen on 1 of the test patients ({tested[0]})" in result.out
+    assert f"chosen on 1 of the test patients ({tested[0]})" in result.error
     table.write_text(f"a,b\n{trained[0]},{tested[0]}\n")
     alone = ("--init", shutil.copy(first / "model.keras", tmp_path))
     result = run(*fit, tmp_path / "alone", *alone)
-    assert f"{alone[1]}: has no list of the patients that it was trained on; see that none is in a part" in result.out
+    assert f"{alone[1]}: has no list of the patients that it was trained on; see that none is in a part" in result.error
     assert f"--init-patients {table}: {alone[1]} has no list of its patients to rename; leave it out" in fails(
         *fit, tmp_path / "bad", *alone, "--init-patients", table
     )

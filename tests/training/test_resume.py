@@ -153,7 +153,7 @@ def test_resume_of_a_finished_run_leaves_it_alone(whole, folder):
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
     result = run("fit", "--data", folder, *RECIPE, *RANDOM, "--out", out, "--resume", "--json")
     assert result.code == 0, result
-    assert "already finished; resume it with more epochs" in result.out
+    assert "already finished; resume it with more epochs" in result.error
     assert result.json["status"] == "finished"
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
@@ -193,7 +193,7 @@ def test_more_epochs_follow_the_ones_that_were(whole, tmp_path):
     resumed = run("fit", "--resume", "--out", again, "--epochs", 3)
     assert resumed.code == 0, resumed
     assert "masks: the run was started on masks resized by the rule 'nearest' and continues on 'area'" in resumed.out
-    assert "masks: the run was" not in result.out
+    assert "masks: the run was" not in result.error
     assert_same(again, grown)
     assert "--epochs 2: the run" in fails("fit", "--resume", "--out", grown, "--epochs", 2)
 
@@ -318,8 +318,8 @@ def test_all_validation_losses_are_not_finite(folder, tmp_path):
     with mock.patch.object(TrainingLoop, "evaluate", diverged):
         result = run("fit", "--data", folder, *RECIPE, "--out", tmp_path / "run", "--json")
     assert result.code == 0, result
-    assert "no epoch had a finite validation loss: the last one is kept" in result.out
-    assert "last epoch 2" in result.out
+    assert "no epoch had a finite validation loss: the last one is kept" in result.error
+    assert "last epoch 2" in result.error
     assert result.json["validation"]["loss"] is None
     assert cafct_keras.load_model(tmp_path / "run").name == "micro"
     assert run("fit", "--resume", "--out", tmp_path / "run", "--epochs", 3).code == 0

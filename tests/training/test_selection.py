@@ -147,7 +147,7 @@ def test_the_best_epoch_is_the_end_of_the_best_ones(slices_folder, tmp_path):
         "first_epoch": 0,
         "value": float(means[best]),
     }
-    assert "best epoch by dice_per_case_positive, mean of 2 epochs: 1 validation cases of 1 patients" in result.out
+    assert "best epoch by dice_per_case_positive, mean of 2 epochs: 1 validation cases of 1 patients" in result.error
 
     def interrupted(self, batch, logs=None):
         if self._epoch == 2:
@@ -175,8 +175,8 @@ def test_nothing_is_chosen_by_a_part_that_does_not_show_the_target(tmp_path):
     out = tmp_path / "run"
     result = run("fit", "--data", data, *MICRO, "--epochs", 2, "--select-by", "pooled", "--out", out, "--json")
     assert result.code == 0, result
-    assert "warning: validation: no slice shows liver, so that no epoch can be chosen by it; add" in result.out
-    assert "last epoch 2" in result.out
+    assert "warning: validation: no slice shows liver, so that no epoch can be chosen by it; add" in result.error
+    assert "last epoch 2" in result.error
     assert result.json["best_epoch"] == 2
     assert result.json["selection"]["score"] is None
     assert "dice_per_case_positive" not in result.json["validation"]

@@ -14,7 +14,7 @@ from cafct_keras.cli.shared import LAYOUT_HELP, echo_json, json_option, reading_
 @reading_options()
 @click.option("--out", metavar="DIR", help="Folder for slices.png and histogram.png.  [default: no pictures]")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed of the slices shown.")
-@json_option("The statistics")
+@json_option("the statistics")
 def describe(
     folder: str, layout: str | None, reading: dict[str, Any], out: str | None, seed: int, as_json: bool
 ) -> None:

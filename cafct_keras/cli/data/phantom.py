@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from cafct_keras.cli.lazy import CheckedCommand
-from cafct_keras.cli.shared import say
+from cafct_keras.cli.shared import echo_json, json_option, say
 
 # Choice on the command line to the layout and the options of its writer.
 LAYOUTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -46,7 +46,8 @@ class LayoutChoice(click.Choice):
     help="Masks to write (paired_folder only).",
 )
 @click.option("--out", required=True, metavar="DIR", help="Folder to create.")
-def phantom(layout: str, target: str, out: str, **options: Any) -> None:
+@json_option("the folder and the options that it was made with")
+def phantom(layout: str, target: str, out: str, as_json: bool, **options: Any) -> None:
     """Write a synthetic CT data set, including the quirks of real folders of that layout."""
     from pipelines.layouts import load_layout
     from pipelines.layouts.phantom import Phantom
@@ -56,3 +57,5 @@ def phantom(layout: str, target: str, out: str, **options: Any) -> None:
     writer: Any = load_layout(name)
     writer.write(Phantom(**options), Path(out), **chosen, **masks)
     say(f"{out}: {options['cases']} cases of {options['slices']} slices, layout {layout}")
+    if as_json:
+        echo_json({"folder": out, "layout": layout, **masks, **options})

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from cafct_keras.cli.lazy import CheckedCommand
-from cafct_keras.cli.shared import LAYOUT_HELP, SIDE_HELP, beam_option, reading_options, say
+from cafct_keras.cli.shared import LAYOUT_HELP, SIDE_HELP, beam_option, echo_json, json_option, reading_options, say
 
 
 @click.command(cls=CheckedCommand)
@@ -30,6 +30,7 @@ from cafct_keras.cli.shared import LAYOUT_HELP, SIDE_HELP, beam_option, reading_
 @reading_options()
 @beam_option()
 @click.option("--out", required=True, metavar="DIR", help="Data folder of TensorFlow Datasets.")
+@json_option("the dataset's folder, form, cases and warnings")
 def prepare(
     folder: str,
     layout: str | None,
@@ -40,12 +41,13 @@ def prepare(
     reading: dict[str, Any],
     beam_options: tuple[str, ...],
     out: str,
+    as_json: bool,
 ) -> None:
     """Convert a folder to a TensorFlow dataset, which loads in seconds: tfds.load("lits_slices/LAYOUT", data_dir=OUT).
 
     If interrupted, the same command resumes.
     """
-    from pipelines import open_source
+    from pipelines import SPLITS, open_source
     from pipelines.prepare import check_form
     from pipelines.prepare import prepare as write
 
@@ -55,7 +57,21 @@ def prepare(
     for line in known:
         say(line)
     made = write(source, out, size=size, window=None if hu else window, beam_options=beam_options or None)
-    for line in open_source(made).warnings:
+    dataset = open_source(made)
+    for line in dataset.warnings:
         if f"warning: {line}" not in known:
             say(f"warning: {line}")
     say(f"{made} is ready: cafct-keras fit --data {made}")
+    if as_json:
+        parts = list(dataset.parts.values())
+        echo_json(
+            {
+                "folder": str(made),
+                "layout": dataset.layout,
+                "size": size,
+                "window": None if hu else window,
+                "targets": dataset.targets,
+                "cases": {part: parts.count(part) for part in SPLITS},
+                "warnings": dataset.warnings,
+            }
+        )

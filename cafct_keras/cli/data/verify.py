@@ -14,7 +14,7 @@ from cafct_keras.cli.shared import LAYOUT_HELP, echo_json, explained, json_optio
 @click.argument("folder", metavar="DIR")
 @click.option("--layout", help=LAYOUT_HELP)
 @reading_options()
-@json_option("The findings")
+@json_option("a list of the findings")
 def verify(folder: str, layout: str | None, reading: dict[str, Any], as_json: bool) -> None:
     """Read every file of a folder and report all problems. Exit code 1 if any is an error."""
     from pipelines.checks.table import table
