@@ -5,22 +5,36 @@ from typing import Any
 import click
 
 from cafct_keras.cli.lazy import CheckedCommand
-from cafct_keras.cli.shared import LAYOUT_HELP, PRECISION_HELP, PRESET_HELP, SIDE_HELP, echo_json, json_option, say
+from cafct_keras.cli.shared import LAYOUT_HELP, PRESETS, SIDE_HELP, echo_json, json_option, say
 
 
 @click.command(cls=CheckedCommand)
 @click.argument("task", type=click.Choice(["train", "predict", "data"]))
-@click.option("--model", default="cafct_net", show_default=True, help="Network.")
-@click.option("--preset", help=f"{PRESET_HELP}  [default: base]")
+@click.option("--model", default="cafct_net", show_default=True, metavar="NAME", help="Network.")
+@click.option("--preset", metavar=PRESETS, help="Size of the network.  [default: base]")
 @click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True, help="Images per step.")
 @click.option("--size", type=int, default=256, show_default=True, help=SIDE_HELP)
-@click.option("--precision", default="float32", show_default=True, help=PRECISION_HELP)
-@click.option("--repeats", type=click.IntRange(1), default=10, show_default=True, help="Number of timed steps.")
-@click.option("--data", "folder", default="phantom", show_default=True, help="For data: phantom or a folder.")
-@click.option("--layout", help=f"For data. {LAYOUT_HELP}")
-@click.option("--target", default="lesion", show_default=True, help="For data: lesion, liver or both.")
 @click.option(
-    "--cache", default="ram", show_default=True, help="For data: keep slices in ram, or none for a temporary file."
+    "--precision",
+    default="float32",
+    show_default=True,
+    metavar="float32|mixed_bfloat16|mixed_float16",
+    help="Keras dtype policy.",
+)
+@click.option("--repeats", type=click.IntRange(1), default=10, show_default=True, help="Number of timed steps.")
+@click.option(
+    "--data", "folder", default="phantom", show_default=True, metavar="DIR", help="For data: phantom or a folder."
+)
+@click.option("--layout", metavar="NAME", help=f"For data. {LAYOUT_HELP}")
+@click.option(
+    "--target", default="lesion", show_default=True, metavar="lesion|liver|both", help="For data: what to segment."
+)
+@click.option(
+    "--cache",
+    default="ram",
+    show_default=True,
+    metavar="ram|none",
+    help="For data: keep slices in memory, or in a temporary file.",
 )
 @click.option("--augment", is_flag=True, help="For data: apply every augmentation.")
 @json_option("the measurements")

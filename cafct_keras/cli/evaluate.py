@@ -19,10 +19,14 @@ def _threshold(ctx: click.Context, parameter: click.Parameter, value: str) -> fl
 @click.command(cls=CheckedCommand)
 @click.argument("runs", metavar="RUN [RUN_B ...]", nargs=-1, required=True)
 @click.option("--data", metavar="DIR", help="Data folder to score on.  [default: that of the first run]")
-@click.option("--layout", help=LAYOUT_HELP)
+@click.option("--layout", metavar="NAME", help=LAYOUT_HELP)
 @reading_options()
 @click.option(
-    "--split", default="test", show_default=True, help="Part of the data to score: train, validation, test or all."
+    "--split",
+    default="test",
+    show_default=True,
+    metavar="train|validation|test|all",
+    help="Part of the data to score.",
 )
 @click.option(
     "--grid",

@@ -13,8 +13,8 @@ from cafct_keras.cli.shared import echo_json, json_option, say
     "file_format",
     default="savedmodel",
     show_default=True,
-    metavar="FORMAT",
-    help="savedmodel, onnx, openvino or litert.",
+    metavar="savedmodel|onnx|openvino|litert",
+    help="Format of the exported network.",
 )
 @click.option("--out", required=True, metavar="DIR", help="Folder of numbered versions; the next one is added.")
 @click.option(

@@ -6,13 +6,13 @@ import click
 
 from cafct_keras.cli.lazy import CheckedCommand
 from cafct_keras.cli.options import model_options_of
-from cafct_keras.cli.shared import PRESET_HELP, echo_json, json_option, say
+from cafct_keras.cli.shared import PRESETS, echo_json, json_option, say
 
 
 @click.command("import-weights", cls=CheckedCommand)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--into", metavar="NAME", help="Network or encoder to fill.  [default: the encoder that FILE holds]")
-@click.option("--preset", help=PRESET_HELP)
+@click.option("--preset", metavar=PRESETS, help="Size of the network.")
 @click.option(
     "--model-option",
     "options",

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from cafct_keras.cli.completion import complete_values
+
 STDOUT = f"{__name__}.stdout"  # key of a context's `meta`: the standard output where --json has redirected it
 
 
@@ -19,6 +21,10 @@ class CheckedCommand(click.Command):
 
     With `--json`, whatever a command prints goes to the standard error: the standard output is the document's alone.
     """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        complete_values(self.params)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command, if its values can be meant."""

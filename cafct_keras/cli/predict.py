@@ -36,8 +36,8 @@ from cafct_keras.cli.shared import (
     "--format",
     "formats",
     multiple=True,
-    metavar="FORMAT",
-    help="nifti, nrrd, metaimage, png or dicom-seg; may be repeated.  [default: that of the scan]",
+    metavar="nifti|nrrd|metaimage|png|dicom-seg",
+    help="Format of the masks; may be repeated.  [default: that of the scan]",
 )
 @click.option("--probability", is_flag=True, help="Write probabilities too.")
 @click.option("--preview", is_flag=True, help="Write a picture of each case, in OUT/previews.")

@@ -16,7 +16,7 @@ _OF_THE_TABLE += tuple(name for name, place in OPTIONS.items() if place.group ==
 
 @click.command(cls=CheckedCommand)
 @click.option("--table", type=int, required=True, help="Table of the paper: 2 (lesions), 3 (liver) or 4 (ablations).")
-@click.option("--models", metavar="A,B,C", help="Networks to train.  [default: those of the table]")
+@click.option("--models", metavar="NAME,NAME,...", help="Networks to train.  [default: those of the table]")
 @click.option("--seeds", type=int, default=3, show_default=True, help="Runs per network.")
 @click.option(
     "--budget", type=float, metavar="MINUTES", help="Time for all runs, to which the number of epochs is fitted."

@@ -42,7 +42,7 @@ from cafct_keras.cli.shared import PATIENT_PATTERN_HELP, named_paths
     help="Labels of a target, such as liver=1,2 and lesion=2, or colors (#ff0000); may be repeated.  "
     "[default: 0 and 1, or 0 and 255]",
 )
-@click.option("--patient-pattern", help=PATIENT_PATTERN_HELP)
+@click.option("--patient-pattern", metavar="REGEX", help=PATIENT_PATTERN_HELP)
 @click.option(
     "--spacing", type=(float, float, float), help="Spacing of PNG slices in mm: between slices, rows and columns."
 )

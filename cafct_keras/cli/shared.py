@@ -16,8 +16,7 @@ from pipelines.printable import printable
 
 LAYOUT_HELP = "Layout of the folder, such as nifti or dicom.  [default: detected]"
 PATIENT_PATTERN_HELP = "Regular expression whose first group is the patient in a slice's file name."
-PRESET_HELP = "Size of the network: tiny, mini, small, base or large."
-PRECISION_HELP = "float32, mixed_bfloat16 or mixed_float16."
+PRESETS = "tiny|mini|small|base|large"
 SIDE_HELP = "Height and width in pixels."
 QUIET_HELP = "Plain lines instead of a progress bar."
 
@@ -31,7 +30,7 @@ def reading_options(*, masks: bool = True) -> Decorator:
         masks: whether it is read with its masks and by patient, or only its slices are.
     """
     options = {
-        "patient_pattern": click.option("--patient-pattern", help=PATIENT_PATTERN_HELP),
+        "patient_pattern": click.option("--patient-pattern", metavar="REGEX", help=PATIENT_PATTERN_HELP),
         "labels": click.option(
             "--label",
             "labels",

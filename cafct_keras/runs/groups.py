@@ -30,7 +30,7 @@ class DataConfig(Group):
         metavar="DIR",
         changeable=True,  # the fingerprint tells whether they are the same
     )
-    layout: str | None = option("Layout of the folder, such as nifti or dicom.  [default: detected]")
+    layout: str | None = option("Layout of the folder, such as nifti or dicom.  [default: detected]", metavar="NAME")
     patient_pattern: str | None = option("Regular expression whose first group is the patient in a slice's name.")
     labels: tuple[str, ...] = option(
         "Labels of a target in the masks of a paired folder, such as liver=1,2 and lesion=2; may be repeated.  "
@@ -114,9 +114,11 @@ class DataConfig(Group):
 class ModelConfig(Group):
     """The model and its initial weights."""
 
-    name: str = option("The network, such as cafct_net or unet; an unknown name lists all.", "cafct_net", name="model")
+    name: str = option(
+        "The network, such as cafct_net or unet; an unknown name lists all.", "cafct_net", name="model", metavar="NAME"
+    )
     preset: str | None = option(
-        "Size of the model: tiny, mini, small, base or large.  [default: base; phantom: tiny]", by_data=True
+        "Size of the model.  [default: base; phantom: tiny]", metavar="tiny|mini|small|base|large", by_data=True
     )
     options: dict = option(
         "Argument of the model's builder, such as fusion=concat; may be repeated.",
@@ -148,7 +150,7 @@ class ModelConfig(Group):
 class OptimizerConfig(Group):
     """The optimizer, its schedule, and how long it runs."""
 
-    name: str = option("sgd, nesterov, adam, adamw or optax:NAME.", name="optimizer")
+    name: str = option("The optimizer.", name="optimizer", metavar="sgd|nesterov|adam|adamw|optax:NAME")
     learning_rate: float = option("Peak learning rate.", above=0)
     momentum: float | None = option("Momentum of sgd and nesterov.", minimum=0, below=1)
     weight_decay: float | None = option("Decoupled weight decay of sgd, nesterov, adamw and some of optax.", minimum=0)
@@ -213,7 +215,9 @@ class SelectionConfig(Group):
 class SessionConfig(Group):
     """One start of a run: a resumed run takes these from the command that resumes it."""
 
-    checkpoint_every: str = option("Time between checkpoints, such as 90s, 30m or 2h, or a number of steps.", "5m")
+    checkpoint_every: str = option(
+        "Time between checkpoints, such as 90s, 30m or 2h, or a number of steps.", "5m", metavar="TIME|STEPS"
+    )
     time_limit: str | None = option(
         "Stop after this time (90s, 30m, 2h) as at a signal, to be resumed.", metavar="TIME"
     )

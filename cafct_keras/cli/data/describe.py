@@ -10,7 +10,7 @@ from cafct_keras.cli.shared import LAYOUT_HELP, echo_json, json_option, reading_
 
 @click.command(cls=CheckedCommand)
 @click.argument("folder", metavar="DIR")
-@click.option("--layout", help=LAYOUT_HELP)
+@click.option("--layout", metavar="NAME", help=LAYOUT_HELP)
 @reading_options()
 @click.option("--out", metavar="DIR", help="Folder for slices.png and histogram.png.  [default: no pictures]")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed of the slices shown.")

@@ -10,7 +10,7 @@ from cafct_keras.cli.shared import LAYOUT_HELP, SIDE_HELP, beam_option, echo_jso
 
 @click.command(cls=CheckedCommand)
 @click.argument("folder", metavar="DIR")
-@click.option("--layout", help=LAYOUT_HELP)
+@click.option("--layout", metavar="NAME", help=LAYOUT_HELP)
 @click.option("--size", type=click.IntRange(32), default=256, show_default=True, help=SIDE_HELP)
 @click.option(
     "--window",

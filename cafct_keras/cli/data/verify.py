@@ -12,7 +12,7 @@ from cafct_keras.cli.shared import LAYOUT_HELP, echo_json, explained, json_optio
 
 @click.command(cls=CheckedCommand)
 @click.argument("folder", metavar="DIR")
-@click.option("--layout", help=LAYOUT_HELP)
+@click.option("--layout", metavar="NAME", help=LAYOUT_HELP)
 @reading_options()
 @json_option("a list of the findings")
 def verify(folder: str, layout: str | None, reading: dict[str, Any], as_json: bool) -> None:
