@@ -9,7 +9,7 @@ import typing
 if typing.TYPE_CHECKING:
     from pipelines.case import SPLITS, Case, Source
     from pipelines.errors import DataError
-    from pipelines.layouts import LAYOUTS, detect_layout, open_source
+    from pipelines.layouts import LAYOUTS, detect_layout, open_source, verify
 
 _MODULE_OF = {
     "Case": "pipelines.case",

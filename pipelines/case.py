@@ -12,6 +12,7 @@ from pipelines.findings import WARNING
 from pipelines.frame import Frame
 
 SPLITS = ("train", "validation", "test")
+"""Parts of a split."""
 FOUND_BY = ("table", "pattern", "names", "header", "each case")  # of patients
 
 

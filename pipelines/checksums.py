@@ -5,6 +5,7 @@ import os
 import pathlib
 
 SUMS_FILE = "SHA256SUMS"
+"""Name of a file of checksums, as `sha256sum` writes it."""
 
 
 def sha256(file: str | os.PathLike[str]) -> str:

@@ -11,6 +11,7 @@ from pipelines.other_splits import holds_parts, part_of
 from pipelines.tables import Rows, read_rows
 
 NAME = "index.csv"
+"""Name of the table in a data folder that gives cases or slices their patient and part of the split."""
 PUBLISHED = {"meta.csv": "image_id"}  # TotalSegmentator's table, and its column of cases
 
 

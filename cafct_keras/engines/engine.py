@@ -7,7 +7,9 @@ from typing import Protocol
 import numpy as np
 
 ENGINES = ("keras", "onnx", "openvino")
+"""Names of the engines."""
 PRECISIONS = ("float32", "bfloat16")
+"""Precisions that an engine may compute in."""
 
 
 class Engine(Protocol):

@@ -73,3 +73,4 @@ FORMATS: Mapping[str, Format] = {
         any_size=False,
     ),
 }
+"""Formats of `export` by name."""

@@ -6,6 +6,7 @@ from here as well.
 """
 
 import importlib
+import typing
 
 from cafct_keras.layers.aspp import AtrousSpatialPyramidPooling
 from cafct_keras.layers.attention_gate import AttentionGate
@@ -19,6 +20,23 @@ from cafct_keras.layers.normalization import ImageNetNormalization
 from cafct_keras.layers.pooling import MaxPooling
 from cafct_keras.layers.resize import BilinearUpsampling
 from cafct_keras.runtime.backend import use_channels_last
+
+if typing.TYPE_CHECKING:
+    from cafct_keras.models.ctc_net.layers import ComplementaryFusion, PreActivationBottleneck
+    from cafct_keras.models.dense_unet.layers import DenseDecoderBlock
+    from cafct_keras.models.densenet.layers import DenseBlock, DenseStem, DenseTransition, NormReLU
+    from cafct_keras.models.h_dense_unet.layers import HybridSum, MiddleSlice, ScoredVolume, SliceTriples
+    from cafct_keras.models.pvt_v2.attention import LinearSpatialReductionAttention, SpatialReductionAttention
+    from cafct_keras.models.pvt_v2.layers import (
+        ConvFeedForward,
+        OverlapPatchEmbedding,
+        TransformerBlock,
+        TransformerStage,
+    )
+    from cafct_keras.models.pvtformer.layers import ResidualUpsampling
+    from cafct_keras.models.resnet.layers import ConvStage, ConvStem
+    from cafct_keras.models.swin.attention import WindowAttention
+    from cafct_keras.models.swin.layers import PatchEmbedding, PatchExpanding, PatchMerging, SwinBlock, SwinStage
 
 # Imported on first use, because architectures import the layers above.
 _OF_AN_ARCHITECTURE = {

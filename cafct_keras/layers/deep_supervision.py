@@ -18,6 +18,9 @@ class DeepSupervision(layers.Layer):
 
     Args:
         weights: of the losses of the logits; only their ratio matters. None for equal ones.
+
+    Attributes:
+        loss_weights: `weights` as they were given; `weights` of a Keras layer are its variables.
     """
 
     def __init__(self, *, weights: Sequence[float] | None = None, dtype: Any = "float32", **kwargs: Any) -> None:

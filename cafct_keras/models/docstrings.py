@@ -2,7 +2,7 @@
 
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 Builder = TypeVar("Builder", bound=Callable[..., Any])
@@ -49,14 +49,25 @@ def complete(closing: str) -> Callable[[Builder], Builder]:
     def decorate(builder: Builder) -> Builder:
         if builder.__doc__ is None:  # python -OO
             return builder
-        text = inspect.cleandoc(builder.__doc__)
-        if "\nArgs:\n" not in text:
-            text += "\n\nArgs:"
-        for name in inspect.signature(builder).parameters:
-            if name in ARGUMENTS and f"\n    {name}: " not in text:
-                line = f"{name}: {ARGUMENTS[name]}"
-                text += "\n" + textwrap.fill(line, WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 8)
-        builder.__doc__ = f"{text}\n{closing}"
+        builder.__doc__ = completed(builder.__doc__, inspect.signature(builder).parameters, closing)
         return builder
 
     return decorate
+
+
+def completed(docstring: str, parameters: Iterable[str], closing: str) -> str:
+    """A builder's docstring with the arguments that all builders share, and with its last sections.
+
+    Args:
+        docstring: of the builder, see `complete`.
+        parameters: names of its parameters.
+        closing: `NETWORK` or `BACKBONE`.
+    """
+    text = inspect.cleandoc(docstring)
+    if "\nArgs:\n" not in text:
+        text += "\n\nArgs:"
+    for name in parameters:
+        if name in ARGUMENTS and f"\n    {name}: " not in text:
+            line = f"{name}: {ARGUMENTS[name]}"
+            text += "\n" + textwrap.fill(line, WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 8)
+    return f"{text}\n{closing}"

@@ -19,6 +19,7 @@ from pipelines.probability import PredictedProbability
 from pipelines.scans.suitability import check_neighbours
 
 GRIDS = ("native", "network")
+"""Grids of predictions: the pixels of the case, or those of the network's slices."""
 
 Result = TypeVar("Result")
 

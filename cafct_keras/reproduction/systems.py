@@ -90,6 +90,7 @@ TABLES = {
         ),
     ),
 }
+"""Tables of the paper by number: 2 lesions, 3 liver, 4 ablations."""
 
 
 def choose_systems(table: int, models: str | None) -> tuple[System, ...]:

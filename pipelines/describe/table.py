@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 PAPER_NOTE = "what the paper's Table 1 prints as Liver Mask and Lesion Mask is the number of EMPTY masks"
+"""Line below the table of a `lits_png` folder."""
 
 Cell = Callable[[dict[str, Any]], str]
 """Text of a cell, from the summary of a part of the split."""

@@ -17,8 +17,8 @@ from pipelines.folds import with_fold
 from pipelines.layouts.paired_folder.listing import find_roots
 from pipelines.walk import listing_once, report_rest, walk
 
-# In the order of detection: the layouts with the most distinctive files first.
 LAYOUTS = ("prepared", "lits_png", "nifti", "dicom", "paired_folder")
+"""Layouts in the order of detection: those with the most distinctive files first."""
 
 
 class Layout(Protocol):

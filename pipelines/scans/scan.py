@@ -8,8 +8,8 @@ from pathlib import Path
 from pipelines.case import Case
 from pipelines.orientation import RADIOLOGICAL
 
-# Each with a module of this package that has `read(scan)`.
 FORMATS = ("nifti", "nrrd", "metaimage", "dicom", "png")
+"""Formats of scans, each with a module of this package that has `read(scan)`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -104,6 +104,7 @@ RULES: dict[str, Rule] = {
         used_by="Keras's MeanIoU(num_classes=2), slice by slice",
     ),
 }
+"""Overlap rules by name, in the order of tables and reports."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
