@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -36,9 +37,9 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
 
 def atomic_write_text(path: str | Path, text: str) -> None:
-    """Writes `text` to `path` as UTF-8; see `atomic_write`."""
+    r"""Writes `text` to `path` as UTF-8 with `\n` at the end of lines on every system; see `atomic_write`."""
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def atomic_copy(source: str | Path, path: str | Path) -> None:
@@ -133,9 +134,10 @@ def remove(path: str | Path) -> None:
 
 def fsync(path: str | Path) -> None:
     """Flushes a file, or the entries of a folder, to disk."""
-    if os.name == "nt" and Path(path).is_dir():  # Windows has no way to flush a folder
+    windows = sys.platform == "win32"
+    if windows and Path(path).is_dir():  # which Windows has no way to flush
         return
-    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    handle = os.open(path, os.O_RDWR if windows else os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -110,7 +110,10 @@ class Findings(abc.ABC):
             return file
         if file.is_relative_to(self.root):
             return file.relative_to(self.root).as_posix()
-        return Path(os.path.relpath(file.resolve(), self.root.resolve())).as_posix()  # a CSV above the folder
+        try:
+            return Path(os.path.relpath(file.resolve(), self.root.resolve())).as_posix()  # a CSV above the folder
+        except ValueError:  # on another drive of Windows
+            return file.resolve().as_posix()
 
 
 class Report(Findings):

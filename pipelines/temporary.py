@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,13 +90,13 @@ def _lock(folder: Path, *, others: bool = False) -> Iterator[None]:
     Raises:
         OSError: see `others`; `FileNotFoundError` if the folder is gone.
     """
-    try:
-        import fcntl
-    except ImportError:  # Windows, where folders cannot be locked
+    if sys.platform == "win32":  # where folders cannot be locked
         if others:
-            raise OSError("no locks") from None
+            raise OSError("no locks")
         yield
         return
+    import fcntl
+
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         if others:

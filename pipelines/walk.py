@@ -44,11 +44,11 @@ def walk(root: Path, findings: Findings, *, without: Container[Path] = ()) -> It
     # Links come last, so that a folder is called by its own name, also where a link leads there.
     pending, seen = [(root, False)], set()
     links: list[Path] = []
-    top = os.path.realpath(root)
+    top = Path(os.path.realpath(root))
     while pending or links:
         folder, linked = pending.pop() if pending else (links.pop(0), True)
         real = os.path.realpath(folder)
-        above = linked and os.path.commonpath([top, real]) == real  # which holds more than the folder to search
+        above = linked and top.is_relative_to(real)  # which holds more than the folder to search
         if real in seen or above:
             findings.skip("links to folders that are searched anyway or hold this one", [folder] * linked)
             continue

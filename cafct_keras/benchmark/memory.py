@@ -26,10 +26,12 @@ def process_peak_memory() -> int:
     """Largest resident memory of this process so far, in bytes; 0 on Windows, where Python does not report it."""
     if sys.platform == "linux":
         # getrusage includes the peak of the program that started this one.
-        return 1024 * int(pathlib.Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
-    try:
-        import resource
-    except ImportError:
+        return 1024 * int(
+            pathlib.Path("/proc/self/status").read_text(encoding="utf-8").partition("VmHWM:")[2].split()[0]
+        )
+    if sys.platform == "win32":
         return 0
+    import resource
+
     # Bytes on macOS, kilobytes on other systems.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -83,7 +83,7 @@ def find_converted(path: pathlib.Path, digest: str, runtime: Runtime) -> Convert
                     checks = _convert(path, temporary / runtime.file, runtime)
                     atomic_write_text(temporary / CHECKS_FILE, json.dumps(checks, indent=1) + "\n")
     os.utime(folder)
-    checks = json.loads((folder / CHECKS_FILE).read_text())
+    checks = json.loads((folder / CHECKS_FILE).read_text(encoding="utf-8"))
     return Converted(file=folder / runtime.file, **checks)
 
 
@@ -97,7 +97,7 @@ def _key(digest: str, runtime: Runtime) -> str:
 def _cpu() -> list[str]:
     """Family and abilities of the CPU, where Linux says so: the results of a runtime depend on them."""
     try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return [platform.processor()]
     return sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})

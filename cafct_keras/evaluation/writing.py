@@ -36,7 +36,7 @@ def write_evaluation(
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(evaluation.as_json, indent=1, allow_nan=False)
-    (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8", newline="\n")
     for name, rows_of in (("cases.csv", case_rows), ("slices.csv", slice_rows), ("lesions.csv", lesion_rows)):
         said = _how_scored(evaluation.document) if name == "cases.csv" else {}
         rows = [
@@ -63,7 +63,7 @@ def write_comparison(
     folder.mkdir(parents=True, exist_ok=True)
     document = dataclasses.asdict(comparison)
     text = json.dumps(document, indent=1, allow_nan=False)
-    (folder / "comparison.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "comparison.json").write_text(text + "\n", encoding="utf-8", newline="\n")
     _write_markup(folder, document, table, decimal)
     write_comparison_page(document, folder / "comparison.html")
 
@@ -81,4 +81,4 @@ def _how_scored(document: Document) -> dict[str, str | int | None]:
 def _write_markup(folder: pathlib.Path, document: dict, table: str | None, decimal: str) -> None:
     if table is not None:
         text = printable(FORMATS[table](document, decimal=decimal))
-        (folder / f"scores{SUFFIXES[table]}").write_text(text + "\n", encoding="utf-8")
+        (folder / f"scores{SUFFIXES[table]}").write_text(text + "\n", encoding="utf-8", newline="\n")

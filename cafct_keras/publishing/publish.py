@@ -89,7 +89,7 @@ def publish(
         for kind, file in WEIGHTS_FILES.items():
             (folder / file).write_bytes(safetensors.numpy.save(_weights(model, kind)))
         _write_config(folder / CONFIG_FILE, opened, str(facts.name), list_patients=list_patients)
-        (folder / SUMS_FILE).write_text(sums(folder))
+        (folder / SUMS_FILE).write_text(sums(folder), encoding="utf-8", newline="\n")
         halved = _compare(model, Published(path=folder), opened)
         for file in [file for kind, file in WEIGHTS_FILES.items() if precision not in (None, kind)]:
             (folder / file).unlink()
@@ -98,8 +98,8 @@ def publish(
         card = model_card(
             opened, facts, documents, halved=halved, precision=precision, list_patients=list_patients, curves=curves
         )
-        (folder / MODEL_CARD_FILE).write_text(card, encoding="utf-8")
-        (folder / SUMS_FILE).write_text(sums(folder))
+        (folder / MODEL_CARD_FILE).write_text(card, encoding="utf-8", newline="\n")
+        (folder / SUMS_FILE).write_text(sums(folder), encoding="utf-8", newline="\n")
         files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     return {
         "name": facts.name,
@@ -133,7 +133,7 @@ def _write_config(path: pathlib.Path, run: Run, name: str, *, list_patients: boo
         "preprocessing": seen.to_dict(),
         "run": {field: value for field, value in card.items() if field != "preprocessing"},
     }
-    path.write_text(json.dumps(config, indent=2) + "\n")
+    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8", newline="\n")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -62,7 +62,7 @@ def read_run(folder: str | pathlib.Path) -> dict[str, Any]:
     try:
         if (size := file.stat().st_size) > LARGEST:
             raise ValueError(f"it has {size:,} bytes")
-        card = json.loads(file.read_text())
+        card = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, OSError, RecursionError) as error:
         raise UserError(f"{file}: not the card of a run ({error}); restore it or train again") from error
     return check_card(card, file)

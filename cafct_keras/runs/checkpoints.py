@@ -139,11 +139,11 @@ class CheckpointStore:
             for name, content in files.items():
                 (temporary / name).write_bytes(content)
             if self._run is not None:
-                (temporary / RUN_ID_FILE).write_text(f"{self._run}\n")
+                (temporary / RUN_ID_FILE).write_text(f"{self._run}\n", encoding="utf-8", newline="\n")
             arrays: dict[str, Any] = state
             np.savez(temporary / STATE_FILE, **arrays)
-            (temporary / PROGRESS_FILE).write_text(json.dumps(progress, indent=1))
-            (temporary / SUMS_FILE).write_text(sums(temporary))
+            (temporary / PROGRESS_FILE).write_text(json.dumps(progress, indent=1), encoding="utf-8", newline="\n")
+            (temporary / SUMS_FILE).write_text(sums(temporary), encoding="utf-8", newline="\n")
             for path in temporary.iterdir():
                 fsync(path)
             with np.load(temporary / STATE_FILE) as written:
@@ -191,8 +191,8 @@ def read_checkpoint(folder: str | pathlib.Path) -> Checkpoint:
         return Checkpoint(
             folder,
             _read_state(folder / STATE_FILE),
-            json.loads((folder / PROGRESS_FILE).read_text()),
-            run.read_text().strip() if (run := folder / RUN_ID_FILE).is_file() else None,
+            json.loads((folder / PROGRESS_FILE).read_text(encoding="utf-8")),
+            run.read_text(encoding="utf-8").strip() if (run := folder / RUN_ID_FILE).is_file() else None,
         )
     except (OSError, ValueError, EOFError, MemoryError, RecursionError, zipfile.BadZipFile) as error:
         raise UserError(f"{folder}: damaged ({error})") from error

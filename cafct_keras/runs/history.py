@@ -45,7 +45,7 @@ class History:
     def write_csv(self, path: pathlib.Path) -> None:
         """Writes the epochs as a table."""
         columns = self.by_name()
-        with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
+        with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
             table.writerow(["epoch", *columns])
             for index, row in enumerate(self.rows):

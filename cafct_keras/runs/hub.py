@@ -10,7 +10,7 @@ from cafct_keras.errors import UserError
 from cafct_keras.runs.files import CONFIG_FILE, MODEL_CARD_FILE, WEIGHTS_FILES
 from pipelines.optional import optional
 
-# `pathlib` makes one slash of two.
+# `pathlib` makes one slash of two, and a backslash on Windows.
 _HUB = re.compile(r"hf://?(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 
 
@@ -27,8 +27,9 @@ def resolve(path: str | os.PathLike[str]) -> pathlib.Path:
         MissingPackageError: the package for the Hub is missing.
     """
     text = os.fspath(path)
-    if not re.match("hf:/", text):
+    if not re.match(r"hf:[/\\]", text):
         return pathlib.Path(path)
+    text = text.replace("\\", "/")
     if (found := _HUB.fullmatch(text)) is None:
         raise UserError(f"{text}: not the address of a model; give hf://OWNER/NAME or hf://OWNER/NAME@REVISION")
     return _download(found["repository"], found["revision"])

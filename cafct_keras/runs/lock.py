@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import sys
 from collections.abc import Iterator
 
 from cafct_keras.errors import UserError
@@ -26,11 +27,11 @@ def lock(
     Raises:
         UserError: another process has locked it.
     """
-    try:
-        import fcntl
-    except ImportError:  # Windows
+    if sys.platform == "win32":
         yield
         return
+    import fcntl
+
     handle = os.open(folder, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):

@@ -34,6 +34,6 @@ def _left_to_the_program() -> bool:
     if library != "glibc" or tuple(map(int, version.split(".")[:2])) < FIRST_GLIBC:
         return False
     try:
-        return "[madvise]" in KERNEL_MODE.read_text()
+        return "[madvise]" in KERNEL_MODE.read_text(encoding="utf-8")
     except OSError:
         return False

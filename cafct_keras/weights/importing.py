@@ -82,5 +82,5 @@ def import_weights(
             "parameters": model.count_params(),
             "versions": versions(),
         }
-        (folder / f"{into}.json").write_text(json.dumps(card, indent=2) + "\n")
+        (folder / f"{into}.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8", newline="\n")
     return card

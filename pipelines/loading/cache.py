@@ -1,5 +1,6 @@
 """Caches of decoded slices: arrays that grow case by case, in memory or in a temporary file."""
 
+import sys
 import tempfile
 from typing import Protocol
 
@@ -58,8 +59,8 @@ class FileCache:
     def __init__(self, *shape: int) -> None:
         self._shape = shape
         # Not in the system's temporary folder, which often is in memory itself.
-        folder = platformdirs.user_cache_path("cafct-keras", ensure_exists=True)
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  (open as long as the array is)
+        self._folder = platformdirs.user_cache_path("cafct-keras", ensure_exists=True)
+        self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115  (open as long as the array is)
         self._length = 0
 
     def append(self, piece: np.ndarray) -> None:
@@ -71,9 +72,9 @@ class FileCache:
         try:
             self._file.write(np.ascontiguousarray(piece).data)
         except OSError as error:
+            elsewhere = "" if sys.platform == "win32" else " or set XDG_CACHE_HOME"
             raise DataError(
-                f"`cache` none: cannot write to the cache folder ({error.strerror}); free some space or set "
-                "XDG_CACHE_HOME"
+                f"`cache` none: cannot write to {self._folder} ({error.strerror}); free some space{elsewhere}"
             ) from None
         self._length += len(piece)
 

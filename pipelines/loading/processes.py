@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -85,7 +86,7 @@ def _end_with_parent() -> None:
 @contextlib.contextmanager
 def _without_interrupts() -> Iterator[None]:
     """Holds Ctrl-C back; a process that is started meanwhile never sees it, and ends when this one does."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
+    if sys.platform == "win32":  # which has no signal masks
         yield
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

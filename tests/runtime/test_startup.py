@@ -103,11 +103,3 @@ def test_pipelines_that_hide_ours_are_named(tmp_path, name):
 
 def test_startup_finds_this_distribution():
     startup.check_pipelines()
-
-
-def test_nothing_needs_posix_at_import():
-    modules = ("cli", "training", "runs.lock", "evaluation.evaluate", "export", "reproduction.table", "benchmark")
-    imports = "; ".join(f"import cafct_keras.{module}" for module in modules)
-    code = f"import sys; sys.modules.update(fcntl=None, resource=None); {imports}; import pipelines.prepare"
-    done = python("-c", code, KERAS_BACKEND="jax")
-    assert done.returncode == 0, done.stderr

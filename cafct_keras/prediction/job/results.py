@@ -267,4 +267,4 @@ def _read_record(file: Path) -> Record:
 
 def _write_record(folder: Path, record: Record) -> None:
     text = json.dumps(dataclasses.asdict(record), indent=1, allow_nan=False)
-    (folder / _RECORD).write_text(text + "\n", encoding="utf-8")
+    (folder / _RECORD).write_text(text + "\n", encoding="utf-8", newline="\n")

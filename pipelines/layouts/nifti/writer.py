@@ -55,7 +55,9 @@ def write_nifti(source: Source, directory: str | Path, *, form: str = "nifti") -
             pairs.append({"image": f"./{names[0]}", "label": f"./{names[1]}"})
         write_index(folder, rows)
         if form == "msd":
-            (folder / "dataset.json").write_text(json.dumps(_description(source, pairs), indent=2) + "\n")
+            (folder / "dataset.json").write_text(
+                json.dumps(_description(source, pairs), indent=2) + "\n", encoding="utf-8", newline="\n"
+            )
 
 
 def _to_array(case: Case, slices: np.ndarray, axes: str) -> tuple[np.ndarray, np.ndarray]:

@@ -47,4 +47,6 @@ def write_paired_folder(
                 Image.fromarray(mask).save(temporary / "masks" / f"{name}.png")
                 rows.append((name, case.patient, case.split))
         write_index(temporary, rows)
-        (temporary / NAME).write_text(settings_text(grey_window=grey_window, orientation=source.orientation))
+        (temporary / NAME).write_text(
+            settings_text(grey_window=grey_window, orientation=source.orientation), encoding="utf-8", newline="\n"
+        )

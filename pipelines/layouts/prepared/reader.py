@@ -187,14 +187,14 @@ def _window(known: Mapping[str, Any]) -> tuple[float, float] | None:
 
 
 def _sums_of(file: Path) -> dict[str, str]:
-    return parse_sums(file.read_text()) if file.is_file() else {}
+    return parse_sums(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def _check_features(file: Path) -> None:
     """TFDS imports the modules that this file names."""
     if file.stat().st_size > _TEXT:
         raise ValueError(f"its {file.name} has {file.stat().st_size:,} bytes")
-    for name in re.findall(r'"(?:pythonClassName|type)"\s*:\s*"([^"]*)"', file.read_text()):
+    for name in re.findall(r'"(?:pythonClassName|type)"\s*:\s*"([^"]*)"', file.read_text(encoding="utf-8")):
         if not re.fullmatch(r"tensorflow_datasets\.core\.features\.\w+\.\w+", name):
             raise ValueError(f"its {file.name} asks for {name}")
 
