@@ -20,6 +20,7 @@ from cafct_keras.training.initial_weights import initialize_weights
 from pipelines.optional import MissingPackageError
 from tests.cli import fails
 from tests.cli import run as call
+from tests.documented import documented
 from tests.evaluating import evaluated
 from tests.publishing.conftest import PRIVATE
 from tests.training.micro import micro
@@ -90,6 +91,7 @@ def test_predicts_the_same_on_every_backend(published):
 def test_files_are_complete_and_intact(published):
     names = {"README.md", "SHA256SUMS", "config.json", "model.safetensors", "model.fp16.safetensors"}
     assert {path.name for path in published.iterdir()} == names
+    assert set(json.loads((published / "config.json").read_text())) <= documented("published_model", "config.json")
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=published, check=True)
     full, half = (safetensors.numpy.load_file(published / f"model{kind}.safetensors") for kind in ("", ".fp16"))
     assert {value.dtype for value in full.values()} == {np.dtype("float32")}

@@ -14,6 +14,7 @@ from cafct_keras.prediction.network import Network
 from cafct_keras.runs.loading import save_model
 from cafct_keras.runs.run import Run
 from tests.cli import fails, run
+from tests.documented import documented
 from tests.trained import write_folder
 from tests.training import micro
 
@@ -42,6 +43,12 @@ def test_the_card_knows_every_file(whole):
     own = {name: path for name, path in found.items() if name != "run.json" and "/step-" not in name}
     assert card["files"] == {name: sha256(path) for name, path in own.items()}
     assert {"model.keras", "split.csv", "history.csv", "curves.png", "checkpoints/last.keras"} <= own.keys()
+
+
+def test_the_reference_names_every_field_of_the_card(whole):
+    card = json.loads((whole / "run.json").read_text())
+    groups = (card, card["data"], card["data"]["split"]["train"], card["selection"], card["seconds"])
+    assert {name for group in groups for name in group} <= documented("run_folder", "run.json")
 
 
 @pytest.mark.parametrize("file", ["model.keras", "checkpoints/last.keras"])

@@ -11,6 +11,7 @@ import numpy as np
 from benchmarks.soak_predict import contents, differences
 from cafct_keras.prediction.job import results
 from tests.cli import fails, run
+from tests.documented import documented
 from tests.evaluating import hounsfield, labels_of, save_nifti
 from tests.prediction.job import EVERYTHING, predicted
 
@@ -33,6 +34,9 @@ def test_a_folder_of_scans(whole, folder):
     assert document["failures"] == []
     assert document["labels"] == {"liver": 1, "lesion": 2}
     assert not list(whole.glob("**/files"))
+    assert {*document, *document["cases"][0], *document["settings"]["networks"][0]} <= documented(
+        "predictions", "predict.json"
+    )
 
 
 def test_what_is_finished_is_left_as_it_is(whole, perfect, folder, tmp_path):
