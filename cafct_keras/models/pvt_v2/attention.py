@@ -67,13 +67,20 @@ class SpatialReductionAttention(layers.Layer):
         key, value = ops.split(self.key_value(self._reduce(inputs)), 2, axis=-1)
         key = ops.reshape(key, (batch, -1, heads, depth))
         value = ops.reshape(value, (batch, -1, heads, depth))
-        score = ops.cast(ops.einsum("bnhd,bmhd->bhnm", query * depth**-0.5, key), "float32")
-        weight = ops.cast(ops.softmax(score, axis=-1), self.compute_dtype)
-        mixed = ops.einsum("bhnm,bmhd->bnhd", weight, value)
-        return self.project(ops.reshape(mixed, ops.shape(inputs)))
+        return self.project(ops.reshape(attend(query, key, value), ops.shape(inputs)))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention of `(batch, N, heads, depth)` queries to `(batch, M, heads, depth)` keys, in the shape of the queries.
+
+    The softmax is computed in float32.
+    """
+    score = ops.cast(ops.einsum("bnhd,bmhd->bhnm", query * query.shape[-1] ** -0.5, key), "float32")
+    weight = ops.cast(ops.softmax(score, axis=-1), query.dtype)
+    return ops.einsum("bhnm,bmhd->bnhd", weight, value)
 
 
 @register()
