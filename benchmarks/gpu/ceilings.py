@@ -1,36 +1,42 @@
-"""Measures what the card can do: the rate of matrix products, and the memory bandwidth of a copy, under JAX.
+"""Measures what the card can do: the rate of matrix products, and the memory bandwidth, under JAX.
 
-python benchmarks/gpu/ceilings.py OUT.json [--side 8192] [--gigabytes 4]
+python -m benchmarks.gpu.ceilings ceilings.json
 """
 
-import argparse
-import json
-from typing import Any
+import cafct_keras  # noqa: F401  (chooses the backend)
 
+# isort: split
 import jax
 import jax.numpy as jnp
-from timing import seconds
 
-import cafct_keras  # noqa: F401  (chooses the backend)
+from benchmarks.gpu.campaign import Campaign, Result, parser
+from benchmarks.gpu.timing import seconds
 from cafct_keras.runtime.devices import environment
 
 
-def main() -> None:
-    """Prints and writes the rates."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", help="JSON file to write")
-    parser.add_argument("--side", type=int, default=8192, help="of the square matrices")
-    parser.add_argument("--gigabytes", type=float, default=4, help="size of the copied array")
-    options = parser.parse_args()
-    report: dict[str, Any] = {"side": options.side, **environment()}
+def product(dtype: str, side: int) -> Result:
+    """Rate of the product of two square matrices."""
+    a, b = (jax.random.normal(jax.random.key(seed), (side, side), dtype) for seed in (0, 1))
+    return {"flops": round(2 * side**3 / seconds(jnp.matmul, a, b)), "side": side, **environment()}
+
+
+def copy(gigabytes: float) -> Result:
+    """Bytes read and written per second."""
+    values = jax.random.normal(jax.random.key(2), (round(gigabytes * 2**28),), "float32")
+    return {"bytes_per_second": round(2 * values.nbytes / seconds(lambda x: x + 1, values)), **environment()}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measures the rates."""
+    options = parser(__doc__)
+    options.add_argument("--side", type=int, default=8192, help="of the square matrices")
+    options.add_argument("--gigabytes", type=float, default=4, help="size of the array that is read and written")
+    given = options.parse_args(arguments)
+    campaign = Campaign(given.out, seconds=given.seconds)
     for dtype in ("bfloat16", "float32"):
-        a, b = (jax.random.normal(jax.random.key(seed), (options.side, options.side), dtype) for seed in (0, 1))
-        report[f"{dtype}_flops"] = round(2 * options.side**3 / seconds(jnp.matmul, a, b))
-    values = jax.random.normal(jax.random.key(2), (round(options.gigabytes * 2**28),), "float32")
-    report["bytes_per_second"] = round(2 * values.nbytes / seconds(lambda x: x + 1, values))
-    print(json.dumps(report), flush=True)
-    with open(options.out, "w", encoding="utf-8") as file:
-        json.dump(report, file, indent=1)
+        campaign.measure(dtype, lambda dtype=dtype: product(dtype, given.side))
+    campaign.measure("memory", lambda: copy(given.gigabytes))
+    campaign.close()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Profiles a training step on a GPU and prints the kernels that take the most time, with the layers they belong to.
 
-python benchmarks/gpu/profile_step.py OUT.json --preset base --precision mixed_bfloat16 --batch-size 32
+python -m benchmarks.gpu.profile_step profile.json --preset base --precision mixed_bfloat16 --batch-size 32
 """
 
 import argparse
