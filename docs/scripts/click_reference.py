@@ -31,7 +31,7 @@ def described(command, context):
             {
                 "name": p.name,
                 "names": [*p.opts, *p.secondary_opts],
-                "group": groups.get(p.name),
+                "group": groups.get(p.name, ""),
                 "record": p.get_help_record(context),
             }
             for p in options
@@ -59,6 +59,7 @@ print(json.dumps({
 }))
 """
 GROUPS = {
+    "": "General",
     "data": "Data",
     "augmentation": "Augmentation",
     "model": "Network",
@@ -66,8 +67,6 @@ GROUPS = {
     "loss": "Loss",
     "selection": "Selection of the best epoch",
     "session": "Session",
-    "": "Run",
-    None: "Command",
 }
 FEW = 30  # options that need no groups
 TYPES = {
@@ -122,7 +121,7 @@ def _command(command: dict[str, Any]) -> list[str]:
     if len(options) <= FEW:
         return [*lines, *_options(options, anchor)]
     for group in groups:
-        lines += [f"### {GROUPS[group]} {{#{anchor}-{(group or GROUPS[group]).lower() or 'run'}}}", ""]
+        lines += [f"### {GROUPS[group]} {{#{anchor}-{group or 'general'}}}", ""]
         lines += _options([option for option in options if option["group"] == group], anchor)
     return lines
 
@@ -156,9 +155,9 @@ def recipe() -> str:
         keys = [key for key in _dump()["recipe"] if key["group"] == group and key["name"] in options]
         if not keys:
             continue
-        table = {"": "", "augmentation": "[data.augmentation]"}.get(group or "", f"[{group}]")
-        heading = f"`{table}`: {title.lower()}" if table else "Outside of tables"
-        lines += [f"### {heading} {{#{group or 'run'}}}", "", "| key | value | meaning |", "|---|---|---|"]
+        table = "data.augmentation" if group == "augmentation" else group
+        heading = f"`[{table}]`: {title.lower()}" if table else "At the top of the file"
+        lines += [f"### {heading} {{#{group or 'general'}}}", "", "| key | value | meaning |", "|---|---|---|"]
         for key in keys:
             option = options[key["name"]]
             value = ", ".join(f"`{choice}`" for choice in key["choices"]) or TYPES.get(key["type"], key["type"])
