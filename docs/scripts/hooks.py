@@ -41,7 +41,7 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
     source = links.source_of(page.file.src_uri)
     if source != "CHANGELOG.md":  # which names what is no more
         _warn(source, links.missing_paths(markdown))
-        _warn(source, commands_in_text.problems(markdown, click_reference.commands()))
+        _warn(source, commands_in_text.problems(markdown))
     markdown = MARK.sub(lambda mark: GENERATED[mark[1]](), markdown)
     markdown, problems = links.rewritten(markdown, page.file.src_uri, str(config.repo_url))
     _warn(source, problems)
@@ -53,7 +53,7 @@ def on_post_build(*, config: MkDocsConfig) -> None:
     for source, text in links.other_files():
         _warn(source, links.problems_of(source, text))
         if source.endswith(".md"):
-            _warn(source, commands_in_text.problems(text, click_reference.commands()))
+            _warn(source, commands_in_text.problems(text))
     _warn("reference", public_names.problems(set(config.plugins["mkdocstrings"].handlers.inventory)))  # type: ignore
     for file in pathlib.Path(config.site_dir).rglob("*.html"):
         _warn(str(file.relative_to(config.site_dir)), REQUEST.findall(file.read_text(encoding="utf-8")))
