@@ -1,6 +1,5 @@
 """One network in every format: the same predictions at sizes it was not trained on, in the runtimes that users have."""
 
-import functools
 import importlib.util
 import json
 
@@ -13,8 +12,8 @@ from cafct_keras.errors import UserError
 from cafct_keras.export import FORMATS, conversion
 from cafct_keras.export.precision import in_float32
 from pipelines.layouts.phantom import Phantom
-from tests.cli import fails, run
-from tests.export.conftest import SIZE, make_network
+from tests.cli import fails
+from tests.export.conftest import SIZE, make_network, require
 
 
 @pytest.fixture(scope="module")
@@ -22,27 +21,6 @@ def slices():
     """Slices of a phantom in Hounsfield units, wider than high and larger than the network's."""
     images = next(iter(Phantom(cases=3, slices=3, size=128).cases())).images
     return images[:2, :100, :120]
-
-
-def require(name):
-    if any(importlib.util.find_spec(package) is None for package in FORMATS[name].packages):
-        pytest.skip(f"packages of {name} are not installed (extra: {FORMATS[name].extra})")
-
-
-@pytest.fixture(scope="module")
-def exported(network_file, tmp_path_factory):
-    """A function that exports the network in a format, once, and returns the folder of versions."""
-
-    @functools.cache
-    def export(name):
-        require(name)
-        out = tmp_path_factory.mktemp(name) / "out"
-        result = run("export", network_file, "--format", name, "--out", out, "--json")
-        assert result.code == 0, result
-        assert json.loads((out / "manifest-1.json").read_text()) == result.json
-        return out
-
-    return export
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -1,4 +1,4 @@
-"""Opt-in: `python -m pytest -m orthanc -n 0 tests/pipelines/scans/writers` needs Orthanc (Debian's package orthanc)."""
+"""Opt-in: `python -m pytest -n 0 -m orthanc` needs Orthanc (Debian's package orthanc)."""
 
 import io
 import json
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.docs.pages import blocks
 from tests.pipelines.scans.writers.conftest import only_scan, segment
 from tests.pipelines.scans.writers.test_dicom_seg import SERIES, frames, write_series
 
@@ -25,8 +26,8 @@ def free_port():
 
 
 @pytest.fixture(scope="module")
-def orthanc(request, tmp_path_factory):
-    """A running server: a function of a path, and of what to post to it, that returns the answer."""
+def orthanc_address(request, tmp_path_factory):
+    """Of a running server."""
     if "orthanc" not in request.config.option.markexpr:
         pytest.skip("starts a DICOM server: only for -m orthanc")
     program = shutil.which("Orthanc")
@@ -41,24 +42,32 @@ def orthanc(request, tmp_path_factory):
         "IndexDirectory": str(folder / "storage"),
     }
     (folder / "orthanc.json").write_text(json.dumps(settings))
-
-    def ask(path, data=None):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", data=data) as answer:
-            return answer.read()
+    address = f"http://127.0.0.1:{port}"
 
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen([program, folder / "orthanc.json"], stdout=log, stderr=log)
     try:
         for _ in range(100):
             try:
-                ask("system")
+                urllib.request.urlopen(f"{address}/system").close()
                 break
             except OSError:
                 time.sleep(0.1)
-        yield ask
+        yield address
     finally:
         server.terminate()
         server.wait()
+
+
+@pytest.fixture(scope="module")
+def orthanc(orthanc_address):
+    """A running server: a function of a path, and of what to post to it, that returns the answer."""
+
+    def ask(path, data=None):
+        with urllib.request.urlopen(f"{orthanc_address}/{path}", data=data) as answer:
+            return answer.read()
+
+    return ask
 
 
 @pytest.mark.parametrize("name", SERIES)
@@ -78,3 +87,22 @@ def test_round_trip_through_orthanc(tmp_path, hu, orthanc, name):
         shown = Image.open(io.BytesIO(orthanc(f"instances/{seg['ID']}/frames/{number}/preview")))
         np.testing.assert_array_equal(np.asarray(shown) > 0, pixels > 0)
         assert json.loads(orthanc("tools/lookup", uid.encode()))[0]["Type"] == "Instance"
+
+
+def test_the_lines_of_the_page_on_serving_segment_a_series_of_the_server(
+    tmp_path, hu, orthanc, orthanc_address, perfect, monkeypatch
+):
+    (lines,) = blocks("how_to/serving.md", "sh")
+    folder, _ = write_series(tmp_path / "sent", hu, SERIES["head first"], PatientName="Page", PatientID="page")
+    for file in folder.iterdir():
+        stored = json.loads(orthanc("instances", file.read_bytes()))
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "liver").symlink_to(perfect)
+    monkeypatch.setenv("SERIES", stored["ParentSeries"])
+    lines = lines.replace("http://localhost:8042", orthanc_address)
+    subprocess.run(["bash", "-e", "-c", lines], cwd=tmp_path, check=True)
+    series = [
+        json.loads(orthanc(f"series/{each}"))
+        for each in json.loads(orthanc(f"studies/{stored['ParentStudy']}"))["Series"]
+    ]
+    assert sorted(each["MainDicomTags"]["Modality"] for each in series) == ["CT", "SEG"]
