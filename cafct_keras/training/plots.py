@@ -15,19 +15,16 @@ PREDICTION = "#d62728"
 GREY, BLUE = "#7f7f7f", "#1f77b4"
 
 
-def _pyplot() -> Any:
-    import matplotlib as mpl
+def _figure(**options: Any) -> Any:
+    """A figure by itself: pyplot's would need a backend, and a notebook shows its own figures by the one it chose."""
+    from matplotlib.figure import Figure
 
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    return plt
+    return Figure(layout="constrained", **options)
 
 
 def _save(figure: Any, path: pathlib.Path) -> None:
     with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=110)
-    _pyplot().close(figure)
 
 
 def plot_curves(
@@ -42,8 +39,8 @@ def plot_curves(
         validated: name of that of validation; with its mean over epochs, where the best was chosen by that.
         best_epoch: epoch of the kept model, from 1.
     """
-    plt = _pyplot()
-    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+    figure = _figure(figsize=(10, 3.6))
+    axes = figure.subplots(1, 2)
     for axis, name, of_validation in zip(axes, ("loss", dice), ("loss", validated), strict=True):
         lines = {"training": (name, GREY, "-"), "validation": (f"val_{of_validation}", BLUE, "-")}
         if name == dice:
@@ -89,11 +86,9 @@ def plot_samples(
         path: the PNG file to write.
         title: title of the figure.
     """
-    plt = _pyplot()
     count = len(images)
-    figure, axes = plt.subplots(
-        3, count, figsize=(1.9 * count, 6.2), layout="constrained", squeeze=False, gridspec_kw={"wspace": 0.02}
-    )
+    figure = _figure(figsize=(1.9 * count, 6.2))
+    axes = figure.subplots(3, count, squeeze=False, gridspec_kw={"wspace": 0.02})
     rows = zip(("image", "truth", "prediction"), (None, masks, probabilities), (None, TRUTH, PREDICTION), strict=True)
     for row, (label, outlines, color) in enumerate(rows):
         for column in range(count):
