@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 import click_reference
 import commands_in_text
 import links
+import notebooks
 import public_names
 import schemas
 from mkdocs.config.defaults import MkDocsConfig
@@ -32,7 +33,9 @@ REQUEST = re.compile(
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Adds pages for files that readers of the repository look for at their own places."""
     for source, page in links.PAGES.items():
-        files.append(File.generated(config, page, content=(links.ROOT / source).read_text(encoding="utf-8")))
+        file = links.ROOT / source
+        text = notebooks.as_markdown(file) if file.suffix == ".ipynb" else file.read_text(encoding="utf-8")
+        files.append(File.generated(config, page, content=text))
     return files
 
 

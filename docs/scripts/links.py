@@ -9,7 +9,12 @@ from pymdownx.slugs import slugify
 
 ROOT = pathlib.Path(__file__).parents[2]
 # Files of the repository that are pages of the site, too.
-PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md", "benchmarks/README.md": "benchmarks.md"}
+PAGES = {
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "benchmarks/README.md": "benchmarks.md",
+    "docs/tutorials/notebook.ipynb": "tutorials/notebook.md",
+}
 OTHERS = (
     *("README.md", "SECURITY.md", ".github/**/*.md", "benchmarks/*/*.md"),  # of Markdown, whose links no build checks
     *("cafct_keras/**/*.py", "cafct_keras/**/*.toml", "pipelines/**/*.py", "tests/**/*.py", "benchmarks/**/*.py"),

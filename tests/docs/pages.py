@@ -10,11 +10,3 @@ BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 def blocks(page, language):
     """The code blocks of a page, such as `"how_to/serving.md"`, in a language (`""` for commands), in order."""
     return [text for found, text in BLOCK.findall((DOCS / page).read_text(encoding="utf-8")) if found == language]
-
-
-def function_blocks(page, *names):
-    """The Python blocks that define these names or follow from them, as one source."""
-    source = "\n".join(blocks(page, "python"))
-    missing = [name for name in names if f"def {name}(" not in source]
-    assert not missing, f"{page} no longer defines {missing}"
-    return source

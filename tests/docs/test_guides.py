@@ -1,18 +1,14 @@
 """Python code of the guides."""
 
-import pathlib
-import re
-
 import numpy as np
 
 from cafct_keras.models import registry
-
-GUIDES = pathlib.Path(__file__).parents[2] / "docs" / "how_to"
+from tests.docs.pages import blocks
 
 
 def run(page, **names):
     """Runs the Python code of a guide and returns its names."""
-    for code in re.findall(r"^```python\n(.*?)^```$", (GUIDES / page).read_text(encoding="utf-8"), re.M | re.S):
+    for code in blocks(f"how_to/{page}", "python"):
         exec(compile(code, page, "exec"), names)
     return names
 
