@@ -1,7 +1,10 @@
 """Runs the notebook of the tutorials: `python -m tests.docs.notebook` renews the outputs that it is shown with."""
 
 import pathlib
+import re
 
+VIEW = "application/vnd.jupyter.widget-view+json"
+TIMES = re.compile(r" +\d+% waiting for data.*|, [\d.]+ (?:s|min|h) in total|^scoring .* left\n*", re.MULTILINE)
 NOTEBOOK = pathlib.Path(__file__).parents[2] / "docs" / "tutorials" / "notebook.ipynb"
 
 
@@ -17,15 +20,20 @@ def executed(folder):
     return client.execute()
 
 
-def without_views(notebook):
-    """A widget is shown by a running kernel only, and a stored output must not differ from one run to the next."""
+def stored(notebook):
+    """The notebook without what depends on the machine: warnings, times, and widgets, which only a kernel shows."""
     for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [
-                output
-                for output in cell.outputs
-                if "application/vnd.jupyter.widget-view+json" not in output.get("data", {})
-            ]
+        if cell.cell_type != "code":
+            continue
+        kept = []
+        for output in cell.outputs:
+            data = output.get("data", {})
+            data.pop("text/html", None)  # what the console prints, once more
+            if "text/plain" in data:
+                data["text/plain"] = TIMES.sub("", data["text/plain"])
+            if VIEW not in data and output.get("name") != "stderr" and any(map(str.strip, data.values() or ["text"])):
+                kept.append(output)
+        cell.outputs = kept
     notebook.metadata["language_info"] = {"name": "python"}
     return notebook
 
@@ -36,4 +44,4 @@ if __name__ == "__main__":
     import nbformat
 
     with tempfile.TemporaryDirectory() as folder:
-        nbformat.write(without_views(executed(folder)), NOTEBOOK)
+        nbformat.write(stored(executed(folder)), NOTEBOOK)
