@@ -8,7 +8,7 @@ from cafct_keras.cli.lazy import CheckedCommand
 from cafct_keras.cli.shared import LAYOUT_HELP, PRESETS, SIDE_HELP, echo_json, json_option, say
 
 
-@click.command(cls=CheckedCommand)
+@click.command(cls=CheckedCommand, short_help="Time training, prediction, or the input pipeline.")
 @click.argument("task", type=click.Choice(["train", "predict", "data"]))
 @click.option("--model", default="cafct_net", show_default=True, metavar="NAME", help="Network.")
 @click.option("--preset", metavar=PRESETS, help="Size of the network.  [default: base]")

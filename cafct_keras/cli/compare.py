@@ -10,7 +10,7 @@ from cafct_keras.cli.reporting import report_comparison, report_folder, table_op
 from cafct_keras.cli.shared import echo_json, json_option, named_paths, say
 
 
-@click.command(cls=CheckedCommand)
+@click.command(cls=CheckedCommand, short_help="Rank methods by their evaluation.json; test every pair.")
 @click.argument("documents", metavar="[NAME=]DOCUMENT ...", nargs=-1, required=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed of the bootstrap.")
 @click.option("--out", metavar="DIR", help="Folder to create, with comparison.html and comparison.json.")

@@ -9,7 +9,9 @@ from cafct_keras.cli.options import model_options_of
 from cafct_keras.cli.shared import PRESETS, echo_json, json_option, say
 
 
-@click.command("import-weights", cls=CheckedCommand)
+@click.command(
+    "import-weights", cls=CheckedCommand, short_help="Convert published PyTorch weights of encoders to Keras."
+)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--into", metavar="NAME", help="Network or encoder to fill.  [default: the encoder that FILE holds]")
 @click.option("--preset", metavar=PRESETS, help="Size of the network.")

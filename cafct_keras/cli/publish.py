@@ -8,7 +8,7 @@ from cafct_keras.cli.lazy import CheckedCommand
 from cafct_keras.cli.shared import echo_json, json_option, say
 
 
-@click.command(cls=CheckedCommand)
+@click.command(cls=CheckedCommand, short_help="Write a folder for a model hub, with a model card.")
 @click.argument("run")
 @click.option("--out", required=True, metavar="DIR", help="Folder to create.")
 @click.option(

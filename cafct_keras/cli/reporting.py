@@ -148,7 +148,7 @@ def report(
     shown = printable(evaluation.as_json)
     output.print(console.summary(shown, width=output.width, decimal=decimal))
     if evaluation.document.comparison:
-        output.print(console.comparison(shown, decimal=decimal))
+        output.print(console.comparison(shown, width=output.width, decimal=decimal))
 
 
 def _warn(warnings: Sequence[str]) -> None:

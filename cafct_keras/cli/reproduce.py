@@ -14,7 +14,7 @@ _OF_THE_TABLE: tuple[str, ...] = ("model", "seed", "out", "validation", "init", 
 _OF_THE_TABLE += tuple(name for name, place in OPTIONS.items() if place.group == "session")
 
 
-@click.command(cls=CheckedCommand)
+@click.command(cls=CheckedCommand, short_help="Train and score the systems of a table of the paper.")
 @click.option("--table", type=int, required=True, help="Table of the paper: 2 (lesions), 3 (liver) or 4 (ablations).")
 @click.option("--models", metavar="NAME,NAME,...", help="Networks to train.  [default: those of the table]")
 @click.option("--seeds", type=int, default=3, show_default=True, help="Runs per network.")

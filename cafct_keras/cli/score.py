@@ -11,7 +11,7 @@ from cafct_keras.cli.reporting import finish, report_all, report_folder, report_
 from cafct_keras.cli.shared import PATIENT_PATTERN_HELP, named_paths
 
 
-@click.command(cls=CheckedCommand)
+@click.command(cls=CheckedCommand, short_help="Score masks of any tool against reference masks.")
 @click.option(
     "--prediction",
     "predictions",

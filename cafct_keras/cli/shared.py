@@ -3,6 +3,7 @@
 import functools
 import json
 import math
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -163,6 +164,11 @@ def say(text: str, *, err: bool = False) -> None:
     stream = sys.stderr if err else sys.stdout
     stream.write(f"{printable(text)}\n")
     stream.flush()
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that the standard output is; None for a file or a pipe, where nothing is wrapped."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def explained(message: str) -> str:

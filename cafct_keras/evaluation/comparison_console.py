@@ -1,11 +1,11 @@
-"""Console summary of a comparison of methods, of 80 columns or fewer where names of methods allow it."""
+"""Console summary of a comparison of methods."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from rich.text import Text
 
-from cafct_keras.evaluation.console import WIDTH, aligned
+from cafct_keras.evaluation.console import WIDTH, aligned, wrapped
 from cafct_keras.evaluation.excerpt import number
 from cafct_keras.evaluation.results.methods import headline
 
@@ -17,7 +17,8 @@ def methods(document: dict[str, Any], *, width: int = WIDTH, decimal: str = ".")
 
     Args:
         document: what `comparison.json` holds.
-        width: of the console, in characters; where it is too narrow, how stable the ranks are is left out.
+        width: of the console, in characters; where it is too narrow, how stable the ranks are is left out, and columns
+            follow below.
         decimal: sign between units and tenths.
     """
     head = Text(f"{document['title']}, {document['result']}: ", "bold")
@@ -25,14 +26,15 @@ def methods(document: dict[str, Any], *, width: int = WIDTH, decimal: str = ".")
     two = len(document["methods"]) == 2
     last = "difference, p" if two else "differ: pairs whose p, by Holm, is below 0.05".replace(".", decimal)
     for stable in (True, False):
-        lines = [line for target in document["targets"] for line in _table(document, target, stable, two, decimal)]
-        if max(map(len, lines)) <= width:
+        tables = [_table(document, target, stable, two, decimal) for target in document["targets"]]
+        if all(len(line) <= width for table in tables for line in aligned(table)):
             break
     said = "mean #rank" + (" (resamples of patients with it); tau: Kendall's, of their rankings" if stable else "")
-    return Text("\n").join([head, Text(f"{said}; {last}", "dim"), *lines])
+    prose = wrapped([head, Text(f"{said}; {last}", "dim")], width)
+    return Text("\n").join([*prose, *(line for table in tables for line in aligned(table, width))])
 
 
-def _table(document: dict[str, Any], target: str, stable: bool, two: bool, decimal: str) -> list[Text]:
+def _table(document: dict[str, Any], target: str, stable: bool, two: bool, decimal: str) -> list[list[Text]]:
     titles = [target, *document["methods"], *(["tau"] if stable else []), "difference" if two else "differ"]
     rows = [[Text(title, "bold") for title in titles]]
     for name, metric in headline(document["targets"][target]).items():
@@ -40,7 +42,7 @@ def _table(document: dict[str, Any], target: str, stable: bool, two: bool, decim
         if stable:
             row.append(_number(metric["kendall_tau"], ".2f", decimal))
         rows.append([*row, _difference(*metric["pairs"], decimal=decimal) if two else _differing(metric["pairs"])])
-    return aligned(rows)
+    return rows
 
 
 def _mean(method: dict[str, Any], stable: bool, decimal: str) -> Text:

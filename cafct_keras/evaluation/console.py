@@ -1,14 +1,16 @@
-"""Console summary of an evaluation: tables of 80 columns or fewer, side by side where there is room."""
+"""Console summary of an evaluation: tables side by side on a wide console, and in parts on a narrow one."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from rich.console import Console
 from rich.text import Text
 
 from cafct_keras.evaluation import excerpt
 from cafct_keras.evaluation.excerpt import BASELINES, Cell, Row, Table, number
 from cafct_keras.evaluation.results.methods import headline
+from pipelines.columns import GAP, column_blocks
 
 WORSE, BETTER = "red", "green"
 WIDTH = 80
@@ -27,42 +29,49 @@ def summary(document: dict, *, width: int = WIDTH, decimal: str = ".") -> Text:
     targets = list(document["results"][0]["summary"]["targets"])
     measures = ("dice", "iou") if len(targets) == len(document["results"]) == 1 else ("dice",)
     tables = [excerpt.overlap_and_surface(document, target, measures=measures) for target in targets]
-    if (joined := _joined(tables)) and max(map(len, _lines(joined, decimal))) <= width:
+    if (joined := _joined(tables)) and max(map(len, aligned(_texts(joined, decimal)))) <= width:
         tables = [joined]
     found = [excerpt.detection(document, target, decimal=decimal) for target in targets]
-    lines = list(_head(document))
+    lines = wrapped(_head(document), width)
     for table in [*tables, *filter(None, [*found, excerpt.lits_sheet(document)])]:
-        lines += _lines(table, decimal)
-    return Text("\n").join([*lines, *_foot(document, decimal)])
+        lines += aligned(_texts(table, decimal), width)
+    return Text("\n").join([*lines, *wrapped(_foot(document, decimal), width)])
 
 
-def comparison(document: dict, *, decimal: str = ".") -> Text:
-    """Differences from the run that an evaluation is compared with; those whose interval excludes 0 are coloured."""
+def comparison(document: dict, *, width: int = WIDTH, decimal: str = ".") -> Text:
+    """Differences from the run that an evaluation is compared with; those whose interval excludes 0 are coloured.
+
+    Args:
+        document: what `evaluation.json` holds.
+        width: of the console, in characters.
+        decimal: sign between units and tenths.
+    """
     found = document["comparison"]
     first, second = found["runs"]
-    title = f"{second} minus {first}, {found['result']}, with 95 % intervals over patients and Wilcoxon's p"
-    lines = [Text(title, "bold")]
+    title = f"{second} minus {first}, {found['result']}, with 95 % intervals over n patients and Wilcoxon's p"
+    lines = wrapped([Text(title, "bold")], width)
     for target, metrics in found["targets"].items():
-        for name, metric in headline(metrics).items():
-            if metric["difference"] is not None:
-                lines.append(_difference(f"{target} {name}", metric, decimal))
+        rows = [[Text(name, "bold") for name in (target, "difference", "interval", "p", "n")]]
+        rows += [
+            _difference(name, metric, decimal)
+            for name, metric in headline(metrics).items()
+            if metric["difference"] is not None
+        ]
+        lines += aligned(rows, width)
     return Text("\n").join(lines)
 
 
-def _difference(name: str, metric: dict, decimal: str) -> Text:
+def _difference(name: str, metric: dict, decimal: str) -> list[Text]:
     difference, low, high, p = (
-        None if metric[key] is None else f"{metric[key]:{sign}.3f}".replace(".", decimal)
+        "-" if metric[key] is None else f"{metric[key]:{sign}.3f}".replace(".", decimal)
         for key, sign in (("difference", "+"), ("low", "+"), ("high", "+"), ("p", ""))
     )
-    text = Text.assemble((f"{name:40s}", "cyan"), f"  {difference:>8s}")
-    if low is not None:
-        if metric["low"] * metric["high"] > 0:
-            better = (metric["difference"] > 0) == metric["higher_is_better"]
-            text.stylize(BETTER if better else WORSE, 40)
-        text.append(f"  {low} to {high}")
-    if p is not None:
-        text.append(f"  p {p}")
-    return text.append(f"  {metric['patients']} patients", "dim")
+    style = ""
+    if metric["low"] is not None and metric["low"] * metric["high"] > 0:
+        style = BETTER if (metric["difference"] > 0) == metric["higher_is_better"] else WORSE
+    interval = "-" if metric["low"] is None else f"{low} to {high}"
+    cells = Text(difference, style), Text(interval, style), Text(p), Text(str(metric["patients"]), "dim")
+    return [Text(name, "cyan"), *cells]
 
 
 def _head(document: dict) -> Iterator[Text]:
@@ -90,20 +99,29 @@ def _joined(tables: Sequence[Table]) -> Table | None:
     )
 
 
-def _lines(table: Table, decimal: str) -> list[Text]:
+def _texts(table: Table, decimal: str) -> list[list[Text]]:
     header = [Text(name.removeprefix("predicting "), "bold") for name in (table.title, *table.columns)]
-    return aligned([header, *(_cells(row, decimal) for row in table.rows)])
+    return [header, *(_cells(row, decimal) for row in table.rows)]
 
 
-def aligned(rows: Sequence[Sequence[Text]]) -> list[Text]:
-    """A line for each row, in columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+def aligned(rows: Sequence[Sequence[Text]], width: int | None = None) -> list[Text]:
+    """A line for each row, in columns; those that the width has no room for follow below, see `column_blocks`."""
+    widths = [max(cell.cell_len for cell in column) for column in zip(*rows, strict=True)]
     lines = []
-    for row in rows:
-        padded = (cell + Text(" " * (width - len(cell))) for cell, width in zip(row, widths, strict=True))
-        lines.append(Text("  ").join(padded))
-        lines[-1].rstrip()
+    for block in column_blocks(widths, width):
+        for row in rows:
+            cells = (row[index] + Text(" " * (widths[index] - row[index].cell_len)) for index in block)
+            lines.append(Text(" " * GAP).join(cells))
+            lines[-1].rstrip()
     return lines
+
+
+def wrapped(lines: Iterable[Text], width: int) -> list[Text]:
+    """Lines of prose, broken between words."""
+    broken = [part for line in lines for part in line.wrap(Console(width=width), width)]
+    for part in broken:
+        part.rstrip()
+    return broken
 
 
 def _cells(row: Row, decimal: str) -> list[Text]:

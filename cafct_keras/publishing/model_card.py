@@ -16,7 +16,7 @@ from cafct_keras.runs.config import OPTIONS, FitConfig
 from cafct_keras.runs.fields import shown
 from cafct_keras.runs.files import WEIGHTS_FILES
 from cafct_keras.runs.run import Run
-from cafct_keras.training.durations import duration
+from cafct_keras.runtime.durations import duration
 from pipelines.preprocessing import Preprocessing
 
 if TYPE_CHECKING:

@@ -119,7 +119,7 @@ def reproduce(options: ReproduceOptions, *, console: Console | None = None, quie
             row.train_and_score(seed, on_start=keep)
             document = _document(options, rows)
             write_tables(document, folder)
-    console.print(console_table(printable(document)))
+    console.print(console_table(printable(document), width=console.width))
     return document
 
 

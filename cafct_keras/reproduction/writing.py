@@ -5,10 +5,9 @@ import json
 import pathlib
 from typing import Any, TextIO
 
-from rich import box
-from rich.console import Group
-from rich.table import Table
+from rich.text import Text
 
+from cafct_keras.evaluation.console import aligned, wrapped
 from cafct_keras.evaluation.metrics.overlap import RULES
 from pipelines.atomic import atomic_write, atomic_write_text
 from pipelines.optional import optional
@@ -61,17 +60,13 @@ def by_rule(document: dict, measure: str) -> tuple[list[str], list[list[str]]]:
     return titles, [[rule, *(_score(row, rule, measure) for row in document["rows"])] for rule in rules]
 
 
-def console_table(document: dict) -> Group:
-    """The headline for a terminal, with one column per system, which is narrower than one row."""
+def console_table(document: dict, *, width: int) -> Text:
+    """The headline for a console of some width, with one column per system, which is narrower than one row."""
     titles, rows = headline(document)
-    table = Table(box=box.SIMPLE)
-    table.add_column("per cent [95 % interval]")
-    for row in rows:
-        table.add_column(row[0], justify="right")
-    for index, title in enumerate(titles[1:], start=1):
-        table.add_row(title, *(row[index] for row in rows))
-    # Outside the table, which would wrap them to its width.
-    return Group(_title(document), table, *document["caveats"])
+    columns = zip(["per cent [95 % interval]", *titles[1:]], *rows, strict=True)
+    table = aligned([[Text(name, "cyan"), *map(Text, cells)] for name, *cells in columns], width)
+    title, caveats = (wrapped(map(Text, lines), width) for lines in ([_title(document)], document["caveats"]))
+    return Text("\n").join([*title, *table, *caveats])
 
 
 def write_tables(document: dict, folder: pathlib.Path) -> None:

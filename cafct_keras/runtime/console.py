@@ -21,8 +21,20 @@ class PlainConsole(Console):
 def make_console(file: IO[str] | None = None) -> Console:
     """Console for reports: as wide as the terminal, and without wrapping in a file or pipe, so that `grep` finds lines.
 
+    What moves the cursor, such as a progress bar, is for interactive consoles only: not for files that FORCE_COLOR asks
+    colours for, terminals with TERM=dumb, or notebooks, which show plain lines.
+
     Args:
         file: where to write; standard output by default.
     """
-    width = None if (file or sys.stdout).isatty() else _UNLIMITED
-    return PlainConsole(file=file, highlight=False, soft_wrap=True, markup=False, emoji=False, width=width)
+    terminal = (file or sys.stdout).isatty()
+    return PlainConsole(
+        file=file,
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
+        emoji=False,
+        width=None if terminal else _UNLIMITED,
+        force_interactive=None if terminal else False,
+        force_jupyter=False,  # where every line would be a block of HTML
+    )

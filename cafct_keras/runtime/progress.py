@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from rich.console import Console
 
 from cafct_keras.runtime.console import make_console
+from cafct_keras.runtime.durations import duration
 from pipelines.printable import one_line
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class CaseProgress:
         self._finished, self._worked, self._told = 0, 0.0, 0.0
         self._lock = threading.Lock()
         self._bar: tuple[Progress, TaskID] | None = None
-        if self._console.is_terminal and not quiet:
+        if self._console.is_interactive and not quiet:
             from rich import progress  # which takes as long as reading a small scan
 
             text = progress.TextColumn("{task.description}", markup=False)
@@ -78,7 +79,7 @@ class CaseProgress:
             self._last, self._told = time.perf_counter(), self._worked
             spent = self._last - self._started
             left = spent / self._worked * (self._total - self._worked)
-            line = f"{self._what}: {done}, {spent:.0f} s, {left:.0f} s left"
+            line = f"{self._what}: {done}, {duration(spent)}, {duration(left)} left"
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 

@@ -27,13 +27,6 @@ def seconds(option: str, text: str) -> float:
     return float(found[1]) * UNITS[found[2]]
 
 
-def duration(seconds: float) -> str:
-    """Formats seconds as `45 s`, `12.0 min` or `3.4 h`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
 class Interval:
     """A number of steps or a time after which something is due again.
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import keras
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from cafct_keras.runtime.durations import duration
 from cafct_keras.training.callbacks import StepCounter
-from cafct_keras.training.durations import duration
 
 Logs = dict[str, Any]
 
@@ -56,7 +56,7 @@ class TrainingProgress(keras.callbacks.Callback):
         self._first_cost = first_cost
         self._started = started
         self._bar: Progress | None = None
-        self._show_bar = console.is_terminal and not quiet
+        self._show_bar = console.is_interactive and not quiet
         self.first_step_s: float | None = None
         self._training_since = time.perf_counter()
         # The first step and the first batch of the validation are compiled.
@@ -69,7 +69,7 @@ class TrainingProgress(keras.callbacks.Callback):
             self._bar = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
-                MofNCompleteColumn(),
+                TaskProgressColumn(),
                 TimeElapsedColumn(),
                 TextColumn("left"),
                 TimeRemainingColumn(),
@@ -107,17 +107,20 @@ class TrainingProgress(keras.callbacks.Callback):
         logs = logs or {}
         elapsed = time.perf_counter() - self._training_since
         waited = f"{logs['data_wait']:.0%} waiting for data, " if "data_wait" in logs else ""
-        validation = ""
-        if "val_loss" in logs:
-            score = logs[f"val_{self._of_validation}"]
-            shown = "undefined" if math.isnan(score) else f"{score:.4f}"  # of empty masks
-            validation = f"validation: loss {logs['val_loss']:.4f}  {self._of_validation} {shown}  "
-        self._console.print(
-            f"epoch {epoch + 1:3d}/{self._epochs}  loss {logs['loss']:.4f}  dice {logs[self._dice]:.4f}  {validation}"
-            f"{waited}{duration(elapsed)}, {duration(self._left(epoch, elapsed))} left",
-            highlight=False,
-            soft_wrap=True,
-        )
+        times = f"  {waited}{duration(elapsed)}, {duration(self._left(epoch, elapsed))} left"
+        start = f"epoch {epoch + 1:3d}/{self._epochs}  loss {logs['loss']:.4f}  dice {logs[self._dice]:.4f}"
+        line = f"{start}{self._validation(logs, self._of_validation)}{times}"
+        if self._bar and len(line) > self._console.width:  # the bar has the times, and the first lines the Dice's name
+            line = f"{start}{self._validation(logs, 'dice')}"
+        self._console.print(line, highlight=False, soft_wrap=True)
+
+    def _validation(self, logs: Logs, name: str) -> str:
+        """Scores of the validation, with a name for its Dice; empty if there was none."""
+        if "val_loss" not in logs:
+            return ""
+        score = logs[f"val_{self._of_validation}"]
+        shown = "undefined" if math.isnan(score) else f"{score:.4f}"  # of empty masks
+        return f"  validation: loss {logs['val_loss']:.4f}  {name} {shown}"
 
     def close(self) -> None:
         """Removes the bar; needed after an exception too."""

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import MODEL_FILE
-from cafct_keras.training.durations import duration
+from cafct_keras.runtime.durations import duration
 from pipelines.printable import printable
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pipelines.columns import GAP, column_blocks
+
 PAPER_NOTE = "what the paper's Table 1 prints as Liver Mask and Lesion Mask is the number of EMPTY masks"
 """Line below the table of a `lits_png` folder."""
 
@@ -10,21 +12,24 @@ Cell = Callable[[dict[str, Any]], str]
 """Text of a cell, from the summary of a part of the split."""
 
 
-def table(description: Mapping[str, Any]) -> str:
+def table(description: Mapping[str, Any], *, width: int | None = None) -> str:
     """Formats a description as a table with one column per part of the split.
 
     Args:
         description: as returned by `describe`.
+        width: columns of the terminal; what it has no room for follows below. None for a file or a pipe.
     """
     parts = description["parts"]
     cells = [["", *parts]]
     for label, cell in _rows(description):
         cells.append([label, *(cell(part) if part["slices"] else "-" for part in parts.values())])
-    left, *widths = (max(map(len, column)) for column in zip(*cells, strict=True))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [f"{description['layout']}, intensity {description['intensity']}, {description['fingerprint'][:12]}"]
     lines += [f"  {note}" for note in description["notes"]]
-    for label, *row in cells:
-        lines.append("  ".join([label.ljust(left), *map(str.rjust, row, widths)]))
+    for block in column_blocks(widths, width):
+        for row in cells:
+            label, *values = (row[index].rjust(widths[index]) for index in block)
+            lines.append((" " * GAP).join([row[0].ljust(len(label)), *values]))
     if "as_the_paper_counts" in parts["all"]:
         lines.append(f"*  {PAPER_NOTE}")
     return "\n".join([*lines, "** median (5th to 95th percentile)"])

@@ -107,10 +107,13 @@ def test_tables_of_methods(table, best, folder, compared):
 
 def test_methods_fit_a_terminal(folder, compared):
     document = json.loads((folder / "out" / "comparison.json").read_text())
-    for width, stable in ((80, False), (120, True)):
-        lines = methods(document, width=width).plain.splitlines()[2:]
+    for width, stable in ((60, False), (80, False), (120, True)):
+        lines = methods(document, width=width).plain.splitlines()
         assert max(map(len, lines)) <= width
-        assert ("(100%)" in lines[1]) == stable
+        assert any("(100%)" in line for line in lines) == stable
+        shown = " ".join(line for line in lines if line.startswith("false_positives_per_case_iou_over_0.5 ")).split()
+        assert [cell for cell in shown if cell.startswith("#")] != []
+        assert shown[-3:] == ["0", "of", "3"]  # in a line below where the first has no room
 
 
 def test_the_page_fits_a_phone_and_a_screen(folder, compared, tmp_path):

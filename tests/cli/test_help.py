@@ -56,5 +56,12 @@ def test_every_command_is_listed_and_described():
             assert second in run(first, "--help").out
 
 
+def test_lists_of_commands_are_whole_sentences_on_80_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for group in ((), ("data",)):
+        listed = run(*group, "--help").out.partition("Commands:")[2].strip().splitlines()
+        assert all(line.endswith(".") and not line.endswith("...") for line in listed), listed
+
+
 def test_unknown_command():
     assert "No such command 'train'; choose fit, predict, evaluate, score, " in fails("train", code=2)

@@ -35,15 +35,24 @@ def row(shown, name):
 def test_it_fits_a_terminal(whole, once):
     for width in (80, 120):
         for content in (whole, once, masks_alone()):
-            shown = lines(console.summary(content, width=width))
-            tables = [line for line in shown[3:] if not line.startswith(("the paper's", "tumour burden"))]
-            assert max(map(len, tables)) <= width
+            assert max(map(len, lines(console.summary(content, width=width)))) <= width
     assert len(lines(console.summary(once, width=120))) <= 25  # targets side by side
     assert len(lines(console.summary(once, width=80))) > 35
 
 
+def test_differences_fit_a_terminal_in_columns(whole):
+    shown = lines(console.comparison(whole, width=80))
+    assert max(map(len, shown)) <= 80
+    assert row(shown, "lesion") == ["difference", "interval", "p", "n"]
+    first, last = (next(i for i, line in enumerate(shown) if line.startswith(name)) for name in ("lesion ", "liver "))
+    header, *rest = shown[first:last]
+    column = header.index("difference")
+    assert len(rest) > 3
+    assert all(line[column - 2 : column] == "  " and line[column] in "+-" for line in rest)  # names of any length
+
+
 def test_the_head_says_how_scores_were_made(once):
-    head = lines(console.summary(once))[:2]
+    head = lines(console.summary(once, width=200))[:2]
     assert head[0].startswith("Scores: 6 cases, 6 patients, 24 slices")
     for said in (
         "pixel grid of the masks",
@@ -52,7 +61,7 @@ def test_the_head_says_how_scores_were_made(once):
         "patients by file names",
     ):
         assert said in head[1].split("; ")
-    slices = lines(console.summary(masks_alone()))[1]
+    slices = lines(console.summary(masks_alone(), width=200))[1]
     assert "single slices, 8-connected lesions" in slices
 
 

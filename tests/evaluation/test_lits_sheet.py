@@ -120,7 +120,7 @@ def test_the_sheet_is_printed_pasted_and_on_the_page(tmp_path):
     whole = document([result([case])])
     voe = whole["results"][0]["summary"]["lits"]["values"]["lesion_voe"]
     assert re.search(rf"lesion_voe +{voe:.3f}\n", console.summary(whole).plain)
-    assert "the code swaps the two" in console.summary(whole).plain
+    assert "the code swaps the two" in console.summary(whole, width=200).plain
     assert f"| lesion_voe | {voe:.3f} |" in markup.markdown(whole)
     write_report(whole, (), tmp_path / "report.html")
     text = Page(tmp_path / "report.html").blocks["lits"]

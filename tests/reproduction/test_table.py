@@ -12,6 +12,7 @@ from cafct_keras.evaluation.metrics.overlap import RULES
 from cafct_keras.reproduction import TABLES, budget, table
 from cafct_keras.reproduction.paper import PRINTED
 from cafct_keras.reproduction.systems import choose_systems
+from cafct_keras.reproduction.writing import console_table
 from pipelines.loading.cache import CACHES
 from tests.cli import fails, run
 from tests.trained import write_folder
@@ -54,6 +55,7 @@ def test_a_table_has_its_rows_by_every_rule_beside_the_printed_figures(table, mo
             assert row["system"] in text
         for line in document["caveats"]:
             assert line.replace("'", "&#39;") in text or line in text
+    assert max(map(len, console_table(document, width=80).plain.splitlines())) <= 80
     # Outside a terminal nothing is wrapped: a rule and a caveat are a line each.
     printed_lines = [line.strip() for line in result.error.splitlines()]
     assert set(document["caveats"]) <= set(printed_lines)

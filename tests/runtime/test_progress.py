@@ -9,7 +9,7 @@ from cafct_keras.runtime.progress import LINES, PATIENCE, CaseProgress, track
 
 
 def reported(*, terminal, total=25, **options):
-    console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=100, _environ={"TERM": "xterm"})
     assert list(track(iter(range(total)), total=total, what="scoring", console=console, **options)) == list(
         range(total)
     )
@@ -27,6 +27,12 @@ def test_a_bar_on_a_terminal():
     text = reported(terminal=True)
     assert "100%" in text
     assert "of 25 cases" not in text
+
+
+def test_a_terminal_that_cannot_move_the_cursor_gets_lines():
+    console = Console(file=io.StringIO(), force_terminal=True, width=100, _environ={"TERM": "dumb"})
+    assert list(track(iter(range(25)), total=25, what="scoring", console=console)) == list(range(25))
+    assert console.file.getvalue().startswith("scoring: 3 of 25 cases, ")
 
 
 def test_no_cases_no_lines():
@@ -49,7 +55,7 @@ def long_case(console, monkeypatch, *, total, parts, seconds):
 def test_lines_within_a_case_that_takes_long(monkeypatch):
     console = Console(file=io.StringIO(), width=100)
     lines = long_case(console, monkeypatch, total=1, parts=16, seconds=10)
-    assert lines[0] == "segmenting: 12%, 20 s, 140 s left"
+    assert lines[0] == "segmenting: 12%, 20 s, 2.3 min left"
     assert len(lines) == 7
     console = Console(file=io.StringIO(), width=100)
     assert long_case(console, monkeypatch, total=1, parts=100, seconds=PATIENCE / 100) == [], "a short one"
@@ -59,7 +65,7 @@ def test_lines_within_a_case_that_takes_long(monkeypatch):
 
 
 def test_the_bar_moves_within_a_case():
-    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    console = Console(file=io.StringIO(), force_terminal=True, width=100, _environ={"TERM": "xterm"})
     with CaseProgress(total=2, what="segmenting", console=console) as report:
         report.advance(0.5)
         report.advance(0.5)

@@ -5,10 +5,10 @@ from typing import Any
 import click
 
 from cafct_keras.cli.lazy import CheckedCommand
-from cafct_keras.cli.shared import LAYOUT_HELP, echo_json, json_option, reading_options, say
+from cafct_keras.cli.shared import LAYOUT_HELP, echo_json, json_option, reading_options, say, terminal_width
 
 
-@click.command(cls=CheckedCommand)
+@click.command(cls=CheckedCommand, short_help="Count slices, cases and lesions, and picture a few.")
 @click.argument("folder", metavar="DIR")
 @click.option("--layout", metavar="NAME", help=LAYOUT_HELP)
 @reading_options()
@@ -23,6 +23,6 @@ def describe(
     from pipelines.describe import table
 
     description = measure(folder, layout=layout, out=out, seed=seed, **reading)
-    say(table(description))
+    say(table(description, width=terminal_width()))
     if as_json:
         echo_json(description)

@@ -27,7 +27,7 @@ class LayoutChoice(click.Choice):
         return super().convert(FORMER_NAMES.get(value, value), param, ctx)
 
 
-@click.command(cls=CheckedCommand)
+@click.command(cls=CheckedCommand, short_help="Write a synthetic CT data set.")
 @click.option(
     "--layout",
     type=LayoutChoice(list(LAYOUTS)),

@@ -8,7 +8,7 @@ from cafct_keras.cli.lazy import CheckedCommand
 from cafct_keras.cli.shared import LAYOUT_HELP, SIDE_HELP, beam_option, echo_json, json_option, reading_options, say
 
 
-@click.command(cls=CheckedCommand)
+@click.command(cls=CheckedCommand, short_help="Convert a folder to a TensorFlow dataset.")
 @click.argument("folder", metavar="DIR")
 @click.option("--layout", metavar="NAME", help=LAYOUT_HELP)
 @click.option("--size", type=click.IntRange(32), default=256, show_default=True, help=SIDE_HELP)

@@ -1,13 +1,11 @@
 """`cafct-keras data verify`."""
 
-import shutil
-import sys
 from typing import Any
 
 import click
 
 from cafct_keras.cli.lazy import CheckedCommand
-from cafct_keras.cli.shared import LAYOUT_HELP, echo_json, explained, json_option, reading_options, say
+from cafct_keras.cli.shared import LAYOUT_HELP, echo_json, explained, json_option, reading_options, say, terminal_width
 
 
 @click.command(cls=CheckedCommand)
@@ -21,8 +19,7 @@ def verify(folder: str, layout: str | None, reading: dict[str, Any], as_json: bo
     from pipelines.layouts import verify as check
 
     findings = check(folder, layout=layout, **reading)
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    say(explained(table(findings, folder, width=width)))
+    say(explained(table(findings, folder, width=terminal_width())))
     if as_json:
         echo_json([finding.as_dict() for finding in findings])
     if any(finding.severity == "error" for finding in findings):

@@ -288,7 +288,18 @@ def test_the_command_prints_a_table_and_json(tmp_path, monkeypatch):
     result = cli.run("data", "describe", "phantom", "--json", "--out", tmp_path / "out", "--seed", 3)
     assert result.code == 0
     assert result.json == describe(tmp_path / "phantom")
-    assert result.error.startswith(table(result.json))
+    wide, narrow = table(result.json), table(result.json, width=80)
+    assert result.error.startswith(wide)
+    assert max(map(len, narrow.splitlines())) <= 80 < max(map(len, wide.splitlines()))
+    for name in ("cases", "height x width", "HU in liver **"):
+        cells = [
+            cell
+            for text in (narrow, wide)
+            for line in text.splitlines()
+            if line.startswith(f"{name} ")
+            for cell in line.removeprefix(name).split()
+        ]
+        assert cells[: len(cells) // 2] == cells[len(cells) // 2 :]
     assert (tmp_path / "out" / "slices.png").exists()
     assert "already exists" in cli.fails("data", "describe", "phantom", "--out", tmp_path / "out")
 
