@@ -130,6 +130,13 @@ def test_documents_load_as_they_were_written(written):
     assert load_document(path) == load_document(path.parent) == json.loads(path.read_text())
 
 
+def test_documents_of_before_a_field_was_added(written):
+    document, _ = everything()
+    older = document | {"threshold": {"value": 0.5, "chosen_on": "given", "rule": None}}
+    assert valid(load_document(written(older)))["threshold"]["smooth_slices"] == 0
+    valid(older)
+
+
 def test_documents_of_format_1_load_as_those_of_this_format(written):
     loaded = valid(load_document(written(FORMAT_1)))
     first = loaded["results"][0]["cases"][0]

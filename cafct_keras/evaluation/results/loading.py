@@ -9,6 +9,7 @@ from typing import Any
 
 from cafct_keras.errors import UserError
 from cafct_keras.evaluation.metrics.bootstrap import Estimate
+from cafct_keras.evaluation.results.defaults import field_defaults
 from cafct_keras.evaluation.results.document import FORMAT, Document
 from pipelines.documents import parse_json
 
@@ -61,7 +62,11 @@ class _DamagedError(ValueError):
 
 
 def _read(value: Any, annotation: Any, where: str, *, complete: bool) -> Any:
-    """A value with all fields of its annotation; if `complete`, fields that it lacks are undefined, else an error."""
+    """A value with all fields of its annotation.
+
+    A field that the value lacks has its default, as documents written before there was such a field mean it. Without a
+    default it is undefined if `complete`, else an error.
+    """
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:
@@ -71,8 +76,11 @@ def _read(value: Any, annotation: Any, where: str, *, complete: bool) -> Any:
         return _read(value, annotation, where, complete=complete)
     if dataclasses.is_dataclass(annotation) or typing.is_typeddict(annotation):
         _expect(value, dict, where)
-        fields = {}
+        fields, defaults = {}, field_defaults(annotation)
         for name, kind in typing.get_type_hints(annotation).items():
+            if name not in value and name in defaults:
+                fields[name] = defaults[name]
+                continue
             if name not in value and not complete:
                 raise _DamagedError(f"`{where}{name}` is missing")
             given = value[name] if name in value else _undefined(kind)

@@ -11,6 +11,7 @@ import types
 import typing
 from typing import Any
 
+from cafct_keras.evaluation.results.defaults import field_defaults
 from cafct_keras.evaluation.results.document import FORMAT, Document
 from cafct_keras.evaluation.results.methods import COMPARISON_FORMAT, MethodComparison
 from pipelines.atomic import atomic_write_text
@@ -87,7 +88,7 @@ def _reference(kind: type, definitions: dict[str, Any]) -> dict[str, Any]:
                 name: _schema(annotation, definitions) | {"description": described[name]}
                 for name, annotation in fields.items()
             },
-            "required": list(fields),
+            "required": [name for name in fields if name not in field_defaults(kind)],
         }
     return {"$ref": f"#/$defs/{kind.__name__}"}
 
