@@ -24,6 +24,7 @@ if typing.TYPE_CHECKING:
     from cafct_keras import evaluation, layers, losses, metrics, models, optimizers
     from cafct_keras.models import CAFCTNet, create_model, list_models
     from cafct_keras.prediction.segment import segment
+    from cafct_keras.pretrained import list_pretrained
     from cafct_keras.runs import load_model
 
 __version__ = "0.1.0"
@@ -35,6 +36,7 @@ __all__ = [
     "evaluation",
     "layers",
     "list_models",
+    "list_pretrained",
     "load_model",
     "losses",
     "metrics",
@@ -48,6 +50,7 @@ _MODULE_OF = {
     "CAFCTNet": "cafct_keras.models",
     "create_model": "cafct_keras.models",
     "list_models": "cafct_keras.models",
+    "list_pretrained": "cafct_keras.pretrained",
     "load_model": "cafct_keras.runs",
     "segment": "cafct_keras.prediction.segment",
 }

@@ -29,6 +29,7 @@ COMMANDS = (
     "compare",
     "export",
     "publish",
+    "models",
     "reproduce",
     "benchmark",
     "data",

@@ -21,7 +21,7 @@ from cafct_keras.cli.shared import (
 
 
 @click.command(cls=CheckedCommand)
-@click.argument("runs", metavar="RUN [RUN ...]", nargs=-1, required=True)
+@click.argument("runs", metavar="[RUN ...]", nargs=-1)
 @click.option(
     "--input",
     "inputs",
@@ -81,6 +81,7 @@ from cafct_keras.cli.shared import (
 @quiet_option()
 @json_option("predict.json")
 def predict(
+    runs: tuple[str, ...],
     postprocessing: Any,
     part: str | None,
     beam_options: tuple[str, ...],
@@ -88,18 +89,23 @@ def predict(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Segment scans. RUN is a run folder or a published model; of several, probabilities are averaged.
+    """Segment scans.
 
-    Masks lie on the grid of their scans: 0 is background, 1 liver and 2 lesion, or 1 the only target. If interrupted,
-    the same command resumes.
+    RUN is a run folder or a published model, by default the one that comes with the package (see models); of several,
+    probabilities are averaged. Masks lie on the grid of their scans: 0 is background, 1 liver and 2 lesion, or 1 the
+    only target. If interrupted, the same command resumes.
     """
     from cafct_keras.postprocessing import PostProcessing
     from cafct_keras.prediction.job import Part, PredictOptions
     from cafct_keras.prediction.job import predict as segment_scans
+    from cafct_keras.pretrained import DEFAULT_MODEL, list_pretrained
     from cafct_keras.runtime.console import make_console
 
+    if not runs:
+        say(f"{DEFAULT_MODEL}: {list_pretrained()[DEFAULT_MODEL].summary}")
     none = PostProcessing()
     chosen = PredictOptions(
+        runs=runs or (DEFAULT_MODEL,),
         postprocessing={"none": none, none: None}.get(postprocessing, postprocessing),
         part=Part.parse(part) if part else None,
         beam_options=beam_options or None,

@@ -9,6 +9,7 @@ import numpy as np
 
 from cafct_keras.prediction.segmentation import ARRAYS, Segmentation
 from cafct_keras.prediction.segmenter import Segmenter
+from cafct_keras.pretrained import DEFAULT_MODEL
 from pipelines.case import Case
 from pipelines.errors import DataError
 from pipelines.frame import Frame
@@ -22,7 +23,7 @@ Path = str | pathlib.Path
 
 def segment(
     scan: Path | np.ndarray,
-    model: Path | Sequence[Path] | Segmenter,
+    model: Path | Sequence[Path] | Segmenter = DEFAULT_MODEL,
     *,
     affine: np.ndarray | None = None,
     **options: Any,
@@ -37,8 +38,8 @@ def segment(
     Args:
         scan: a file or a DICOM folder; or an array in Hounsfield units, `(i, j, k)` with `affine`, and without it axial
             slices `(slices, H, W)` or one `(H, W)` that lie as the model's training slices do. A uint8 array is grey.
-        model: a run folder, a `.keras` file, or several whose probabilities are averaged; or a `Segmenter`, which is
-            faster for many scans.
+        model: see `load_model`, or several of them whose probabilities are averaged; or a `Segmenter`, which is faster
+            for many scans. By default the one that comes with the package, see `list_pretrained`.
         affine: `(4, 4)`, the indices of an array to mm, RAS+ as in NIfTI.
         **options: see `Segmenter`.
 

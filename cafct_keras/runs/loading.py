@@ -27,7 +27,7 @@ def load_model(path: str | pathlib.Path) -> keras.Model:
 
     Args:
         path: a run folder, whose `model.keras` is loaded; a `.keras` file; or a published model, which is a folder, a
-            `.zip` file of one, or `hf://OWNER/NAME`, see `cafct_keras.runs.hub`.
+            `.zip` file of one, `hf://OWNER/NAME` or a name of `list_pretrained`, see `cafct_keras.runs.hub`.
 
     Returns:
         A `keras.Model`, not compiled. Its attribute `preprocessing` is the `pipelines.preprocessing.Preprocessing` that

@@ -102,6 +102,12 @@ class Published:
         with self._reading(SUMS_FILE):
             return self._sums[self._best_weights]
 
+    @property
+    def sums_digest(self) -> str:
+        """SHA-256 of its `SHA256SUMS`, in hex, which stands for all of its files."""
+        with self._reading(SUMS_FILE):
+            return hashlib.sha256(self._bytes(SUMS_FILE)).hexdigest()
+
     def weights(self, precision: str | None = None) -> dict[str, np.ndarray]:
         """Path of each variable to its value, float32.
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "compare",
     "export",
     "publish",
+    "models",
     "reproduce",
     "benchmark",
     "data verify",
