@@ -19,8 +19,10 @@ import tomllib
 from cafct_keras.errors import UserError
 from cafct_keras.runs.files import MODEL_CARD_FILE
 
-DEFAULT_MODEL = "lits-mini"  # of `predict` and `segment` where no model is given
+DEFAULT_MODEL = "lits-mini"
+"""Name of the model of `predict` and `segment` where none is given."""
 REGISTRY_VARIABLE = "CAFCT_KERAS_REGISTRY"
+"""Environment variable that names more registry files, separated as in `PATH`."""
 _PACKAGED = pathlib.Path(__file__).with_name("models.toml")
 _NAME = re.compile(r"[A-Za-z0-9][\w-]*")
 _DIGEST = re.compile(r"[0-9a-f]{64}")

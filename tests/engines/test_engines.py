@@ -183,8 +183,8 @@ def test_mistakes(cache, run, monkeypatch):
     ):
         with pytest.raises(UserError, match=message):
             load_engine(run, **options)
-    with pytest.raises(UserError, match="nowhere: no model here"):
-        load_engine("nowhere")
+    with pytest.raises(UserError, match=r"nowhere\.keras: no model here"):
+        load_engine("nowhere.keras")
     monkeypatch.setattr(choice.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingPackageError, match=r'pip install "cafct-keras\[openvino\]"'):
         load_engine(run, name="openvino")

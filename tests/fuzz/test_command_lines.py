@@ -83,6 +83,7 @@ def base(tmp_path_factory, scans, perfect):
         ("data", "phantom"): ("--layout", "nifti", "--cases", 3, "--slices", 1, "--size", 32),
         ("import-weights",): (root / "pvt.safetensors",),
         ("info",): (),
+        ("models",): (),
     }
 
 
