@@ -32,7 +32,7 @@ def main() -> None:
         for slice_id, mask in _two_slices(arguments.data, case):
             images.append(np.asarray(Image.open(arguments.data / "images" / f"{slice_id}.png")))
             masks.append((mask == LESION).astype(np.float32))
-            names.append(f"{title}: {slice_id}\nDice of the case {dice:.2f}")
+            names.append(f"{slice_id} ({title}, {dice:.2f})")
     grey = np.stack(images)
     model = cafct_keras.load_model(arguments.run)
     liver, lesion = np.moveaxis(model.predict(np.repeat(grey[..., None] / np.float32(255), 3, -1), verbose=0), -1, 0)
