@@ -68,7 +68,7 @@ def worker(connection: Any, flags: str, modules: Sequence[str], options: dict[st
     """In a process of its own: trains, times all-reduces, and sends a report or an error."""
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}"
     # Keras would import it, only to see that no batch comes from there.
-    sys.modules.setdefault("tensorflow", None)  # type: ignore[arg-type]
+    sys.modules.setdefault("tensorflow", None)
     try:
         import jax
 

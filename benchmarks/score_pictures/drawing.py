@@ -12,7 +12,7 @@ from PIL import Image
 
 from pipelines.atomic import atomic_write
 
-BOTH, ONLY_PREDICTION, ONLY_REFERENCE = "#2a9d6f", "#e07b39", "#3b6fb6"  # told apart by the color-blind too
+BOTH, ONLY_PREDICTION, ONLY_REFERENCE = "#2a9d6f", "#e07b39", "#3b6fb6"  # distinct to the color-blind too
 INK, MUTED, PAPER = "#22272e", "#8a929c", "#f1f3f5"
 
 STYLE = {

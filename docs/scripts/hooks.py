@@ -57,7 +57,7 @@ def on_post_build(*, config: MkDocsConfig) -> None:
         _warn(source, links.problems_of(source, text))
         if source.endswith(".md"):
             _warn(source, commands_in_text.problems(text))
-    _warn("reference", public_names.problems(set(config.plugins["mkdocstrings"].handlers.inventory)))  # type: ignore
+    _warn("reference", public_names.problems(set(config.plugins["mkdocstrings"].handlers.inventory)))
     for file in pathlib.Path(config.site_dir).rglob("*.html"):
         _warn(str(file.relative_to(config.site_dir)), REQUEST.findall(file.read_text(encoding="utf-8")))
 

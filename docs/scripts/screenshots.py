@@ -9,6 +9,7 @@ takes a minute on 2 CPU cores and needs the extras `nifti` and `report`, and Chr
 import argparse
 import fcntl
 import html
+import io
 import os
 import pathlib
 import pty
@@ -85,7 +86,7 @@ def on_terminal(command: list[str], folder: pathlib.Path) -> str:
 
 def svg(output: str) -> str:
     """A picture of a terminal, from text with ANSI colours."""
-    console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"), force_terminal=True)  # noqa: SIM115
+    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     console.print(Text.from_ansi(output))
     return console.export_svg(title="cafct-keras", code_format=SVG)
 

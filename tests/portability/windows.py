@@ -97,7 +97,7 @@ def _open_files():
 
 
 def _text_of_windows(call):
-    """`open` with the encoding of Western Europe and carriage returns, unless it is told otherwise."""
+    """`open` with the encoding of Western Europe and carriage returns, where they are not given."""
 
     def opened(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, *rest, **options):
         if not isinstance(file, int):

@@ -179,7 +179,7 @@ def test_other_threads_draw_their_weights():
 
 
 def test_threads_that_load_at_the_same_time_leave_keras_as_it_was(good):
-    """One begins while another is at it, and goes on when that one has ended."""
+    """The second waits until the first has ended."""
     loaded = []
     with skip_initialization():
         thread = threading.Thread(target=lambda: loaded.append(cafct_keras.load_model(good)))
