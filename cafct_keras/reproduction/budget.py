@@ -15,7 +15,14 @@ _STARTUP_S = 20.0  # imports, data and first files of a run
 _REPEATS = 3
 
 
-def epochs_within(minutes: float, configs: Sequence[FitConfig], seeds: int, *, equal_time: bool) -> list[int]:
+def epochs_within(
+    minutes: float,
+    configs: Sequence[FitConfig],
+    seeds: int,
+    *,
+    equal_time: bool,
+    more_than: dict[str, float],
+) -> list[int]:
     """The largest numbers of epochs for which all runs fit the budget.
 
     Each row's training step is compiled and timed, which takes from the budget too.
@@ -25,12 +32,13 @@ def epochs_within(minutes: float, configs: Sequence[FitConfig], seeds: int, *, e
         configs: resolved configurations of the rows, all on the same data.
         seeds: runs per row.
         equal_time: whether every row has the same part of the budget, and so epochs of its own, or the same epochs.
+        more_than: options that every row needs more epochs than, and their values.
 
     Returns:
         The epochs of each row.
 
     Raises:
-        UserError: there is not enough time for one epoch.
+        UserError: there is not enough time for one epoch, or for more than `more_than`.
     """
     started = time.perf_counter()
     data = configs[0].data
@@ -54,7 +62,9 @@ def epochs_within(minutes: float, configs: Sequence[FitConfig], seeds: int, *, e
         of_run = _STARTUP_S + compiling + (whole * images["test"] - first_epochs * saved) * seconds
         epoch_s.append(seeds * per_epoch * seconds)
         fixed_s.append(seeds * of_run)
-    left, fewest = 60 * minutes - (time.perf_counter() - started), first_epochs + 1
+    left = 60 * minutes - (time.perf_counter() - started)
+    longest, value = max(more_than.items(), key=lambda each: each[1], default=(None, 0))
+    fewest = math.floor(value) + 1
     if equal_time:
         epochs = [(left / len(configs) - fixed) / each for fixed, each in zip(fixed_s, epoch_s, strict=True)]
         needed = len(configs) * max(fixed + fewest * each for fixed, each in zip(fixed_s, epoch_s, strict=True))
@@ -63,6 +73,6 @@ def epochs_within(minutes: float, configs: Sequence[FitConfig], seeds: int, *, e
         needed = sum(fixed_s) + fewest * sum(epoch_s)
     if min(epochs) < fewest:
         enough = math.ceil(minutes + (needed - left) / 60)
-        what = f"more than `first_epochs` {first_epochs}" if first_epochs else "one epoch"
+        what = f"more than `{longest}` {value:g}" if longest else "one epoch"
         raise UserError(f"`budget` {minutes:g}: not enough for {what} of every row; give {enough} or more")
     return [math.floor(each) for each in epochs]

@@ -21,6 +21,10 @@ def caveats(document: dict[str, Any]) -> list[str]:
         )
     else:
         lines.append(NOTE)
+    if recipe["target"] == "both":
+        lines.append(
+            f"Networks are trained for the liver and its lesions together; scores are those of {document['target']}."
+        )
     if recipe["preset"] is not None:
         lines.append(f"Networks are in the preset {recipe['preset']}, not in the paper's sizes.")
     size = f"{recipe['size']}x{recipe['size']}"

@@ -21,7 +21,7 @@ from cafct_keras.reproduction.caveats import caveats
 from cafct_keras.reproduction.costs import Costs
 from cafct_keras.reproduction.paper import PRINTED, with_printed_rows
 from cafct_keras.reproduction.pooling import pooled_estimates
-from cafct_keras.reproduction.systems import System, choose_systems
+from cafct_keras.reproduction.systems import TABLES, System, choose_systems
 from cafct_keras.reproduction.writing import console_table, write_tables
 from cafct_keras.runs import read_run
 from cafct_keras.runs.config import OPTIONS, shown
@@ -39,6 +39,7 @@ GRID = "network"  # the paper scores its slices at the size that its network see
 RECIPE_FILE = "recipe.json"
 _OF_A_RUN = ("seed", "out")
 _OF_A_SYSTEM = ("model", "model_options")
+_BEFORE_THE_REST = ("first_epochs", "warmup_epochs")  # epochs that a run has more of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -150,7 +151,7 @@ class _Row:
         return [read_run(out) for out in self.finished.values()]
 
     def describe(self, table: int, shared: dict[str, Any]) -> dict[str, Any]:
-        target = self.config.data.target
+        target = _scored(table, self.config)
         printed = PRINTED.get((table, self.system.name, target))
         seconds = [card["seconds"]["total"] for card in self.cards]
         tables = [out / "evaluation" / "slices.csv" for out in self.finished.values()]
@@ -194,7 +195,10 @@ def _configs(
             raise UserError(f"`out` {folder}: already exists and holds no {RECIPE_FILE}; give another name")
         epochs = []
         if options.budget is not None:
-            epochs = epochs_within(options.budget, configs, options.seeds, equal_time=options.equal_time)
+            begin = {name: asked[name] for name in _BEFORE_THE_REST if asked[name]}
+            epochs = epochs_within(
+                options.budget, configs, options.seeds, equal_time=options.equal_time, more_than=begin
+            )
     if options.budget is not None:  # they were fitted at the first start
         configs = resolved(epochs)
     for system, config in zip(systems, configs, strict=True):
@@ -227,6 +231,11 @@ def _read_kept(file: pathlib.Path) -> tuple[dict[str, FitConfig], int]:
     return {}, content["epochs"]
 
 
+def _scored(table: int, config: FitConfig) -> str:
+    """The target that rows are scored by: that of the table, where networks are trained for both."""
+    return TABLES[table].target if config.data.target == "both" else config.data.target
+
+
 def _options(config: FitConfig) -> dict[str, Any]:
     """Options by name, as in JSON, but those of the run or of the system."""
     options = {name: value for name, value in config.options().items() if name not in _OF_A_RUN + _OF_A_SYSTEM}
@@ -243,7 +252,7 @@ def _document(options: ReproduceOptions, rows: Sequence[_Row]) -> dict[str, Any]
     document = {
         "format": FORMAT,
         "table": options.table,
-        "target": config.data.target,
+        "target": _scored(options.table, config),
         "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "command": command_line(),
         **{name: card[name] for name in ("versions", "devices", "backend")},

@@ -66,6 +66,23 @@ def test_a_table_has_its_rows_by_every_rule_beside_the_printed_figures(table, mo
     assert json.loads((out / "table.json").read_text()) == document
 
 
+def test_networks_trained_for_both_targets_are_scored_by_that_of_the_table(tmp_path):
+    data = tmp_path / "scans"
+    phantom = ("--layout", "nifti", "--cases", 6, "--slices", 3, "--size", 32)
+    assert run("data", "phantom", *phantom, "--out", data).code == 0
+    call = ("reproduce", "--table", 2, "--models", "deeplab_v3_plus", "--data", data, "--target", "both")
+    document = run(*call, *RECIPE, "--seeds", 1, "--out", tmp_path / "table", "--json").json
+    assert document["target"] == "lesion"
+    (row,) = document["rows"]
+    assert row["printed"] == PRINTED[2, row["system"], "lesion"].as_dict()
+    slices = csv.DictReader((tmp_path / "table/runs/deeplab_v3_plus-seed0/evaluation/slices.csv").open())
+    assert {each["target"] for each in slices} == {"liver", "lesion"}
+    assert (
+        "Networks are trained for the liver and its lesions together; scores are those of lesion."
+        in document["caveats"]
+    )
+
+
 def test_what_was_cut_off_goes_on_and_what_is_finished_is_kept(folder, tmp_path, monkeypatch):
     out = tmp_path / "table"
     call = ("reproduce", "--table", 3, "--models", "unet,attention_unet", "--data", folder, "--target", "liver")
@@ -133,6 +150,8 @@ def test_a_budget_of_equal_time_fits_the_epochs_of_each_row(folder, tmp_path, be
     assert run(*again).code == 130
     assert begun[-1]["epochs"] == epochs["time"][0]
     assert "UNet++ was not in" in fails(*again, "--models", "unet_plus_plus")
+    warm = ("--budget", 10, "--equal-time", "--warmup-epochs", 30, "--optimizer", "adamw", "--out", tmp_path / "none")
+    assert "not enough for more than --warmup-epochs 30 of every row" in fails(*call, *warm)
     assert "--equal-time: needs a --budget" in fails(*call, "--equal-time", "--out", tmp_path / "none")
 
 
