@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from cafct_keras.cli.completion import complete_values
+from cafct_keras.cli.sections import write_sections
 
 STDOUT = f"{__name__}.stdout"  # key of a context's `meta`: the standard output where --json has redirected it
 
@@ -25,6 +26,10 @@ class CheckedCommand(click.Command):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         complete_values(self.params)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the options into the help text, section by section."""
+        write_sections(self, ctx, formatter)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command, if its values can be meant."""

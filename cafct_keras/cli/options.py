@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import types
 import typing
@@ -10,24 +11,25 @@ from typing import Any
 
 import click
 
+from cafct_keras.cli.sections import OF_A_RUN, SectionOption
 from cafct_keras.recipes import load_config
 from cafct_keras.runs.config import OPTIONS, FitConfig, Place, shown
 from pipelines.loading.augmentation import Augmentation
 
 _AUGMENTATION_HELP = {
-    "flip": "Augmentation: mirror both axes at random, and with them the patient's sides.",
-    "quarter_turns": "Augmentation: rotate by 90, 180 or 270 degrees.",
-    "rotation": "Augmentation: rotate by up to this many degrees.",
-    "scale": "Augmentation: zoom by up to this fraction.",
-    "shift": "Augmentation: shift by up to this fraction of the side.",
-    "window_level": "Augmentation: move the window's level by up to this many HU.",
-    "window_width": "Augmentation: change the window's width by up to this fraction.",
-    "gamma": "Augmentation: raise grey values to a power of up to e^GAMMA, or down to its inverse.",
-    "brightness": "Augmentation: add up to this fraction of the grey range.",
-    "contrast": "Augmentation: change the contrast by up to this fraction.",
-    "noise": "Augmentation: Gaussian noise with up to this fraction of the grey range.",
-    "lesions": "Augmentation: paint synthetic lesions into the liver of this fraction of slices; of both targets.",
-    "crop": "Augmentation: squares of this side, most about a target, instead of whole slices.  [default: 0, whole]",
+    "flip": "Mirror both axes at random, and with them the patient's sides.",
+    "quarter_turns": "Rotate by 90, 180 or 270 degrees.",
+    "rotation": "Rotate by up to this many degrees.",
+    "scale": "Zoom by up to this fraction.",
+    "shift": "Shift by up to this fraction of the side.",
+    "window_level": "Move the window's level by up to this many HU.",
+    "window_width": "Change the window's width by up to this fraction.",
+    "gamma": "Raise grey values to a power of up to e^GAMMA, or down to its inverse.",
+    "brightness": "Add up to this fraction of the grey range.",
+    "contrast": "Change the contrast by up to this fraction.",
+    "noise": "Gaussian noise with up to this fraction of the grey range.",
+    "lesions": "Paint synthetic lesions into the liver of this fraction of slices; of both targets.",
+    "crop": "Squares of this side, most about a target, instead of whole slices.  [default: 0, whole]",
 }
 
 
@@ -94,20 +96,19 @@ def chosen_config(values: dict[str, Any]) -> tuple[FitConfig, set[str]]:
 def _option(name: str, place: Place) -> Callable[[Callable], Callable]:
     declared, kind, default = place.option, _required(place.type), FitConfig()[name]
     help_text, flag = declared.help, declared.flag or f"--{name.replace('_', '-')}"
+    declare = functools.partial(click.option, cls=SectionOption, section=OF_A_RUN.get(place.group))
     if kind is bool:
         flag = f"{flag}/--no-{flag[2:]}" if default else flag
-        return click.option(flag, name, default=default, is_flag=True, help=help_text)
+        return declare(flag, name, default=default, is_flag=True, help=help_text)
     if kind is dict:
-        return click.option(
-            flag, name, multiple=True, callback=model_options_of, metavar=declared.metavar, help=help_text
-        )
+        return declare(flag, name, multiple=True, callback=model_options_of, metavar=declared.metavar, help=help_text)
     metavar = declared.metavar or ("|".join(declared.choices) or None)
     if typing.get_origin(kind) is tuple and typing.get_args(kind)[-1] is Ellipsis:
-        return click.option(flag, name, multiple=True, metavar=metavar, help=help_text)
+        return declare(flag, name, multiple=True, metavar=metavar, help=help_text)
     if "[default" not in help_text:
         help_text += _defaults(name, default)
     several: Any = typing.get_args(kind) if typing.get_origin(kind) is tuple else kind
-    return click.option(flag, name, type=several, default=default, metavar=metavar, help=help_text)
+    return declare(flag, name, type=several, default=default, metavar=metavar, help=help_text)
 
 
 def _required(kind: Any) -> Any:
@@ -126,8 +127,9 @@ def _defaults(name: str, default: Any) -> str:
 
 
 def _augmentation_option(field: dataclasses.Field) -> Callable[[Callable], Callable]:
-    flag = f"--{field.name.replace('_', '-')}"
+    flag, help_text = f"--{field.name.replace('_', '-')}", _AUGMENTATION_HELP[field.name]
+    declare = functools.partial(click.option, cls=SectionOption, section=OF_A_RUN["augmentation"], help=help_text)
     if field.type is bool:
-        return click.option(f"{flag}/--no-{flag[2:]}", field.name, default=False, help=_AUGMENTATION_HELP[field.name])
+        return declare(f"{flag}/--no-{flag[2:]}", field.name, default=False)
     kind = int if field.type is int else float
-    return click.option(flag, field.name, type=kind, default=kind(0), help=_AUGMENTATION_HELP[field.name])
+    return declare(flag, field.name, type=kind, default=kind(0))

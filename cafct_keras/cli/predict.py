@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from cafct_keras.cli.lazy import CheckedCommand
+from cafct_keras.cli.sections import SectionOption
 from cafct_keras.cli.shared import (
+    POSTPROCESSING,
     beam_option,
     echo_json,
     explained,
@@ -55,7 +57,13 @@ from cafct_keras.cli.shared import (
 )
 @smoothing_option("what evaluate --keep kept, else 0")
 @postprocessing_options(["none"], "Leave out the post-processing that evaluate --keep chose.")
-@click.option("--within", metavar="RUN", help="Keep lesions inside the liver that another run predicts.")
+@click.option(
+    "--within",
+    cls=SectionOption,
+    section=POSTPROCESSING,
+    metavar="RUN",
+    help="Keep lesions inside the liver that another run predicts.",
+)
 @click.option("--tta", is_flag=True, help="Average over the flips that the run was augmented with.")
 @click.option(
     "--engine",

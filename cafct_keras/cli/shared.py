@@ -13,11 +13,13 @@ import click
 
 from cafct_keras.cli.errors import as_options
 from cafct_keras.cli.lazy import STDOUT
+from cafct_keras.cli.sections import SectionOption
 from pipelines.printable import printable
 
 LAYOUT_HELP = "Layout of the folder, such as nifti or dicom.  [default: detected]"
 PATIENT_PATTERN_HELP = "Regular expression whose first group is the patient in a slice's file name."
 PRESETS = "tiny|mini|small|base|large"
+POSTPROCESSING = "Post-processing"  # section of the help text
 SIDE_HELP = "Height and width in pixels."
 QUIET_HELP = "Plain lines instead of a progress bar."
 
@@ -30,28 +32,27 @@ def reading_options(*, masks: bool = True) -> Decorator:
     Args:
         masks: whether it is read with its masks and by patient, or only its slices are.
     """
+    declare = functools.partial(click.option, cls=SectionOption, section="Slices of a paired folder")
     options = {
-        "patient_pattern": click.option("--patient-pattern", metavar="REGEX", help=PATIENT_PATTERN_HELP),
-        "labels": click.option(
+        "patient_pattern": declare("--patient-pattern", metavar="REGEX", help=PATIENT_PATTERN_HELP),
+        "labels": declare(
             "--label",
             "labels",
             multiple=True,
             metavar="NAME=LABELS",
             help="Labels of a target in masks, such as liver=1,2 or #ff0000, or words in their names; may be repeated.",
         ),
-        "slice_step": click.option(
+        "slice_step": declare(
             "--slice-step", type=int, help="Difference of the numbers of neighbouring slices.  [default: 1]"
         ),
-        "grey_window": click.option(
+        "grey_window": declare(
             "--grey-window",
             type=(float, float),
             default=None,
             metavar="LOW HIGH",
-            help="HU that black and white stand for in the slices of a paired folder.",
+            help="HU that black and white stand for.",
         ),
-        "orientation": click.option(
-            "--orientation", help="Directions of slices, rows and columns of a paired folder, such as SPL."
-        ),
+        "orientation": declare("--orientation", help="Directions of slices, rows and columns, such as SPL."),
     }
     if not masks:
         del options["patient_pattern"], options["labels"]
@@ -101,17 +102,18 @@ def postprocessing_options(choices: Sequence[str], help_text: str) -> Decorator:
         choices: values of `--postprocess`.
         help_text: what they mean.
     """
+    declare = functools.partial(click.option, cls=SectionOption, section=POSTPROCESSING)
     options = (
-        click.option("--largest-liver", is_flag=True, help="Post-processing: keep the largest component of the liver."),
-        click.option("--lesions-inside-liver", is_flag=True, help="Post-processing: remove lesions outside the liver."),
-        click.option(
+        declare("--largest-liver", is_flag=True, help="Keep the largest component of the liver."),
+        declare("--lesions-inside-liver", is_flag=True, help="Remove lesions outside the liver."),
+        declare(
             "--smallest-lesion",
             type=click.FloatRange(0),
             default=0.0,
             metavar="MM3",
-            help="Post-processing: remove smaller lesions (mm2 in single slices, pixels without a known spacing).",
+            help="Remove smaller lesions (mm2 in single slices, pixels without a known spacing).",
         ),
-        click.option("--postprocess", type=click.Choice(choices), help=help_text),
+        declare("--postprocess", type=click.Choice(choices), help=help_text),
     )
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -151,6 +153,8 @@ def smoothing_option(default: str) -> Decorator:
     """
     return click.option(
         "--smooth-slices",
+        cls=SectionOption,
+        section=POSTPROCESSING,
         type=float,
         metavar="NUMBER",
         help="Smooth probabilities across the slices of a scan by a Gaussian with this standard deviation in slices.  "

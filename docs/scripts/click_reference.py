@@ -15,13 +15,12 @@ import dataclasses, json, sys, typing
 sys.argv = ["cafct-keras"]
 import click
 from cafct_keras.cli import cli
+from cafct_keras.cli.sections import OF_A_RUN, section_of
 from cafct_keras.runs.config import OPTIONS
 from pipelines.loading.augmentation import Augmentation
 
 def described(command, context):
     options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden and p.name != "help"]
-    groups = {name: place.group for name, place in OPTIONS.items()}
-    groups |= {field.name: "augmentation" for field in dataclasses.fields(Augmentation)}
     names = command.list_commands(context) if isinstance(command, click.Group) else []
     return {
         "path": context.command_path,
@@ -31,7 +30,7 @@ def described(command, context):
             {
                 "name": p.name,
                 "names": [*p.opts, *p.secondary_opts],
-                "group": groups.get(p.name, ""),
+                "section": section_of(p),
                 "record": p.get_help_record(context),
             }
             for p in options
@@ -47,6 +46,7 @@ def kind(hint):
     return str(hint if typing.get_args(hint) else getattr(hint, "__name__", hint)).removesuffix(" | None")
 
 print(json.dumps({
+    "sections": OF_A_RUN,
     "commands": described(cli, click.Context(cli, info_name="cafct-keras")),
     "recipe": [
         {"name": name, "group": p.group, "field": p.field, "type": kind(p.type), "choices": p.option.choices}
@@ -58,17 +58,6 @@ print(json.dumps({
     ],
 }))
 """
-GROUPS = {
-    "": "General",
-    "data": "Data",
-    "augmentation": "Augmentation",
-    "model": "Network",
-    "optimizer": "Optimizer",
-    "loss": "Loss",
-    "selection": "Selection of the best epoch",
-    "session": "Session",
-}
-FEW = 30  # options that need no groups
 TYPES = {
     "str": "text",
     "int": "integer",
@@ -116,13 +105,13 @@ def _command(command: dict[str, Any]) -> list[str]:
     anchor = name.replace(" ", "-")
     lines = [f"## {name} {{#{anchor}}}", "", "```", f"{command['path']} {command['usage']}", "```", ""]
     lines += [_text(paragraph) + "\n" for paragraph in re.split(r"\n\n+", command["help"].strip())]
-    options = command["options"]
-    groups = [group for group in GROUPS if any(option["group"] == group for option in options)]
-    if len(options) <= FEW:
-        return [*lines, *_options(options, anchor)]
-    for group in groups:
-        lines += [f"### {GROUPS[group]} {{#{anchor}-{group or 'general'}}}", ""]
-        lines += _options([option for option in options if option["group"] == group], anchor)
+    sections: dict[str | None, list[dict[str, Any]]] = {None: []}
+    for option in command["options"]:
+        sections.setdefault(option["section"], []).append(option)
+    for title, options in sections.items():
+        if title:
+            lines += [f"### {title} {{#{anchor}-{re.sub(r'[^a-z]+', '-', title.lower())}}}", ""]
+        lines += _options(options, anchor)
     return lines
 
 
@@ -151,7 +140,7 @@ def recipe() -> str:
     fit = next(each for each in _dump()["commands"]["commands"] if each["path"].endswith(" fit"))
     options = {option["name"]: option for option in fit["options"]}
     lines = []
-    for group, title in GROUPS.items():
+    for group, title in {"": "General", **_dump()["sections"]}.items():
         keys = [key for key in _dump()["recipe"] if key["group"] == group and key["name"] in options]
         if not keys:
             continue

@@ -64,5 +64,14 @@ def test_lists_of_commands_are_whole_sentences_on_80_columns(monkeypatch):
         assert all(line.endswith(".") and not line.endswith("...") for line in listed), listed
 
 
+def test_options_are_listed_in_sections():
+    own, _, rest = run("fit", "--help").out.partition("\nOptions:\n")[2].partition("\nData:\n")
+    assert "--resume" in own
+    assert "--rotation" not in own
+    _, _, augmentation = rest.partition("\nAugmentation:\n")
+    assert augmentation.lstrip().startswith("--flip")
+    assert run("predict", "--help").out.partition("\nPost-processing:\n")[2].lstrip().startswith("--smooth-slices")
+
+
 def test_unknown_command():
     assert "No such command 'train'; choose fit, predict, evaluate, score, " in fails("train", code=2)
