@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+from kornia_rs import io as kornia
 from PIL import Image
 
 from pipelines.files.labels import MaskError, as_finding
@@ -15,7 +16,8 @@ from pipelines.files.sizes import MOST_PIXELS, held_by
 from pipelines.findings import Findings, listed
 
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
-_START = 24  # bytes of a PNG to the end of its width and height
+_HEADER = struct.Struct(">16x2I2B2xB")  # of a PNG: width, height, bits, color type, whether interlaced
+_MODES = {(8, 0, 0): "mono", (8, 2, 0): "rgb"}  # of the last three: what Kornia decodes as it is
 _HIGHEST = (0, 1, 255)  # level of a mask, all others being 0
 NAME_COLORS = "name the colors by `labels`, such as lesion=#ff0000"
 JPEG_SUFFIXES = (".jpg", ".jpeg")
@@ -89,31 +91,35 @@ def read_labels(path: Path, findings: Findings, colors: Mapping[int, int] | None
 
 
 def _read(
-    path: Path, findings: Findings, kind: str, convert: Callable[[Image.Image], Image.Image | str] | None = None
+    path: Path,
+    findings: Findings,
+    kind: str,
+    convert: Callable[[np.ndarray | Image.Image], np.ndarray | str] | None = None,
 ) -> np.ndarray | None:
     findings.count("files")
     with as_finding(path, findings):
-        image = _decode(path, kind)
-        grey = (convert or _to_grey)(image)
-        if isinstance(grey, str):
-            raise MaskError({"image": "image-mode", "mask": "mask-values"}[kind], grey)
-        return np.asarray(grey)
+        pixels = (convert or _to_grey)(_decode(path, kind))
+        if isinstance(pixels, str):
+            raise MaskError({"image": "image-mode", "mask": "mask-values"}[kind], pixels)
+        return pixels
     return None
 
 
-def _decode(path: Path, kind: str) -> Image.Image:
-    """The pixels of a file, which is read only if it can be a slice."""
+def _decode(path: Path, kind: str) -> np.ndarray | Image.Image:
+    """The pixels of a file, which is read only if it can be a slice: an array if they are 8-bit grey or RGB."""
     held = held_by(path)
     try:
         data = path.read_bytes() if held <= _MOST_BYTES else b""
-        width, height = struct.unpack_from(">II", data, 16) if len(data) >= _START else (0, 0)
+        width, height, *pixels = _HEADER.unpack_from(data) if len(data) >= _HEADER.size else (0, 0)
         if (data.startswith(_PNG) and width * height > MOST_PIXELS) or held > _MOST_BYTES:
             raise Image.DecompressionBombError
         if not data.startswith(_PNG):
             raise _not_png(data, kind)
-        image = Image.open(io.BytesIO(data), formats=("PNG",))
         if not _is_complete(data):
             raise EOFError
+        if (mode := _MODES.get(tuple(pixels))) is not None:
+            return _by_kornia(data, height, width, mode)
+        image = Image.open(io.BytesIO(data), formats=("PNG",))
         image.load()
     except PermissionError:
         raise MaskError("unreadable", "cannot be read; fix its permissions") from None
@@ -121,7 +127,16 @@ def _decode(path: Path, kind: str) -> Image.Image:
         raise MaskError("too-large", "far too many pixels for a slice; save it smaller") from None
     except (OSError, SyntaxError, ValueError, EOFError):  # Pillow has no single error for a broken stream
         raise MaskError("truncated", "truncated or damaged PNG; copy it again") from None
-    return image
+    return np.asarray(image) if image.mode in ("L", "RGB") else image
+
+
+def _by_kornia(data: bytes, height: int, width: int, mode: str) -> np.ndarray:
+    """`(H, W)` or `(H, W, 3)` uint8, in a half (slices) to a twentieth (masks) of Pillow's time."""
+    try:
+        pixels = kornia.decode_image_png_u8(data, (height, width), mode)
+    except Exception as error:  # it raises no other
+        raise ValueError(*error.args) from error
+    return pixels[..., 0] if mode == "mono" else pixels
 
 
 def _not_png(data: bytes, kind: str) -> MaskError:
@@ -145,29 +160,33 @@ def _is_complete(data: bytes) -> bool:
     return False
 
 
-def _to_labels(image: Image.Image) -> Image.Image | str:
-    """The image itself where its pixels are labels already: 16 bits, or a palette with colors."""
-    grey = image if image.mode == "I;16" else _to_grey(image, colored=NAME_COLORS)
-    return image if isinstance(grey, str) and image.mode == "P" else grey
+def _to_labels(image: np.ndarray | Image.Image) -> np.ndarray | str:
+    """The pixels themselves where they are labels already: 16 bits, or a palette with colors."""
+    if isinstance(image, Image.Image) and image.mode == "I;16":
+        return np.asarray(image)
+    grey = _to_grey(image, colored=NAME_COLORS)
+    return np.asarray(image) if isinstance(grey, str) and isinstance(image, Image.Image) and image.mode == "P" else grey
 
 
-def _to_rgb(image: Image.Image) -> Image.Image | str:
-    if image.mode not in ("1", "L", "P", "RGB"):
+def _to_rgb(image: np.ndarray | Image.Image) -> np.ndarray | str:
+    if isinstance(image, np.ndarray):
+        return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=-1)
+    if image.mode not in ("1", "P"):
         return f"{image.mode} pixels; save it as RGB or palette PNG without transparency"
-    return image.convert("RGB")
+    return np.asarray(image.convert("RGB"))
 
 
-def _to_grey(image: Image.Image, *, colored: str = "save it as 8-bit grey PNG") -> Image.Image | str:
-    """An 8-bit grey image, or what keeps it from being one."""
-    if image.mode == "L":
+def _to_grey(image: np.ndarray | Image.Image, *, colored: str = "save it as 8-bit grey PNG") -> np.ndarray | str:
+    """`(H, W)` uint8, or what keeps an image from being grey."""
+    if isinstance(image, Image.Image):
+        if image.mode == "1":
+            return np.asarray(image.convert("L"))
+        if image.mode.startswith(("I", "F")):
+            return f"{image.mode} pixels, more than 8 bits; window it to 0..255 and save it as 8-bit PNG"
+        if image.mode != "P":
+            return f"{image.mode} pixels; save it as 8-bit grey PNG without transparency"
+        image = np.asarray(image.convert("RGB"))
+    if image.ndim == 2:
         return image
-    if image.mode == "1":
-        return image.convert("L")
-    if image.mode.startswith(("I", "F")):
-        return f"{image.mode} pixels, more than 8 bits; window it to 0..255 and save it as 8-bit PNG"
-    if image.mode not in ("RGB", "P"):
-        return f"{image.mode} pixels; save it as 8-bit grey PNG without transparency"
-    red, green, blue = image.convert("RGB").split()
-    if not red.tobytes() == green.tobytes() == blue.tobytes():
-        return f"colored pixels; {colored}"
-    return red
+    red, *others = (np.ascontiguousarray(image[..., channel]) for channel in range(3))
+    return red if all(np.array_equal(red, other) for other in others) else f"colored pixels; {colored}"
