@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -95,6 +95,10 @@ class Source(abc.ABC):
     def notes(self) -> list[str]:
         """Lines worth showing to the user, such as where the split comes from; reading cases may add some."""
         return list(self._notes)
+
+    def recall(self, notes: Iterable[str]) -> None:
+        """Adds notes that an earlier reading of the same cases added."""
+        self._notes = [*self._notes, *(note for note in notes if note not in self.notes)]
 
     @property
     def warnings(self) -> list[str]:

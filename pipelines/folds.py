@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pipelines.case import Case, Source
@@ -81,6 +81,10 @@ class FoldSource(Source):
     def notes(self) -> list[str]:
         """Those of the source, and the fold."""
         return [*self.source.notes, self._note]
+
+    def recall(self, notes: Iterable[str]) -> None:
+        """Adds notes to the source, see `Source`."""
+        self.source.recall(notes)
 
     def case(self, name: str) -> Case:
         """Reads one case, see `Source`."""

@@ -33,8 +33,8 @@ from cafct_keras.cli.shared import LAYOUT_HELP, PRESETS, SIDE_HELP, echo_json, j
     "--cache",
     default="ram",
     show_default=True,
-    metavar="ram|none",
-    help="For data: keep slices in memory, or in a temporary file.",
+    metavar="ram|none|disk",
+    help="For data: keep slices in memory, in a temporary file, or for later runs too.",
 )
 @click.option("--augment", is_flag=True, help="For data: apply every augmentation.")
 @json_option("the measurements")

@@ -5,6 +5,7 @@ from typing import Any
 
 from cafct_keras.runs.fields import Group, option
 from pipelines.loading.augmentation import Augmentation
+from pipelines.loading.cache import CACHES
 from pipelines.loading.sampling import Sampling
 from pipelines.preprocessing import LARGEST
 
@@ -64,7 +65,11 @@ class DataConfig(Group):
         "Neighbouring slices on either side that the model sees too (2.5-D).", 0, minimum=0, maximum=LARGEST["context"]
     )
     cache: str = option(
-        "Where slices are kept: in memory, or in a temporary file.", "ram", choices=("ram", "none"), changeable=True
+        "Where slices are kept: in memory, in a temporary file, or in files that later runs map instead of reading the "
+        "data.",
+        "ram",
+        choices=CACHES,
+        changeable=True,
     )
     foreground_fraction: float | None = option(
         "Fraction of each batch that contains the target.  [default: as in the data]", above=0, below=1

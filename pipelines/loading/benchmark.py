@@ -40,7 +40,7 @@ def measure(
         target: `"liver"`, `"lesion"` or `"both"`.
         size: height and width in pixels.
         batch_size: slices per batch.
-        cache: `"ram"` or `"none"`, see `load_slices`.
+        cache: `"ram"`, `"none"` or `"disk"`, see `load_slices`.
         augment: whether to apply all augmentations.
 
     Returns:
@@ -53,7 +53,7 @@ def measure(
     Raises:
         DataError: see `open_source` and `load_slices`.
     """
-    for name, value, known in (("target", target, TARGETS), ("cache", cache, tuple(CACHES))):
+    for name, value, known in (("target", target, TARGETS), ("cache", cache, CACHES)):
         if value not in known:
             raise DataError(f"`{name}` {value}: unknown; choose {', '.join(known)}")
     if not 32 <= size <= LARGEST["size"]:

@@ -2,7 +2,8 @@
 
 import sys
 import tempfile
-from typing import Protocol
+from pathlib import Path
+from typing import IO, Protocol
 
 import numpy as np
 import platformdirs
@@ -50,17 +51,22 @@ class MemoryCache:
 
 
 class FileCache:
-    """Writes to an unnamed file in the user's cache folder, freed by the system with the last reference to it.
+    """Writes to a file.
 
     Args:
         *shape: of one element.
+        path: the file to create; None for an unnamed one in the user's cache folder, freed by the system with the last
+            reference to it.
     """
 
-    def __init__(self, *shape: int) -> None:
+    def __init__(self, *shape: int, path: Path | None = None) -> None:
         self._shape = shape
-        # Not in the system's temporary folder, which often is in memory itself.
-        self._folder = platformdirs.user_cache_path("cafct-keras", ensure_exists=True)
-        self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115  (open as long as the array is)
+        if path is None:
+            # Not in the system's temporary folder, which often is in memory itself.
+            self._folder = platformdirs.user_cache_path("cafct-keras", ensure_exists=True)
+            self._file: IO[bytes] = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115  (open as long as the array is)
+        else:
+            self._folder, self._file = path.parent, path.open("w+b")
         self._length = 0
 
     def append(self, piece: np.ndarray) -> None:
@@ -74,7 +80,7 @@ class FileCache:
         except OSError as error:
             elsewhere = "" if sys.platform == "win32" else " or set XDG_CACHE_HOME"
             raise DataError(
-                f"`cache` none: cannot write to {self._folder} ({error.strerror}); free some space{elsewhere}"
+                f"`cache`: cannot write to {self._folder} ({error.strerror}); free some space{elsewhere}"
             ) from None
         self._length += len(piece)
 
@@ -85,5 +91,12 @@ class FileCache:
             return np.empty((0, *self._shape), np.uint8)
         return np.memmap(self._file, np.uint8, "r", shape=(self._length, *self._shape))
 
+    def close(self) -> tuple[int, ...]:
+        """Closes a named file and returns the shape of the whole; call it once, at the end."""
+        self._file.close()
+        return (self._length, *self._shape)
 
-CACHES: dict[str, type[MemoryCache] | type[FileCache]] = {"ram": MemoryCache, "none": FileCache}
+
+TEMPORARY_CACHES: dict[str, type[MemoryCache] | type[FileCache]] = {"ram": MemoryCache, "none": FileCache}
+CACHES = (*TEMPORARY_CACHES, "disk")
+"""Where slices are kept: in memory, in a temporary file, or in files for later runs too, see `kept`."""

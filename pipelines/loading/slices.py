@@ -5,10 +5,12 @@ import functools
 
 import numpy as np
 
-from pipelines.case import SPLITS, Source
+from pipelines.case import Source
 from pipelines.errors import DataError
 from pipelines.grid import FULL, SquareGrid
-from pipelines.loading.cache import CACHES, Cache
+from pipelines.loading.cache import CACHES, TEMPORARY_CACHES
+from pipelines.loading.kept import kept_parts
+from pipelines.loading.parts import Rows, read_parts
 from pipelines.preprocessing import Preprocessing, neighbours
 
 _TARGETS = {"liver": ("liver",), "lesion": ("lesion",), "both": ("liver", "lesion")}
@@ -70,8 +72,8 @@ def load_slices(
         window: Hounsfield units mapped to 0 and 255; values outside are clipped. Grey sources are not changed: their
             own window counts.
         context: number of neighbouring slices on either side, 0 or more.
-        cache: `"ram"`, or `"none"` to keep the slices in temporary files and read them as needed. Both give the same
-            slices.
+        cache: `"ram"`; `"none"` to keep the slices in temporary files and read them as needed; or `"disk"` to keep them
+            in files that later calls map instead of reading the source, see `kept_parts`. All give the same slices.
         validation: False to add the validation part to the training part.
 
     Returns:
@@ -84,7 +86,7 @@ def load_slices(
     if target not in _TARGETS:
         raise DataError(f"`target` {target}: unknown; give {', '.join(_TARGETS)}")
     if cache not in CACHES:
-        raise DataError(f"`cache` {cache}: unknown; give {' or '.join(CACHES)}")
+        raise DataError(f"`cache` {cache}: unknown; give {', '.join(CACHES)}")
     targets = _TARGETS[target]
     if missing := [name for name in targets if name not in source.targets]:
         raise DataError(
@@ -100,27 +102,16 @@ def load_slices(
         orientation=source.orientation,
         targets=targets,
     )
-    make = CACHES[cache]
-    parts = {part: _Part(images=make(size, size), masks=make(size, size, len(targets))) for part in SPLITS}
-    for case in source.cases():
-        if (runs := case.runs) is None:
-            if context:
-                fix = "give 0, or for every n-th slice of a paired folder `slice_step`"
-                raise DataError(f"`context` {context}: the slices of case {case.name} are not contiguous; {fix}")
-            runs = np.zeros(len(case.images), np.int64)
-        orientation, masks = source.orientation, case.coverage or case.masks
-        part = parts["train" if case.split == "validation" and not validation else case.split]
-        part.images.append(preprocessing.pixels(case.images, intensity=source.intensity, orientation=orientation))
-        covered = [preprocessing.coverage(masks[name], orientation=orientation) for name in targets]
-        part.masks.append(np.stack(covered, axis=-1))
-        part.names.extend(case.slice_names)
-        part.patients.extend([case.patient] * len(case.slice_names))
-        part.lengths.append(len(case.slice_names))
-        part.runs.extend((runs + (part.runs[-1] + 1 if part.runs else 0)).tolist())
-    for name in ("train", "validation") if validation else ("train",):
-        if not parts[name].names:
-            raise DataError(f"{source.layout}: no {name} slices; assign some patients to that part of the split")
-    return {name: _to_slices(parts[name], preprocessing) for name in SPLITS}
+    if cache == "disk":
+        kept = kept_parts(source, preprocessing, validation=validation)
+        return {name: _to_slices(part.images, part.masks, part.rows, preprocessing) for name, part in kept.items()}
+    parts = read_parts(
+        source, preprocessing, validation=validation, make=lambda _, *shape: TEMPORARY_CACHES[cache](*shape)
+    )
+    return {
+        name: _to_slices(part.images.to_array(), part.masks.to_array(), part.rows, preprocessing)
+        for name, part in parts.items()
+    }
 
 
 def resized(slices: Slices, size: int) -> Slices:
@@ -131,7 +122,7 @@ def resized(slices: Slices, size: int) -> Slices:
         size: height and width in pixels.
     """
     targets = slices.preprocessing.targets
-    make = CACHES["none" if isinstance(slices.images, np.memmap) else "ram"]
+    make = TEMPORARY_CACHES["none" if isinstance(slices.images, np.memmap) else "ram"]
     images, masks = make(size, size), make(size, size, len(targets))
     grid = SquareGrid.of(slices.images, size)
     for start in range(0, len(slices.names), _CHUNK):
@@ -158,25 +149,13 @@ def has_partial_pixels(slices: Slices) -> bool:
     return any(((mask > 0) & (mask < FULL)).any() for mask in slices.masks)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Part:
-    """One part of the split, case by case."""
-
-    images: Cache
-    masks: Cache
-    names: list[str] = dataclasses.field(default_factory=list)
-    patients: list[str] = dataclasses.field(default_factory=list)
-    lengths: list[int] = dataclasses.field(default_factory=list)
-    runs: list[int] = dataclasses.field(default_factory=list)
-
-
-def _to_slices(part: _Part, preprocessing: Preprocessing) -> Slices:
+def _to_slices(images: np.ndarray, masks: np.ndarray, rows: Rows, preprocessing: Preprocessing) -> Slices:
     return Slices(
-        images=part.images.to_array(),
-        masks=part.masks.to_array(),
-        names=tuple(part.names),
-        patients=tuple(part.patients),
-        cases=np.repeat(np.arange(len(part.lengths)), part.lengths),
-        runs=np.array(part.runs, np.int64),
+        images=images,
+        masks=masks,
+        names=tuple(rows.names),
+        patients=tuple(rows.patients),
+        cases=np.repeat(np.arange(len(rows.lengths)), rows.lengths),
+        runs=np.array(rows.runs, np.int64),
         preprocessing=preprocessing,
     )

@@ -13,7 +13,7 @@ from cafct_keras.reproduction import TABLES, budget, table
 from cafct_keras.reproduction.paper import PRINTED
 from cafct_keras.reproduction.systems import choose_systems
 from cafct_keras.reproduction.writing import console_table
-from pipelines.loading.cache import CACHES
+from pipelines.loading.cache import TEMPORARY_CACHES
 from tests.cli import fails, run
 from tests.trained import write_folder
 
@@ -234,6 +234,6 @@ def test_a_budget_respects_the_cache(folder, tmp_path, monkeypatch):
     def in_memory(*arguments):
         raise AssertionError("slices are kept in memory")
 
-    monkeypatch.setitem(CACHES, "ram", in_memory)
+    monkeypatch.setitem(TEMPORARY_CACHES, "ram", in_memory)
     call = ("reproduce", "--table", 3, "--models", "unet", "--data", folder, *RECIPE[:-1][:4], "--batch-size", 4)
     assert "--budget 0.01: not enough" in fails(*call, "--cache", "none", "--budget", 0.01, "--out", tmp_path / "table")

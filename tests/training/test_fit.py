@@ -210,7 +210,7 @@ def test_mistaken_options(options, words, slices_folder, tmp_path):
         (("--learning-rate", -1), "--learning-rate -1: must be above 0"),
         (("--batch-size", 0), "--batch-size 0: must be at least 1"),
         (("--foreground-fraction", 7), "--foreground-fraction 7: must be above 0 and below 1"),
-        (("--cache", "disk"), "--cache disk: unknown; choose ram, none"),
+        (("--cache", "tape"), "--cache tape: unknown; choose ram, none, disk"),
         (("--optimizer", "adam", "--weight-decay", 0.1), "--weight-decay 0.1: --optimizer adam has none; leave it out"),
         (("--optimizer", "adamw", "--momentum", 0.5), "--momentum 0.5: --optimizer adamw has none; leave it out"),
         (("--window", 250, -200), "--window 250 -200: must be a lower and a higher number of HU"),

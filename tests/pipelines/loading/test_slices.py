@@ -211,8 +211,8 @@ def test_slices_in_a_file_take_no_memory(tmp_path, monkeypatch):
 
 
 def test_cache_unknown():
-    with pytest.raises(DataError, match="`cache` disk: unknown; give ram or none"):
-        load_slices(Scans(), target="liver", size=9, cache="disk")
+    with pytest.raises(DataError, match="`cache` tape: unknown; give ram, none, disk"):
+        load_slices(Scans(), target="liver", size=9, cache="tape")
 
 
 @pytest.mark.parametrize("stack", [MemoryCache, FileCache])
