@@ -17,6 +17,7 @@ from cafct_keras.models import create_model, logits_model
 from cafct_keras.models.choice import check_network
 from cafct_keras.models.inputs import STRIDE
 from cafct_keras.optimizers import make_optimizer
+from cafct_keras.runtime.compiler_memory import return_compiler_memory
 from cafct_keras.runtime.devices import environment, on_cpu
 from cafct_keras.runtime.precision import PRECISIONS
 from pipelines.preprocessing import LARGEST
@@ -83,6 +84,7 @@ def benchmark(
     images = generator.random((batch_size, *shape), dtype="float32")
     targets = (generator.random((batch_size, size, size, 1)) > 0.9).astype("float32")
 
+    return_compiler_memory()
     make_step = _jax_step if keras.backend.backend() == "jax" else _keras_step
     start = time.perf_counter()
     step, wait, flops = make_step(task, network, images, targets)

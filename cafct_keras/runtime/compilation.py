@@ -2,11 +2,17 @@
 
 import keras
 
+from cafct_keras.runtime.compiler_memory import return_compiler_memory
+
 
 def cache_compilations() -> None:
-    """Keeps what XLA compiles for JAX in the user's cache folder, so that later runs skip most of the compiling."""
+    """Keeps what XLA compiles for JAX in the user's cache folder, so that later runs skip most of the compiling.
+
+    What compiling takes of memory is returned to the system, see `return_compiler_memory`.
+    """
     if keras.backend.backend() != "jax":
         return
+    return_compiler_memory()
     import jax
     import platformdirs
 
