@@ -5,7 +5,7 @@ import pathlib
 import sys
 
 from cafct_keras.errors import UserError
-from cafct_keras.runtime import backend, memory_pages
+from cafct_keras.runtime import backend, lean_keras, memory_pages
 from cafct_keras.runtime.command_line import COMMAND, is_command_line
 
 PACKAGES = pathlib.Path(__file__).parents[2]
@@ -13,6 +13,8 @@ PACKAGES = pathlib.Path(__file__).parents[2]
 
 def prepare() -> None:
     """Restarts the command line with huge memory pages if that helps, and chooses the Keras backend.
+
+    On the command line, Keras will be imported without what it does not need there.
 
     Raises:
         ImportError: if another package called `pipelines` hides the one of this distribution.
@@ -26,6 +28,8 @@ def prepare() -> None:
         if not is_command_line():
             raise
         sys.exit(f"{COMMAND}: {error}")
+    if is_command_line():
+        lean_keras.import_less()
 
 
 def check_pipelines() -> None:

@@ -57,6 +57,20 @@ def test_keras_json_that_keras_cannot_read(tmp_path):
     assert len(program.stderr.splitlines()) == 1
 
 
+def test_the_command_line_imports_keras_without_what_it_does_not_need():
+    """And whoever needs that, gets it."""
+    code = """
+import sys
+sys.argv = ["cafct-keras"]
+import cafct_keras, keras
+print(*(name for name in ("matplotlib", "sklearn") if name in sys.modules), keras.__spec__.loader is keras.__loader__)
+import importlib.util, matplotlib.pyplot
+print(importlib.util.find_spec("keras").loader is keras.__loader__, keras.layers.Dense(3).name)
+"""
+    done = python("-c", code, KERAS_BACKEND="jax", GLIBC_TUNABLES="glibc.malloc.hugetlb=0")
+    assert done.stdout.splitlines() == ["True", "True dense"], done.stderr
+
+
 PROGRAM = "import sys; sys.argv = ['cafct-keras', 'info']; from cafct_keras.cli import main; "
 
 
