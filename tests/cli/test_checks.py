@@ -190,7 +190,7 @@ def test_a_budget_knows_that_first_epochs_are_smaller(folder, monkeypatch):
     smaller = base.replace(first_size=32, first_epochs=8)
     # 8 training, 2 validation and 2 test images of a second: an epoch takes 8 + 2/3 s, at half the size a quarter.
     whole, first = (
-        budget.epochs_within(20, [resolve(config)], 1, equal_time=equal)[0]
+        budget.epochs_within(20, [resolve(config)], 1, equal_time=equal, more_than={})[0]
         for config, equal in zip((base, smaller), itertools.repeat(False))
     )
     assert first == pytest.approx(whole + 8 * 0.75, abs=1)
