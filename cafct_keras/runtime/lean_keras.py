@@ -7,6 +7,7 @@ import importlib.util
 import sys
 import types
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 UNUSED = ("matplotlib", "sklearn")
 
@@ -56,10 +57,11 @@ class _Loader(importlib.abc.Loader):
 @contextlib.contextmanager
 def _hidden(names: Sequence[str]) -> Iterator[None]:
     """Makes imports of packages fail that have not been imported yet."""
-    hidden = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None stands for what cannot be imported
+    modules: dict[str, Any] = sys.modules  # None stands for what cannot be imported
+    hidden = [name for name in names if name not in modules]
+    modules.update(dict.fromkeys(hidden))
     try:
         yield
     finally:
         for name in hidden:
-            sys.modules.pop(name, None)
+            modules.pop(name, None)

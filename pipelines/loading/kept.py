@@ -1,5 +1,6 @@
 """Slices kept from run to run: files in the user's cache folder that are mapped and not read."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -55,12 +56,17 @@ def kept_parts(source: Source, preprocessing: Preprocessing, *, validation: bool
     """
     folder = _folder(source, preprocessing, validation)
     if (index := _index(folder)) is None:
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"`cache` disk: cannot create {folder.parent} ({error.strerror}); use ram") from error
         _remove_unused(folder.parent)
         with atomic_directory(folder, replace=True) as temporary:
             index = _write(temporary, source, preprocessing, validation)
     else:
         source.recall(index["notes"])
-    os.utime(folder)
+    with contextlib.suppress(OSError):  # a cache of somebody else
+        os.utime(folder)
     return {
         name: KeptPart(
             images=_mapped(folder / f"{name}-images", part["images"]),
@@ -125,8 +131,9 @@ def _write(folder: Path, source: Source, preprocessing: Preprocessing, validatio
 def _remove_unused(folder: Path) -> None:
     oldest = time.time() - UNUSED_DAYS * 24 * 3600
     for kept in folder.glob("*"):
-        if kept.stat().st_mtime < oldest:
-            shutil.rmtree(kept, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another process was faster
+            if kept.stat().st_mtime < oldest:
+                shutil.rmtree(kept, ignore_errors=True)
 
 
 def _mapped(path: Path, shape: list[int]) -> np.ndarray:

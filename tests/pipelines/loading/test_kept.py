@@ -115,6 +115,13 @@ def test_what_no_run_has_used_for_long_is_removed(folder, tmp_path):
     assert len(kept_folders(tmp_path)) == 2
 
 
+def test_a_cache_that_cannot_be_written_is_named(folder, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(DataError, match=r"`cache` disk: cannot create .*; use ram"):
+        load(folder)
+
+
 def test_nothing_is_kept_of_data_that_cannot_be_read(folder, tmp_path):
     next((folder / "masks").iterdir()).write_bytes(b"no picture")
     with pytest.raises(DataError, match="not a PNG"):
