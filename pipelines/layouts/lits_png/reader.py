@@ -1,5 +1,6 @@
 """Reader of Kaggle's `lits-png` (`andrewmvd/lits-png`)."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -153,11 +154,12 @@ class LitsPng(Source):
             DataError: see `read_slice`; or slices of the study differ in size.
         """
         numbers, names = zip(*self.studies[name].items(), strict=True)
-        shape = self.read_slice(names[0])[0].shape
-        images = np.empty((len(names), *shape), np.uint8)
+        slices = map_ahead(self.read_slice, names)
+        first, _ = ahead = next(slices)
+        images = np.empty((len(names), *first.shape), np.uint8)
         masks = {target: np.empty(images.shape, bool) for target in self.targets}
-        for row, (image, planes) in enumerate(map_ahead(self.read_slice, names)):
-            if self.has_shape(names[row], image.shape, shape):
+        for row, (image, planes) in enumerate(itertools.chain([ahead], slices)):
+            if self.has_shape(names[row], image.shape, first.shape):
                 images[row] = image
                 for target, mask in planes.items():
                     masks[target][row] = mask
