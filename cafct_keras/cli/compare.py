@@ -27,10 +27,11 @@ def compare(
     from cafct_keras.evaluation.comparison_documents import compare_documents
     from cafct_keras.evaluation.results.loading import load_document
 
-    def folder_of(path: str) -> str:
-        return Path(os.path.realpath(path if Path(path).is_dir() else Path(path).parent)).name
+    def name_of(path: str) -> str:
+        folder = os.path.realpath(path if Path(path).is_dir() else Path(path).parent)
+        return Path(folder).name or Path(path).stem  # the root folder, a container's first one, has no name
 
-    named = named_paths("documents", documents, name_of=folder_of)
+    named = named_paths("documents", documents, name_of=name_of)
     with report_folder(out) as folder:
         comparison = compare_documents({name: load_document(path) for name, path in named.items()}, seed=seed)
         document = report_comparison(comparison, folder, table=table, decimal_comma=decimal_comma)
