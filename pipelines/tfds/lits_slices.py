@@ -64,6 +64,11 @@ class LitsSlicesConfig(tfds.core.BuilderConfig):
         return None if window is None else list(window)
 
 
+class _LocalInfo(tfds.core.DatasetInfo):
+    def initialize_from_bucket(self) -> None:
+        """Does nothing: no bucket has this dataset, and TFDS leaves an empty temporary folder where it asks one."""
+
+
 class LitsSlices(tfds.core.GeneratorBasedBuilder):
     """Builder of `lits_slices`.
 
@@ -85,7 +90,8 @@ class LitsSlices(tfds.core.GeneratorBasedBuilder):
         config = self.builder_config
         plane = (config.size, config.size, 1)
         dtype = np.int16 if config.intensity == "hu" else np.uint8
-        return self.dataset_info_from_configs(
+        return _LocalInfo(
+            builder=self,
             description=DESCRIPTION,
             features=tfds.features.FeaturesDict(
                 {

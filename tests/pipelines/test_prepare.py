@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -122,6 +123,14 @@ def test_again_is_nothing_and_another_is_refused(prepared):
     assert {path: path.stat().st_mtime_ns for path in prepared.iterdir()} == before
     with pytest.raises(DataError, match="holds another dataset"):
         prepare(SOURCE, out, size=32, window=None)
+
+
+def test_it_leaves_nothing_in_the_systems_temporary_folder(tmp_path, monkeypatch):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    prepare(SOURCE, tmp_path / "out", size=32)
+    assert not list(temporary.iterdir())
 
 
 class Watched(Phantom):
