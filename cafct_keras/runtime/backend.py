@@ -33,21 +33,25 @@ def choose() -> None:
     Raises:
         UserError: if `keras.json` is not a JSON object, or Keras has no such backend here.
     """
-    chosen = os.environ.get("KERAS_BACKEND") or _configured() or "jax"
-    _check_known(chosen)
-    keras = sys.modules.get("keras")
-    if keras is not None and keras.config.backend() != chosen:
-        running = keras.config.backend()
+    wanted = os.environ.get("KERAS_BACKEND") or _configured() or "jax"
+    _check_known(wanted)
+    os.environ["KERAS_BACKEND"] = wanted
+    if (running := chosen()) != wanted:
         warnings.warn(
-            f"Keras was imported first and runs on {running}; import cafct_keras before keras to run on {chosen}",
+            f"Keras was imported first and runs on {running}; import cafct_keras before keras to run on {wanted}",
             stacklevel=2,
         )
-        chosen = running
-    os.environ["KERAS_BACKEND"] = chosen
+        os.environ["KERAS_BACKEND"] = running
     flags = os.environ.get("XLA_FLAGS", "")
     # XLA aborts the process on a flag that it does not know, so the flag is set for tested versions only.
     if XLA_CPU_FLAG not in flags and _jaxlib() in XLA_CPU_JAXLIB:
         os.environ["XLA_FLAGS"] = f"{flags} {XLA_CPU_FLAG}={XLA_CPU_FUSIONS}".strip()
+
+
+def chosen() -> str:
+    """The backend of this process, once `choose` was called; Keras is not imported for it."""
+    keras = sys.modules.get("keras")
+    return os.environ["KERAS_BACKEND"] if keras is None else keras.config.backend()
 
 
 def use_channels_last() -> None:

@@ -1,22 +1,21 @@
-"""Devices, backend and versions that a program runs on."""
+"""Devices, backend and versions that a program runs on, found without Keras."""
 
 import os
 import subprocess
 from typing import Any
 
-import keras
-
+from cafct_keras.runtime import backend
 from cafct_keras.runtime.versions import versions
 
 
 def devices() -> list[str]:
     """Names of the backend's devices, the default one first."""
-    backend = keras.backend.backend()
-    if backend == "jax":
+    name = backend.chosen()
+    if name == "jax":
         import jax
 
         found = [f"{d.platform}: {d.device_kind}" for d in jax.local_devices()]
-    elif backend == "torch":
+    elif name == "torch":
         import torch
 
         count = torch.cuda.device_count()
@@ -25,7 +24,7 @@ def devices() -> list[str]:
         import tensorflow as tf
 
         found = [d.name.split(":", 1)[1] for d in tf.config.list_logical_devices()]
-    return [f"{name}, {os.cpu_count()} cores" if name.lower().startswith("cpu") else name for name in found]
+    return [f"{each}, {os.cpu_count()} cores" if each.lower().startswith("cpu") else each for each in found]
 
 
 def on_cpu() -> bool:
@@ -35,7 +34,7 @@ def on_cpu() -> bool:
 
 def environment() -> dict[str, Any]:
     """Backend, devices and versions, as reports and run cards record them."""
-    return {"backend": keras.backend.backend(), "devices": devices(), "versions": versions()}
+    return {"backend": backend.chosen(), "devices": devices(), "versions": versions()}
 
 
 def unused_gpu() -> str | None:
@@ -43,9 +42,9 @@ def unused_gpu() -> str | None:
     names = _nvidia_gpus()
     if not names or any("cpu" not in device.lower() for device in devices()):
         return None
-    backend = keras.backend.backend()
-    if backend != "jax":
-        return f"{backend} does not see the {names[0]}; install its CUDA build"
+    name = backend.chosen()
+    if name != "jax":
+        return f"{name} does not see the {names[0]}; install its CUDA build"
     extra = "cuda12" if (_cuda_version() or 13) < 13 else "cuda13"
     return f'JAX does not see the {names[0]}; run: pip install "cafct-keras[{extra}]"'
 

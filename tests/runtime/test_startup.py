@@ -71,6 +71,26 @@ print(importlib.util.find_spec("keras").loader is keras.__loader__, keras.layers
     assert done.stdout.splitlines() == ["True", "True dense"], done.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments", ["--help", "info", "data phantom --layout nifti --cases 3 --slices 2 --size 64 --out ct"]
+)
+def test_what_computes_nothing_does_not_wait_for_keras(arguments, tmp_path):
+    code = """
+import sys
+sys.argv = ["cafct-keras", *sys.argv[1:]]
+from cafct_keras.cli import main
+try:
+    main()
+finally:
+    print({"keras", "tensorflow"} & set(sys.modules), file=sys.stderr)
+"""
+    command = [sys.executable, "-c", code, *arguments.split()]
+    environ = {**os.environ, "KERAS_BACKEND": "jax", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environ)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "set()"
+
+
 PROGRAM = "import sys; sys.argv = ['cafct-keras', 'info']; from cafct_keras.cli import main; "
 
 
