@@ -10,7 +10,6 @@ import numpy as np
 
 from pipelines.findings import WARNING
 from pipelines.frame import Frame
-from pipelines.loading.read_ahead import map_ahead
 
 SPLITS = ("train", "validation", "test")
 """Parts of a split."""
@@ -122,5 +121,7 @@ class Source(abc.ABC):
         """Hex digest that changes when the data do."""
 
     def cases(self, split: str | None = None) -> Iterator[Case]:
-        """Yields all cases, or those of one part of the split, while a thread reads the next one."""
-        return map_ahead(self.case, [name for name, part in self.parts.items() if split in (None, part)], workers=1)
+        """Yields all cases, or those of one part of the split, reading one at a time."""
+        for name, part in self.parts.items():
+            if split in (None, part):
+                yield self.case(name)
