@@ -7,10 +7,11 @@ import keras
 from keras import ops, tree
 
 from cafct_keras.models.outputs import LogitsModel
+from cafct_keras.training.pacing import PacedModel
 from cafct_keras.typing import Tensor
 
 
-class MemorySavingModel(LogitsModel):
+class MemorySavingModel(PacedModel, LogitsModel):
     """A network in training that trades time for memory: one further forward pass per step.
 
     Under JAX; the other backends are not supported.
