@@ -19,6 +19,9 @@ Step = Callable[..., tuple[Any, Any]]
 class PacedModel(keras.Model):
     """A model whose `fit` and `evaluate` queue only a few steps under JAX; other backends queue none."""
 
+    train_function: Any
+    test_function: Any
+
     def make_train_function(self, force: bool = False) -> None:
         """See `keras.Model`."""
         if self.train_function is None or force:
