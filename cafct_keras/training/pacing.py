@@ -8,8 +8,8 @@ import keras
 
 from cafct_keras.runtime.devices import on_cpu
 
-# Enough to keep a device busy. JAX queues 32 on a CPU, where a step takes seconds: a run that is to stop would first
-# compute for a minute or more.
+# Steps that are queued or under way: enough to keep a device busy. JAX itself queues 32 on a CPU, where a step takes
+# seconds: a run that is to stop would first compute for a minute or more.
 ON_CPU = 2
 ON_ACCELERATOR = 16
 
@@ -17,7 +17,7 @@ Step = Callable[..., tuple[Any, Any]]
 
 
 class PacedModel(keras.Model):
-    """A model whose `fit` and `evaluate` queue only a few steps under JAX; other backends queue none."""
+    """A model whose `fit` and `evaluate` queue only a few steps under JAX; other backends are left as they are."""
 
     train_function: Any
     test_function: Any

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 from keras import ops
 
-from cafct_keras.training.pacing import ON_CPU, PacedModel
+from cafct_keras.models.outputs import segmentation_model
+from cafct_keras.training.averaging import AveragedModel
+from cafct_keras.training.pacing import ON_CPU
 
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="other backends queue no steps")
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="only JAX queues steps on a CPU")
 
 
 class Slow(keras.layers.Layer):
@@ -40,7 +42,8 @@ class Watch(keras.callbacks.Callback):
 @pytest.mark.parametrize("task", ["fit", "evaluate"])
 def test_few_steps_are_queued(task):
     inputs = keras.Input((4,))
-    model = PacedModel(inputs, keras.layers.Dense(1)(Slow()(inputs)))
+    logits = keras.layers.Dense(1)(Slow()(inputs))
+    model = AveragedModel(segmentation_model(inputs, logits, activation="sigmoid", name="slow"))
     model.compile("sgd", "mse")
     watch = Watch()
     getattr(model, task)(
