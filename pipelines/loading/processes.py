@@ -1,86 +1,135 @@
 """Work in several processes: results come in order, and are the same whatever the number of processes."""
 
 import contextlib
-import multiprocessing
 import os
+import pickle
+import queue
 import signal
+import subprocess
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from pipelines.errors import DataError
+from pipelines.loading.read_ahead import map_ahead
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_work: Callable[[str], Any]  # of this process, if it is a worker
+
+class ProcessLostError(DataError):
+    """A process ended before its work was done."""
 
 
 def map_processes(
-    work: Callable[[str], Result], names: Iterable[str], *, jobs: int, failures: list[dict[str, str]] | None = None
+    work: Callable[[Item], Result], items: Iterable[Item], *, jobs: int, failures: list[dict[str, str]] | None = None
 ) -> Iterator[Result]:
-    """Yields `work(name)` for every name, in order, while other processes work on the next ones.
+    """Yields `work(item)` for every item, in order, while other processes work on the next ones.
 
-    The processes are started afresh (not forked, which threads do not survive), so a program that calls this does so
-    within `if __name__ == "__main__":`. They end with this one, however it ends.
+    The processes are started afresh: threads do not survive a fork, and what `multiprocessing` starts runs the main
+    script again unless that was written for it. They end with this one, however it ends.
 
     Args:
         work: function to call; it is pickled once per process.
-        names: of the cases.
-        jobs: number of processes; at most twice as many results are in memory.
+        items: such as names of cases; at most `jobs + 1` are in progress.
+        jobs: number of processes.
         failures: see `read_ahead`.
 
     Raises:
-        DataError: as `work` raises it and `failures` is None, or a process was killed.
+        DataError: as `work` raises it and `failures` is None.
+        ProcessLostError: a process was killed.
     """
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(work,))
-    pending: deque[tuple[str, Future[Result]]] = deque()
+    workers = [_Worker(work) for _ in range(jobs)]
+    idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+    for worker in workers:
+        idle.put(worker)
 
-    def results(most: int) -> Iterator[Result]:
-        while len(pending) > most:
-            name, future = pending.popleft()
-            try:
-                yield future.result()
-            except BrokenProcessPool:
-                raise DataError(
-                    f"`jobs` {jobs}: a process ended before its case was done, perhaps for lack of memory; give fewer"
-                ) from None
-            except DataError as error:
-                if failures is None:
-                    raise
-                failures.append({"case": name, "message": str(error)})
+    def call(item: Item) -> tuple[Item, Any, Exception | None]:
+        worker = idle.get()
+        try:
+            return item, *worker(item)
+        except (EOFError, OSError, pickle.UnpicklingError):
+            raise ProcessLostError(
+                f"`jobs` {jobs}: a process ended before its case was done, perhaps for lack of memory; give fewer"
+            ) from None
+        finally:
+            idle.put(worker)
 
+    def stop() -> None:
+        for worker in workers:
+            worker.stop()
+
+    with contextlib.closing(map_ahead(call, items, workers=jobs, stop=stop)) as answers:
+        for item, result, error in answers:
+            if error is None:
+                yield result
+            elif failures is None or not isinstance(error, DataError):
+                raise error
+            else:
+                failures.append({"case": str(item), "message": str(error)})
+
+
+class _Worker:
+    """A process that calls a function."""
+
+    def __init__(self, work: Callable[[Any], Any]) -> None:
+        self._unsent = [work]
+        with _without_interrupts():  # which the process would take for its own
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", f"from {__name__} import serve; serve()"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                pipesize=1 << 20,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
+            )
+
+    def __call__(self, item: Any) -> tuple[Any, Exception | None]:
+        """What the function returns, or else the exception that it raises.
+
+        Raises:
+            EOFError, OSError, pickle.UnpicklingError: neither will come.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._unsent.append(item)
+        while self._unsent:
+            pickle.dump(self._unsent.pop(0), self._process.stdin, pickle.HIGHEST_PROTOCOL)
+        self._process.stdin.flush()
+        answer: tuple[Any, Exception | None] = pickle.load(self._process.stdout)
+        return answer
+
+    def stop(self) -> None:
+        """Ends the process, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+
+
+def serve() -> None:
+    """Calls the function that comes on standard input with each of the items behind it; ends with the other process."""
+    results = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # for whatever prints
+    messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(messages,), daemon=True).start()
+    work = messages.get()
+    while True:
+        answer: tuple[Any, Exception | None]
+        try:
+            answer = (work(messages.get()), None)
+        except Exception as error:
+            answer = (None, error)
+        with contextlib.suppress(BrokenPipeError):
+            pickle.dump(answer, results, pickle.HIGHEST_PROTOCOL)
+            results.flush()
+
+
+def _receive(messages: "queue.SimpleQueue[Any]") -> None:
+    """Puts what comes into a queue; where nothing more will come, nobody waits for the result either."""
     try:
-        for name in names:
-            with _without_interrupts():  # which a process started here would take for its own
-                pending.append((name, pool.submit(_call, name)))
-            yield from results(2 * jobs - 1)
-        yield from results(0)
-        pool.shutdown()
-    finally:
-        # Processes end with the case that they are at: one that is terminated within a result hangs whoever reads it.
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _begin(work: Callable[[str], Any]) -> None:
-    global _work
-    _work = work
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _call(name: str) -> Any:
-    return _work(name)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+        while True:
+            messages.put(pickle.load(sys.stdin.buffer))
+    except EOFError:
+        os._exit(0)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,3 @@
-import multiprocessing
 import os
 import signal
 
@@ -17,20 +16,33 @@ def work(name):
     return name, os.getpid()
 
 
+def assert_none_is_left(processes):
+    for process in processes:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+
+
 def test_results_come_in_order_from_other_processes():
     failures = []
     names = ["a", "bad", *"bcdefgh"]
     results = list(map_processes(work, names, jobs=2, failures=failures))
     assert [name for name, _ in results] == list("abcdefgh")
     assert failures == [{"case": "bad", "message": "bad.png: not a mask; give another"}]
-    assert os.getpid() not in {process for _, process in results}
-    assert not multiprocessing.active_children()
+    processes = {process for _, process in results}
+    assert os.getpid() not in processes
+    assert_none_is_left(processes)
 
 
-@pytest.mark.parametrize(("name", "told"), [("bad", "bad.png: not a mask"), ("killed", "`jobs` 1: a process ended")])
+@pytest.mark.parametrize(("name", "told"), [("bad", "bad.png: not a mask"), ("killed", "`jobs` 2: a process ended")])
 def test_what_goes_wrong_in_a_process_is_one_line_and_leaves_none(name, told):
+    results = []
     with pytest.raises(DataError, match=told):
-        list(map_processes(work, [name, "a", "b"], jobs=1))
-    for process in multiprocessing.active_children():
-        process.join(100)
-    assert not multiprocessing.active_children()
+        results.extend(map_processes(work, ["a", "b", name, "c", "d"], jobs=2))
+    assert_none_is_left({process for _, process in results})
+
+
+def test_who_wants_no_more_leaves_none():
+    results = map_processes(work, list("abcdefgh"), jobs=2)
+    _, process = next(results)
+    results.close()
+    assert_none_is_left([process])
