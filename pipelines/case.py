@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.findings import WARNING
+from pipelines.findings import WARNING, Findings, Remark
 from pipelines.frame import Frame
 
 SPLITS = ("train", "validation", "test")
@@ -90,6 +90,7 @@ class Source(abc.ABC):
     patients_by: str = "names"
     reading: Mapping[str, Any] = MappingProxyType({})
     _notes: list[str]
+    _findings: Findings
 
     @property
     def notes(self) -> list[str]:
@@ -99,6 +100,16 @@ class Source(abc.ABC):
     def recall(self, notes: Iterable[str]) -> None:
         """Adds notes that an earlier reading of the same cases added."""
         self._notes = [*self._notes, *(note for note in notes if note not in self.notes)]
+
+    @property
+    def remarks(self) -> list[Remark]:
+        """What has been remarked on its files so far."""
+        return self._findings.remarks
+
+    def add_remarks(self, remarks: Iterable[Remark]) -> None:
+        """Adds what another process, which read some cases of the same source, had to remark on them."""
+        for remark in remarks:
+            self._findings.add(*remark)
 
     @property
     def warnings(self) -> list[str]:

@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from pipelines.errors import DataError
 from pipelines.natural import natural_sort_key
@@ -21,6 +22,8 @@ SEVERITIES = ("error", "warning", "note")  # in the order in which they are show
 WARNING = "warning: "  # what the line of a warning begins with
 NOT_READ = "not read: "  # and, if it may be worth a warning behind that, the line about files that are skipped
 SKIPPED = "skipped"  # the code of files that are there and not read
+Remark = tuple[str, str, Path | str, str]
+"""A warning or a note: the arguments of `Findings.add`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,11 +55,19 @@ class Findings(abc.ABC):
 
     Attributes:
         root: the data folder.
+        remarks: the warnings and notes, in the order in which they came, of one that keeps no findings.
     """
 
     def __init__(self, root: str | Path):
         self.root = Path(root)
+        self.remarks: list[Remark] = []
         self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.Lock())
 
     @abc.abstractmethod
     def add(self, severity: str, code: str, file: Path | str, message: str) -> None:
@@ -167,6 +178,7 @@ class Strict(Findings):
             where = file if isinstance(file, Path) else self.root if file == "." else f"{self.root}: {file}"
             raise DataError(f"{where}: {message}")
         with self._lock:
+            self.remarks.append((severity, code, file, message))
             if code == SKIPPED:
                 self._aside.setdefault(message, {})[file] = None
                 self._doubtful |= {message} if severity == "warning" else set()
@@ -184,7 +196,7 @@ class Strict(Findings):
             start = WARNING if self._doubtful else ""
         return [
             *(f"{start}{line}" for line in self.skipped_lines()),
-            *(f"{message} ({listed(map(one_line, names))})" for message, names in files.items()),
+            *(f"{message} ({_counted(list(map(one_line, names)))})" for message, names in files.items()),
         ]
 
     @property
@@ -215,3 +227,8 @@ def listed(values: Iterable[object], most: int = 6) -> str:
     values = list(values)
     shown = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values[:most])
     return shown + (", ..." if len(values) > most else "")
+
+
+def _counted(names: list[str]) -> str:
+    shown = listed(names)
+    return f"{len(names)} in all: {shown}" if shown.endswith("...") else shown

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
+from pipelines.findings import Remark
 from pipelines.split import patient_hash
 
 
@@ -52,7 +53,7 @@ class FoldSource(Source):
     """
 
     def __init__(self, source: Source, fold: Fold) -> None:
-        for name in Source.__annotations__.keys() - {"parts", "_notes"}:
+        for name in Source.__annotations__.keys() - {"parts", "_notes", "_findings"}:
             setattr(self, name, getattr(source, name))
         self.source = source
         of_cases, shown = _patients(source)
@@ -85,6 +86,15 @@ class FoldSource(Source):
     def recall(self, notes: Iterable[str]) -> None:
         """Adds notes to the source, see `Source`."""
         self.source.recall(notes)
+
+    @property
+    def remarks(self) -> list[Remark]:
+        """Those of the source."""
+        return self.source.remarks
+
+    def add_remarks(self, remarks: Iterable[Remark]) -> None:
+        """Adds remarks to the source, see `Source`."""
+        self.source.add_remarks(remarks)
 
     def case(self, name: str) -> Case:
         """Reads one case, see `Source`."""

@@ -1,6 +1,7 @@
 """The parts of a source's split while they are read, case by case."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from pipelines.case import SPLITS, Source
 from pipelines.errors import DataError
 from pipelines.loading.cache import Cache
+from pipelines.loading.whole import map_cases
 from pipelines.preprocessing import Preprocessing
 
 Make = Callable[..., Cache]
@@ -65,25 +67,47 @@ def read_parts(source: Source, preprocessing: Preprocessing, *, validation: bool
         part: Part(images=make(f"{part}-images", size, size), masks=make(f"{part}-masks", size, size, len(targets)))
         for part in SPLITS
     }
-    for case in source.cases():
-        if (runs := case.runs) is None:
-            if preprocessing.context:
-                fix = "give 0, or for every n-th slice of a paired folder `slice_step`"
-                raise DataError(
-                    f"`context` {preprocessing.context}: the slices of case {case.name} are not contiguous; {fix}"
-                )
-            runs = np.zeros(len(case.images), np.int64)
-        orientation, masks = source.orientation, case.coverage or case.masks
+    for case in map_cases(functools.partial(_read, preprocessing=preprocessing), source, list(source.parts)):
         part = parts["train" if case.split == "validation" and not validation else case.split]
-        part.images.append(preprocessing.pixels(case.images, intensity=source.intensity, orientation=orientation))
-        covered = [preprocessing.coverage(masks[name], orientation=orientation) for name in targets]
-        part.masks.append(np.stack(covered, axis=-1))
+        part.images.append(case.images)
+        part.masks.append(case.masks)
         rows = part.rows
-        rows.names.extend(case.slice_names)
-        rows.patients.extend([case.patient] * len(case.slice_names))
-        rows.lengths.append(len(case.slice_names))
-        rows.runs.extend((runs + (rows.runs[-1] + 1 if rows.runs else 0)).tolist())
+        rows.names.extend(case.names)
+        rows.patients.extend([case.patient] * len(case.names))
+        rows.lengths.append(len(case.names))
+        rows.runs.extend((case.runs + (rows.runs[-1] + 1 if rows.runs else 0)).tolist())
     for name in ("train", "validation") if validation else ("train",):
         if not parts[name].rows.names:
             raise DataError(f"{source.layout}: no {name} slices; assign some patients to that part of the split")
     return parts
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Preprocessed:
+    """A case, `images` and `masks` as in `Part`."""
+
+    split: str
+    patient: str
+    names: tuple[str, ...]
+    runs: np.ndarray
+    images: np.ndarray
+    masks: np.ndarray
+
+
+def _read(source: Source, name: str, *, preprocessing: Preprocessing) -> _Preprocessed:
+    case = source.case(name)
+    if (runs := case.runs) is None:
+        if preprocessing.context:
+            fix = "give 0, or for every n-th slice of a paired folder `slice_step`"
+            raise DataError(f"`context` {preprocessing.context}: the slices of case {name} are not contiguous; {fix}")
+        runs = np.zeros(len(case.images), np.int64)
+    orientation, masks = source.orientation, case.coverage or case.masks
+    covered = [preprocessing.coverage(masks[target], orientation=orientation) for target in preprocessing.targets]
+    return _Preprocessed(
+        split=case.split,
+        patient=case.patient,
+        names=case.slice_names,
+        runs=runs,
+        images=preprocessing.pixels(case.images, intensity=source.intensity, orientation=orientation),
+        masks=np.stack(covered, axis=-1),
+    )

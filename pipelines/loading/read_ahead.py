@@ -21,7 +21,7 @@ def map_ahead(
 ) -> Generator[Result, None, None]:
     """Yields `work(item)` for every item, in order, while threads work on the next ones.
 
-    Threads suffice for decoding, which releases the interpreter's lock.
+    For work that releases the interpreter's lock, which decoding a PNG does not; see `map_cases` for that.
 
     Args:
         work: function to call, from several threads at a time if there are several workers.

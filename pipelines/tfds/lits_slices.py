@@ -17,7 +17,7 @@ from pipelines.checks.content import missing_target
 from pipelines.findings import WARNING
 from pipelines.grid import SquareGrid, covered
 from pipelines.intensity import apply_window
-from pipelines.loading.read_ahead import map_ahead
+from pipelines.loading.whole import map_cases
 
 MINIMUM, MAXIMUM = -1024, 3071  # HU; below is a scanner's padding
 _KEYS = 1 << 128
@@ -134,7 +134,7 @@ class LitsSlices(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self, part: str) -> Any:
         config = self.builder_config
         # A function of the case alone, without the builder, so that Beam can send it to its workers.
-        read = functools.partial(read_arrays, config.source, size=config.size, window=config.window)
+        read = functools.partial(read_arrays, size=config.size, window=config.window)
         cases = [(name, place) for place, name in enumerate(config.source.parts) if config.source.parts[name] == part]
         spread = functools.partial(examples_of, count=len(config.source.parts))
         if config.beam:
@@ -143,11 +143,11 @@ class LitsSlices(tfds.core.GeneratorBasedBuilder):
             return (
                 beam.Create(cases)
                 | "Spread" >> beam.Reshuffle()
-                | "Read" >> beam.FlatMapTuple(lambda name, place: spread(read(name), place))
+                | "Read" >> beam.FlatMapTuple(lambda name, place: spread(read(config.source, name), place))
             )
         if config.finished is not None:
             read = functools.partial(read_once, read, config.finished)
-        return self._examples(part, cases, map_ahead(read, [name for name, _ in cases]))
+        return self._examples(part, cases, map_cases(read, config.source, [name for name, _ in cases]))
 
     def _examples(
         self, part: str, cases: list[tuple[str, int]], arrays: Iterator[Arrays]
@@ -193,13 +193,13 @@ def read_arrays(source: Source, name: str, *, size: int, window: tuple[float, fl
     }
 
 
-def read_once(read: Callable[[str], Arrays], folder: Path, name: str) -> Arrays:
-    """Returns `read(name)`, from a file in `folder` if an earlier run wrote it."""
+def read_once(read: Callable[[Source, str], Arrays], folder: Path, source: Source, name: str) -> Arrays:
+    """Returns `read(source, name)`, from a file in `folder` if an earlier run wrote it."""
     path = folder / f"{quote(os.fsencode(name), safe='')}.npz"
     if path.exists():
         with np.load(path) as stored:
             return dict(stored)
-    arrays = read(name)
+    arrays = read(source, name)
     with atomic_write(path) as temporary:
         np.savez(temporary, **arrays)
     return arrays

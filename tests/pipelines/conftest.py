@@ -1,6 +1,7 @@
 import pytest
 from PIL import Image
 
+from pipelines.loading import whole
 from tests.pipelines.layouts.dicom.folders import tiny, write
 from tests.pipelines.layouts.lits_png.folders import kaggle
 from tests.pipelines.layouts.paired_folder.folders import IDS, picture
@@ -25,3 +26,10 @@ def root(tmp_path):
 def one(tmp_path):
     """The folder of one DICOM case."""
     return write(tmp_path / "data", tiny())[0]
+
+
+@pytest.fixture
+def in_processes(monkeypatch):
+    """Two processes read all but the first case."""
+    monkeypatch.setattr(whole, "_PATIENCE", 0.0)
+    monkeypatch.setattr(whole, "_cores", lambda: 2)

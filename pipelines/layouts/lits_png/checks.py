@@ -10,7 +10,6 @@ from pipelines.findings import Findings
 from pipelines.layouts.lits_png.listing import MASKS
 from pipelines.layouts.lits_png.reader import LitsPng
 from pipelines.layouts.lits_png.tables import ALL, FLAG_COLUMNS, PROBE, TEST, TRAIN, Row
-from pipelines.loading.read_ahead import map_ahead
 
 _WRAP = 256  # slices after which instance_number restarts
 
@@ -41,7 +40,7 @@ def check(directory: Path, findings: Findings) -> None:
         number = int(study.removeprefix("study-"))
         first: tuple[int, ...] | None = None
         digests: list[tuple[Path | str, bytes | None]] = []
-        for (index, name), (shape, hashed, content) in zip(names.items(), map_ahead(read, names.values()), strict=True):
+        for (index, name), (shape, hashed, content) in zip(names.items(), map(read, names.values()), strict=True):
             foreground[number, index] = content
             if shape is not None:
                 first = first or shape

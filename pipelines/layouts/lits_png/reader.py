@@ -12,7 +12,6 @@ from pipelines.findings import Findings, Strict
 from pipelines.fingerprint import fingerprint
 from pipelines.layouts.lits_png.listing import MASKS, file_name, find_tables, is_png, list_slices
 from pipelines.layouts.lits_png.tables import PROBE, TABLES, TEST, find_parts, read_csv, read_tables
-from pipelines.loading.read_ahead import map_ahead
 from pipelines.orientation import SPINE_UP
 
 __all__ = ["LitsPng", "read_csv"]
@@ -154,7 +153,7 @@ class LitsPng(Source):
             DataError: see `read_slice`; or slices of the study differ in size.
         """
         numbers, names = zip(*self.studies[name].items(), strict=True)
-        slices = map_ahead(self.read_slice, names)
+        slices = map(self.read_slice, names)
         first, _ = ahead = next(slices)
         images = np.empty((len(names), *first.shape), np.uint8)
         masks = {target: np.empty(images.shape, bool) for target in self.targets}

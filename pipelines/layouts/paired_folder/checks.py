@@ -9,7 +9,6 @@ from pipelines.checks.duplicates import Duplicates, digest
 from pipelines.checks.slices import check_blank, check_gaps
 from pipelines.findings import Findings
 from pipelines.layouts.paired_folder.reader import PairedFolder
-from pipelines.loading.read_ahead import map_ahead
 
 
 def check(directory: Path, findings: Findings, **reading: Any) -> None:
@@ -28,7 +27,7 @@ def check(directory: Path, findings: Findings, **reading: Any) -> None:
         findings.count("slices", len(names))
         digests, shown = [], dict.fromkeys(source.targets, False)
         read = False
-        for name, (image, masks) in zip(names, map_ahead(source.read_slice, names), strict=True):
+        for name, (image, masks) in zip(names, map(source.read_slice, names), strict=True):
             if image is not None:
                 sizes[image.shape] += 1
                 digests.append((source.path(name), digest(image)))

@@ -10,7 +10,6 @@ from pipelines.errors import DataError
 from pipelines.files.labels import levels
 from pipelines.files.png import NAME_COLORS, read_labels, read_mask
 from pipelines.findings import Findings, Report, listed
-from pipelines.loading.read_ahead import map_ahead
 from pipelines.masks.labels import MaskLabels
 from pipelines.targets import LESION, LIVER
 
@@ -114,4 +113,4 @@ def _values(paths: Sequence[Path], colors: Mapping[int, int] | None = None) -> I
         plane = read_labels(path, Report(path.parent), colors)
         return set() if plane is None else set(levels(plane[..., None]).tolist())
 
-    return map_ahead(values, itertools.chain.from_iterable(paths[start::_STRIDE] for start in range(_STRIDE)))
+    return map(values, itertools.chain.from_iterable(paths[start::_STRIDE] for start in range(_STRIDE)))

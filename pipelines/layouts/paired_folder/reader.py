@@ -1,6 +1,5 @@
 """Reader of paired folders."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from pipelines.layouts.paired_folder.listing import find_roots, is_png, list_pai
 from pipelines.layouts.paired_folder.masks import FolderMasks
 from pipelines.layouts.paired_folder.scans import FolderScans
 from pipelines.layouts.paired_folder.settings import read_settings
-from pipelines.loading.read_ahead import map_ahead
 
 
 class PairedFolder(Source):
@@ -96,8 +94,6 @@ class PairedFolder(Source):
         self.parts = {scan: parts[names[0]] for scan, names in self.slice_names.items()}
         self._described_by = [path for path in (self._scans.index.path, settings_file) if path is not None]
         self._notes = [self._scans.patients_note, split_note, *([self._masks.note] if self._masks.note else [])]
-        self._resized_note = len(self._notes)
-        self._resized: set[str] = set()
 
     @property
     def notes(self) -> list[str]:
@@ -144,14 +140,10 @@ class PairedFolder(Source):
                     planes[target].append(mask[None])
         coverage = None
         if len({image.shape for image in images}) > 1:
-            self._resized.update(
-                slice_name
-                for slice_name, image in zip(self.slice_names[name], images, strict=True)
-                if image.shape[1:] != (self._size, self._size)
-            )
-            count = f"{len(self._resized)} of {len(self._files)}"
-            note = f"size: {count} slices resized to {self._size}x{self._size}, as their scans' differ"
-            self._notes[self._resized_note :] = [note]
+            message = f"size: slices resized to {self._size}x{self._size}, as their scans' differ"
+            for slice_name, image in zip(self.slice_names[name], images, strict=True):
+                if image.shape[1:] != (self._size, self._size):
+                    self._findings.note("slice-resized", self.path(slice_name), message)
             grids = [SquareGrid.of(image, self._size) for image in images]
             images = [grid.images(image, outside=0) for grid, image in zip(grids, images, strict=True)]
             coverage = {
@@ -171,10 +163,6 @@ class PairedFolder(Source):
             gaps=gaps,
             coverage=coverage,
         )
-
-    def cases(self, split: str | None = None) -> Iterator[Case]:
-        """Yields all cases, or those in one part of the split, reading ahead on all cores."""
-        return map_ahead(self.case, [name for name, part in self.parts.items() if split in (None, part)])
 
     def fingerprint(self) -> str:
         """SHA-256, in hex, of the PNG files, the index and the settings; see `pipelines.fingerprint`."""

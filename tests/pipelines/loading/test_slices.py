@@ -1,3 +1,4 @@
+import collections
 import subprocess
 import sys
 import tracemalloc
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines import open_source
-from pipelines.case import Case
+from pipelines.case import Case, Source
 from pipelines.errors import DataError
 from pipelines.loading.cache import FileCache, MemoryCache
 from pipelines.loading.slices import foreground_counts, load_slices, resized
@@ -16,11 +17,10 @@ SHARED = Path(__file__).parents[4] / "shared" / "data"
 HOUNSFIELD = np.array([-3000, -201, -200, -199, 25, 249, 250, 251, 3000], np.int16)
 
 
-class Scans:
+class Scans(Source):
     """Two cases in each part of the split; lesions in every second slice."""
 
     layout = "scans"
-    orientation = window = None
     notes = ()
 
     def __init__(
@@ -32,30 +32,34 @@ class Scans:
         shape=(9, 9),
         contiguous=True,
     ):
-        self.intensity, self.targets, self.parts, self.shape = intensity, targets, parts, shape
-        self.contiguous = contiguous
+        self.intensity, self.targets, self.shape, self.contiguous = intensity, targets, shape, contiguous
+        counts = collections.Counter()
+        self.parts = {}
+        for part in (part for part in parts for _ in range(2)):
+            self.parts[f"{part}{counts[part]}"] = part
+            counts[part] += 1
 
-    def cases(self):
-        for part in self.parts:
-            for number in range(2):
-                name = f"{part}{number}"
-                images = np.broadcast_to(np.resize(HOUNSFIELD, self.shape[1]), (4, *self.shape))
-                if self.intensity == "grey":
-                    images = (images % 256).astype(np.uint8)
-                liver = np.zeros((4, *self.shape), bool)
-                liver[:, 2:6, 2:6] = True
-                lesion = np.zeros_like(liver)
-                lesion[::2, 3, 3 + number] = True
-                masks = {"liver": liver, "lesion": lesion}
-                yield Case(
-                    name=name,
-                    patient=f"{name}-patient",
-                    split=part,
-                    images=images,
-                    masks={target: masks[target] for target in self.targets},
-                    slice_names=tuple(f"{name}_{index}" for index in range(4)),
-                    contiguous=self.contiguous,
-                )
+    def case(self, name):
+        images = np.broadcast_to(np.resize(HOUNSFIELD, self.shape[1]), (4, *self.shape))
+        if self.intensity == "grey":
+            images = (images % 256).astype(np.uint8)
+        liver = np.zeros((4, *self.shape), bool)
+        liver[:, 2:6, 2:6] = True
+        lesion = np.zeros_like(liver)
+        lesion[::2, 3, 4 if name.endswith("1") else 3] = True
+        masks = {"liver": liver, "lesion": lesion}
+        return Case(
+            name=name,
+            patient=f"{name}-patient",
+            split=self.parts[name],
+            images=images,
+            masks={target: masks[target] for target in self.targets},
+            slice_names=tuple(f"{name}_{index}" for index in range(4)),
+            contiguous=self.contiguous,
+        )
+
+    def fingerprint(self):
+        return "made up"
 
 
 def test_both_targets_stand_in_their_channels():
