@@ -132,6 +132,9 @@ def _warnings(remarks: Sequence[Remarks]) -> list[str]:
         files = sum(bool(remark.unnamed) for remark in remarks)
         of = "case" if files == 1 else "cases"
         lines.append(f"labels that belong to no target count as background: {listed(unnamed)} (in {files} {of})")
+    for side, name in sorted(set().union(*(remark.absent for remark in remarks))):
+        files = sum((side, name) in remark.absent for remark in remarks)
+        lines.append(f"no {name} among the named segments of {files} {side} {'file' if files == 1 else 'files'}: empty")
     if beside := [remark.beside for remark in remarks if remark.beside]:
         most = f"up to {max(beside):.2f} of a voxel beside their references"
         lines.append(f"geometry: predictions lie {most} ({len(beside)} cases)")

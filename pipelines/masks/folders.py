@@ -7,18 +7,20 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.case import mostly
+from pipelines.documents import parse_json
 from pipelines.errors import DataError
 from pipelines.files.labels import MaskError
 from pipelines.files.png import read_labels
 from pipelines.findings import Strict, listed
 from pipelines.masks.labels import MaskLabels
 from pipelines.masks.listing import SIDES, kind_of, list_pairs
-from pipelines.masks.volumes import as_slices, common_frame, onto, read_volume
+from pipelines.masks.volumes import Segments, as_slices, common_frame, onto, read_volume
 from pipelines.natural import are_consecutive, natural_sort_key
 from pipelines.patients import find_patients
 from pipelines.placement import FITS
 
 ERROR, MISS = MISSING = ("error", "miss")
+PREDICT_FILE = "predict.json"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,10 +29,12 @@ class Remarks:
 
     Attributes:
         unnamed: labels that belong to no target, and so count as background.
+        absent: side and target that no segment is named after, and whose mask so is empty.
         beside: the fraction of a voxel by which prediction and reference lie beside each other, if it is doubtful.
     """
 
     unnamed: frozenset[int]
+    absent: frozenset[tuple[str, str]]
     beside: float
 
 
@@ -102,6 +106,7 @@ class MaskFolders:
     ) -> None:
         self._labels, self._spacing, self._missing = labels, spacing, missing
         self._folders = (Path(prediction), Path(reference))
+        self._segments = {side: _segments_by(folder) for side, folder in zip(SIDES, self._folders, strict=True)}
         found = list_pairs(self._folders, match=match, table=None if pairs is None else Path(pairs))
         stems = sorted(found.files, key=natural_sort_key)
         wrong = {stem: problem for stem in stems if (problem := self._problem(found.files[stem]))}
@@ -196,6 +201,7 @@ class MaskFolders:
         shape = tuple(frame.to_slices(np.broadcast_to(np.False_, frame.shape)).shape)
         masks = {side: {name: np.zeros(shape, bool) for name in self._labels.targets} for side in SIDES}
         unnamed: set[int] = set()
+        absent: set[tuple[str, str]] = set()
         farthest = 0.0
         for side, volume in zip(SIDES[-len(volumes) :], volumes, strict=True):
             other = volumes[0 if side == SIDES[1] else -1].path
@@ -203,11 +209,14 @@ class MaskFolders:
             if placement is None:
                 continue
             farthest = max(farthest, placement.beside)
-            found, unknown = self._labels.masks(volume.layers, volume.path, volume.segments)
+            segments = volume.segments or self._segments[side]
+            found, unknown, missing = self._labels.masks(volume.layers, volume.path, segments)
             unnamed |= unknown
+            absent |= {(side, name) for name in missing}
             for name in list(found):
                 masks[side][name] = as_slices(found.pop(name), placement, frame)
-        return masks, frame.spacing, Remarks(unnamed=frozenset(unnamed), beside=farthest if farthest >= FITS else 0.0)
+        beside = farthest if farthest >= FITS else 0.0
+        return masks, frame.spacing, Remarks(unnamed=frozenset(unnamed), absent=frozenset(absent), beside=beside)
 
     def _read_slices(self, files: list[tuple[Path | None, Path]]) -> tuple[dict[str, dict[str, np.ndarray]], Remarks]:
         """Both sides of a case of PNG slices."""
@@ -224,14 +233,23 @@ class MaskFolders:
                     slices[side].append({name: np.zeros(first, bool) for name in self._labels.targets})
                     continue
                 _check_shapes([path, paths[1]], [planes[path].shape, first])
-                found, unknown = self._labels.masks([planes[path][..., None]], path)
+                found, unknown, _ = self._labels.masks([planes[path][..., None]], path)
                 slices[side].append({name: mask[..., 0] for name, mask in found.items()})
                 unnamed |= unknown
         masks = {
             side: {name: np.stack([each[name] for each in parts]) for name in self._labels.targets}
             for side, parts in slices.items()
         }
-        return masks, Remarks(unnamed=frozenset(unnamed), beside=0.0)
+        return masks, Remarks(unnamed=frozenset(unnamed), absent=frozenset(), beside=0.0)
+
+
+def _segments_by(folder: Path) -> Segments:
+    """What `cafct-keras predict` wrote beside its masks about their labels; nothing for masks of other tools."""
+    try:
+        labels = parse_json((folder / PREDICT_FILE).read_bytes())["labels"]
+        return {(0, int(label)): str(name) for name, label in labels.items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}
 
 
 def _read_plane(path: Path, colors: Mapping[int, int]) -> np.ndarray:

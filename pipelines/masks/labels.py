@@ -67,10 +67,11 @@ class MaskLabels:
 
     def masks(
         self, layers: Sequence[np.ndarray], path: Path, segments: Mapping[tuple[int, int], str] | None = None
-    ) -> tuple[dict[str, np.ndarray], set[int]]:
+    ) -> tuple[dict[str, np.ndarray], set[int], set[str]]:
         """Converts labels to masks.
 
-        Where a header names segments, and all targets are among the names, the names count and not the numbers.
+        Names of segments count before their numbers. A target that no segment is named after is empty, unless a segment
+        has a name that says nothing, such as "Segment_1": then numbers count.
 
         Args:
             layers: one or more, each `(i, j, k)` uint8 or uint16.
@@ -78,17 +79,23 @@ class MaskLabels:
             segments: (layer, label) to its name, if the file has names.
 
         Returns:
-            Target to its mask, bool, of the shape of a layer; and the labels that belong to no target, but 0.
+            Target to its mask, bool, of the shape of a layer; the labels that belong to no target, but 0; and the
+            targets that no segment is named after.
 
         Raises:
-            DataError: no label was named, and the layers are not binary.
+            DataError: no label was named, and the layers are not binary; or numbers contradict the names of segments.
         """
         found = {(at, int(label)) for at, layer in enumerate(layers) for label in levels(layer) if label}
+        absent: set[str] = set()
         if not self.labels:
             self._check_binary(found, path)
             members: dict[str, set[tuple[int, int]]] = {UNNAMED: found}
+        elif (named := self._by_name(segments or {}, path)) is not None:
+            members, absent = named, {name for name, keys in named.items() if not keys}
+            if set(self.labels.get(LESION, (0,))) <= set(self.labels.get(LIVER, ())):
+                members[LIVER] |= members[LESION]
         else:
-            members = self._by_name(segments or {}) or {
+            members = {
                 name: {(at, label) for at in range(len(layers)) for label in labels}
                 for name, labels in self.labels.items()
             }
@@ -98,21 +105,29 @@ class MaskLabels:
             masks[name] = parts[0]
             for part in parts[1:]:
                 masks[name] |= part
-        return masks, {label for _, label in found - set().union(*members.values())}
+        return masks, {label for _, label in found - set().union(*members.values())}, absent
 
-    def _by_name(self, segments: Mapping[tuple[int, int], str]) -> dict[str, set[tuple[int, int]]] | None:
-        """Target to its segments, if the names of segments tell all targets."""
+    def _by_name(self, segments: Mapping[tuple[int, int], str], path: Path) -> dict[str, set[tuple[int, int]]] | None:
+        """Target to its segments by their names; None if these tell nothing, or not enough and numbers agree."""
         named: dict[str, set[tuple[int, int]]] = {name: set() for name in self.labels}
-        naming = Naming()
+        naming, silent = Naming(), False
         for key, text in segments.items():
-            words = naming.targets_in(text) or ()
-            name = LESION if LESION in words else LIVER if words else text
+            words = naming.targets_in(text)
+            name = LESION if LESION in (words or ()) else LIVER if words else text
             if name in named:
                 named[name].add(key)
-        if not all(named.values()):
+            silent |= name not in named and words == frozenset()
+        if not any(named.values()):
             return None
-        if set(self.labels.get(LESION, (0,))) <= set(self.labels.get(LIVER, ())):
-            named[LIVER] |= named[LESION]
+        if silent and not all(named.values()):
+            for name, keys in named.items():
+                for _, label in keys:
+                    if label not in self.labels[name]:
+                        raise DataError(
+                            f"{path}: segment {label} is called {name}, but `labels` has {name}="
+                            f"{','.join(self.shown[name])}; give the numbers of its segments, or name them all"
+                        )
+            return None
         return named
 
     def _check_binary(self, found: set[tuple[int, int]], path: Path) -> None:

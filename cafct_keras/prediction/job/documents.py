@@ -10,9 +10,10 @@ from cafct_keras.prediction.job.results import Results
 from cafct_keras.prediction.segmenter import Segmenter
 from cafct_keras.runtime.versions import versions
 from pipelines.atomic import atomic_write_text
+from pipelines.masks.folders import PREDICT_FILE
 from pipelines.scans import FoundScans
 
-DOCUMENT, PAGE = "predict.json", "cases.html"
+DOCUMENT, PAGE = PREDICT_FILE, "cases.html"
 FORMAT = 1  # of the document; incremented when a program that reads it would have to change
 
 

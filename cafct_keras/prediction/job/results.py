@@ -15,12 +15,13 @@ from cafct_keras.runs.lock import lock
 from pipelines.atomic import atomic_directory, fsync
 from pipelines.documents import parse_json
 from pipelines.errors import DataError
+from pipelines.masks.folders import PREDICT_FILE
 from pipelines.natural import natural_sort_key
 from pipelines.places import parents
 from pipelines.scans import Scan
 
 RECORDS = ".predict"  # folder in the output folder
-DOCUMENTS = ("predict.json", "cases.html", "measurements.json", "measurements.csv", "lesions.csv")  # of all cases
+DOCUMENTS = (PREDICT_FILE, "cases.html", "measurements.json", "measurements.csv", "lesions.csv")  # of all cases
 _RECORD, _FILES = "record.json", "files"  # in the folder of a case
 
 

@@ -67,7 +67,7 @@ class FolderMasks:
         plane = read_labels(path, self._findings, self._labels.colors)
         if plane is None:
             return None
-        masks, unnamed = self._labels.masks([plane[..., None]], path)
+        masks, unnamed, _ = self._labels.masks([plane[..., None]], path)
         if unnamed:
             shown = listed(sorted(unnamed))
             fix = f"name them by `labels`, such as other={shown.replace(' ', '')} for background"
