@@ -8,6 +8,7 @@ from rich.text import Text
 from cafct_keras.evaluation.console import WIDTH, aligned, wrapped
 from cafct_keras.evaluation.excerpt import number
 from cafct_keras.evaluation.results.methods import headline
+from cafct_keras.pages.wording import counted
 
 SIGNIFICANT = 0.05
 
@@ -22,7 +23,7 @@ def methods(document: dict[str, Any], *, width: int = WIDTH, decimal: str = ".")
         decimal: sign between units and tenths.
     """
     head = Text(f"{document['title']}, {document['result']}: ", "bold")
-    head.append(f"{document['cases']} cases, {document['patients']} patients", "not bold")
+    head.append(f"{counted(document['cases'], 'case')}, {counted(document['patients'], 'patient')}", "not bold")
     two = len(document["methods"]) == 2
     last = "difference, p" if two else "differ: pairs whose p, by Holm, is below 0.05".replace(".", decimal)
     for stable in (True, False):

@@ -6,6 +6,7 @@ from typing import Any
 
 from cafct_keras.evaluation.metrics.overlap import RULES
 from cafct_keras.evaluation.results.methods import headline
+from cafct_keras.pages.wording import counted
 from cafct_keras.postprocessing import STEPS, PostProcessing
 
 BASELINES = ("predicting nothing", "predicting everything")
@@ -107,7 +108,7 @@ def lits_sheet(document: dict) -> Table | None:
         for name in sheets[0]["values"]
     ]
     return Table(
-        title=f"LiTS sheet, {sheets[0]['cases']} cases",
+        title=f"LiTS sheet, {counted(sheets[0]['cases'], 'case')}",
         columns=[result["name"] for result in document["results"]],
         rows=rows,
     )
@@ -164,7 +165,7 @@ def connectivity(options: dict) -> int:
 def counts(document: dict) -> str:
     """How much was scored, and the threshold and how it was chosen."""
     overall, threshold = document["results"][0]["summary"], document["threshold"]
-    said = ", ".join(f"{overall[what]} {what}" for what in ("cases", "patients", "slices"))
+    said = ", ".join(counted(overall[f"{what}s"], what) for what in ("case", "patient", "slice"))
     if threshold is not None:
         chosen = f", chosen on {threshold['chosen_on']} by {threshold['rule']}" if threshold["rule"] else ""
         said += f"; threshold {threshold['value']:g}{chosen}"

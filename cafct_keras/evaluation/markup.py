@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from cafct_keras.evaluation import excerpt
 from cafct_keras.evaluation.excerpt import Cell, Table, number
+from cafct_keras.pages.wording import counted
 
 
 def markdown(document: dict, *, decimal: str = ".") -> str:
@@ -60,7 +61,7 @@ def _tables(document: dict, decimal: str) -> Iterator[Table]:
 
 def _said(document: dict) -> str:
     if "methods" in document:
-        said = [document["result"], f"{document['cases']} cases, {document['patients']} patients"]
+        said = [document["result"], f"{counted(document['cases'], 'case')}, {counted(document['patients'], 'patient')}"]
     else:
         said = [excerpt.counts(document), *excerpt.gaps(document), *excerpt.how_scored(document)]
     return "; ".join(said) + ". In brackets: 95 % intervals over patients."

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
+from cafct_keras.pages.wording import counted
 from cafct_keras.runs.config import FitConfig
 from cafct_keras.runs.files import MODEL_FILE
 from cafct_keras.runtime.durations import duration
@@ -36,7 +37,7 @@ def headline(config: FitConfig, card: dict[str, Any]) -> str:
     data, model, optimizer = config.data, config.model, config.optimizer
     parts = card["data"]["split"]
     counts = ", ".join(
-        f"{name} {part['slices']} slices of {len(part['patients'])} patients"
+        f"{name} {counted(part['slices'], 'slice')} of {counted(len(part['patients']), 'patient')}"
         for name, part in parts.items()
         if part["slices"]
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from cafct_keras.evaluation.metrics.bootstrap import mean_of
 from cafct_keras.evaluation.metrics.overlap import Counts, unit_scores
+from cafct_keras.pages.wording import counted
 from cafct_keras.runs.config import FitConfig
 from pipelines.case import SPLITS
 from pipelines.checks.content import missing_target
@@ -62,7 +63,8 @@ class Selection:
     def describe(self) -> str:
         """In words."""
         averaged = f", mean of {self.average} epochs" if self.average > 1 else ""
-        return f"best epoch by {self.score}{averaged}: {self.cases} validation cases of {self.patients} patients"
+        cases, patients = counted(self.cases, "validation case"), counted(self.patients, "patient")
+        return f"best epoch by {self.score}{averaged}: {cases} of {patients}"
 
 
 def choose_selection(config: FitConfig, parts: Mapping[str, Slices]) -> tuple[Selection, list[str]]:

@@ -147,7 +147,7 @@ def test_the_best_epoch_is_the_end_of_the_best_ones(slices_folder, tmp_path):
         "first_epoch": 0,
         "value": float(means[best]),
     }
-    assert "best epoch by dice_per_case_positive, mean of 2 epochs: 1 validation cases of 1 patients" in result.error
+    assert "best epoch by dice_per_case_positive, mean of 2 epochs: 1 validation case of 1 patient" in result.error
 
     def interrupted(self, batch, logs=None):
         if self._epoch == 2:
