@@ -8,8 +8,8 @@ import numpy as np
 
 from pipelines.case import SPLITS, Source
 from pipelines.errors import DataError
+from pipelines.loading.all_cases import map_cases
 from pipelines.loading.cache import Cache
-from pipelines.loading.whole import map_cases
 from pipelines.preprocessing import Preprocessing
 
 Make = Callable[..., Cache]

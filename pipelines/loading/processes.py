@@ -31,14 +31,14 @@ def map_processes(
     script again unless that was written for it. They end with this one, however it ends.
 
     Args:
-        work: function to call; it is pickled once per process.
+        work: function to call; it is pickled once per process, which has to find its module.
         items: such as names of cases; at most `jobs + 1` are in progress.
         jobs: number of processes.
         failures: see `read_ahead`.
 
     Raises:
         DataError: as `work` raises it and `failures` is None.
-        ProcessLostError: a process was killed.
+        ProcessLostError: a process was killed, or knows nothing of `work`.
     """
     workers = [_Worker(work) for _ in range(jobs)]
     idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
@@ -124,12 +124,12 @@ def serve() -> None:
 
 
 def _receive(messages: "queue.SimpleQueue[Any]") -> None:
-    """Puts what comes into a queue; where nothing more will come, nobody waits for the result either."""
+    """Puts what comes into a queue. Ends the process where no more comes, or what comes is unknown here."""
     try:
         while True:
             messages.put(pickle.load(sys.stdin.buffer))
-    except EOFError:
-        os._exit(0)
+    except Exception:
+        os._exit(1)
 
 
 @contextlib.contextmanager

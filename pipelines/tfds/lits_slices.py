@@ -17,7 +17,7 @@ from pipelines.checks.content import missing_target
 from pipelines.findings import WARNING
 from pipelines.grid import SquareGrid, covered
 from pipelines.intensity import apply_window
-from pipelines.loading.whole import map_cases
+from pipelines.loading.all_cases import map_cases
 
 MINIMUM, MAXIMUM = -1024, 3071  # HU; below is a scanner's padding
 _KEYS = 1 << 128

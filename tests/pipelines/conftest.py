@@ -1,7 +1,7 @@
 import pytest
 from PIL import Image
 
-from pipelines.loading import whole
+from pipelines.loading import all_cases
 from tests.pipelines.layouts.dicom.folders import tiny, write
 from tests.pipelines.layouts.lits_png.folders import kaggle
 from tests.pipelines.layouts.paired_folder.folders import IDS, picture
@@ -31,5 +31,5 @@ def one(tmp_path):
 @pytest.fixture
 def in_processes(monkeypatch):
     """Two processes read all but the first case."""
-    monkeypatch.setattr(whole, "_PATIENCE", 0.0)
-    monkeypatch.setattr(whole, "_cores", lambda: 2)
+    monkeypatch.setattr(all_cases, "_PATIENCE", 0.0)
+    monkeypatch.setattr(all_cases, "_cores", lambda: 2)

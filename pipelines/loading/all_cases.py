@@ -2,6 +2,7 @@
 
 import functools
 import os
+import pickle
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -20,12 +21,13 @@ _CHUNKS = 16  # in the time of `_PATIENCE`
 def map_cases(work: Callable[[Source, str], Result], source: Source, names: Sequence[str]) -> Iterator[Result]:
     """Yields `work(source, name)` for every case, in order.
 
-    After a second, processes on all cores, eight at most, take what is left; should one be lost, perhaps for lack of
-    memory, this one goes on alone. Results, and what the source remarks on its files, are the same.
+    After a second, processes on all cores, eight at most, take what is left. Should one be lost, perhaps for lack of
+    memory, or know nothing of the source, since a script defines it, this one goes on alone. Results, and what the
+    source remarks on its files, are the same.
 
     Args:
-        work: function to call; it and its results are pickled.
-        source: the reader.
+        work: function to call.
+        source: the reader; pickled, with `work` and its results, where that is possible.
         names: of its cases.
 
     Raises:
@@ -40,9 +42,10 @@ def map_cases(work: Callable[[Source, str], Result], source: Source, names: Sequ
         done += 1
     size = max(1, done // _CHUNKS)  # a few slices are not worth sending one by one
     chunks = [names[start : start + size] for start in range(done, len(names), size)]
-    if len(chunks) > 1:
+    work_on = functools.partial(_work_on, work, source)
+    if len(chunks) > 1 and _can_be_pickled(work_on):
         try:
-            for results, remarks in map_processes(functools.partial(_work_on, work, source), chunks, jobs=jobs):
+            for results, remarks in map_processes(work_on, chunks, jobs=jobs):
                 source.add_remarks(remarks)
                 done += len(results)
                 yield from results
@@ -57,6 +60,14 @@ def _work_on(
 ) -> tuple[list[Result], list[Remark]]:
     known = len(source.remarks)
     return [work(source, name) for name in names], source.remarks[known:]
+
+
+def _can_be_pickled(work: object) -> bool:
+    try:
+        pickle.dumps(work)
+    except (pickle.PicklingError, AttributeError, TypeError):  # all of which pickle raises
+        return False
+    return True
 
 
 def _cores() -> int:

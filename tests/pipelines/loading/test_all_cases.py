@@ -10,7 +10,7 @@ from PIL import Image
 from pipelines import open_source
 from pipelines.errors import DataError
 from pipelines.layouts.phantom import Phantom
-from pipelines.loading import whole
+from pipelines.loading import all_cases
 from pipelines.loading.slices import load_slices
 
 
@@ -47,7 +47,7 @@ def test_what_processes_note_is_noted(tmp_path, monkeypatch, in_processes):
             Image.fromarray(pixels).save(tmp_path / kind / f"patient{place // 4}_{place % 4}.png")
     source = open_source(tmp_path, target="lesion", size=32)
     together = loaded(source)
-    monkeypatch.setattr(whole, "_cores", lambda: 1)
+    monkeypatch.setattr(all_cases, "_cores", lambda: 1)
     alone = open_source(tmp_path, target="lesion", size=32)
     assert loaded(alone) == together
     assert source.notes == alone.notes
@@ -63,13 +63,20 @@ def test_an_error_in_a_process_is_raised(in_processes):
         loaded(Deadly(bad="phantom-003"))
 
 
-def test_scripts_need_no_guard(tmp_path):
-    """What multiprocessing starts would run the script again."""
+def test_a_source_that_cannot_be_pickled_is_read_alone(in_processes):
+    source = Phantom(cases=6, slices=2, size=32)
+    source.reading = {"how": lambda: None}
+    assert loaded(source) == loaded(Phantom(cases=6, slices=2, size=32))
+
+
+@pytest.mark.parametrize("own", ["", "class Phantom(Phantom): pass\n"], ids=["packaged", "own"])
+def test_scripts_need_no_guard(own, tmp_path):
+    """What multiprocessing starts would run the script again; a source of the script's own is read by it alone."""
     script = tmp_path / "script.py"
     script.write_text(
-        "from pipelines.layouts.phantom import Phantom\n"
-        "from pipelines.loading import slices, whole\n"
-        "whole._PATIENCE, whole._cores = 0.0, lambda: 2\n"
+        f"from pipelines.layouts.phantom import Phantom\n{own}"
+        "from pipelines.loading import all_cases, slices\n"
+        "all_cases._PATIENCE, all_cases._cores = 0.0, lambda: 2\n"
         "slices.load_slices(Phantom(cases=6, slices=2, size=32), target='lesion', size=32)\n"
         "print('once')\n"
     )
