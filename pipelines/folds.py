@@ -1,6 +1,7 @@
 """Folds of a cross-validation over the training and validation patients of a source; its test part stays as it is."""
 
 import dataclasses
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
 from pipelines.findings import Remark
+from pipelines.loading.all_cases import map_cases
 from pipelines.split import patient_hash
 
 
@@ -152,12 +154,19 @@ def _patients(source: Source) -> tuple[dict[str, str], dict[str, bool]]:
     target = _stratified_by(source)
     key = (source.fingerprint(), target, tuple(source.parts.items()))
     if key not in _known:
+        names = [name for name, part in source.parts.items() if part != "test"]
         of_cases: dict[str, str] = {}
         shown: dict[str, bool] = {}
-        for part in ("train", "validation"):
-            for case in source.cases(part):
-                of_cases[case.name] = case.patient
-                shown[case.patient] = shown.get(case.patient, False) or bool(case.masks[target].any())
+        read = functools.partial(_patient_and_target, target=target)
+        for name, (patient, there) in zip(names, map_cases(read, source, names), strict=True):
+            of_cases[name] = patient
+            shown[patient] = shown.get(patient, False) or there
         _known.clear()
         _known[key] = of_cases, shown
     return _known[key]
+
+
+def _patient_and_target(source: Source, name: str, *, target: str) -> tuple[str, bool]:
+    """The patient of a case, and whether it shows the target."""
+    case = source.case(name)
+    return case.patient, bool(case.masks[target].any())

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines import open_source
+from pipelines import folds, open_source
 from pipelines.errors import DataError
+from pipelines.folds import Fold, FoldSource
 from pipelines.layouts.phantom import Phantom
 from pipelines.loading import all_cases
 from pipelines.loading.slices import load_slices
@@ -52,6 +53,16 @@ def test_what_processes_note_is_noted(tmp_path, monkeypatch, in_processes):
     assert loaded(alone) == together
     assert source.notes == alone.notes
     assert any("resized" in note and "24 in all" in note for note in source.notes)
+
+
+def test_folds_are_the_same(monkeypatch, in_processes):
+    found = []
+    for cores in (2, 1):
+        monkeypatch.setattr(all_cases, "_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(folds, "_known", {})
+        source = FoldSource(Phantom(cases=9, slices=2, size=32), Fold(1, 3))
+        found.append((source.parts, source.notes))
+    assert found[0] == found[1]
 
 
 def test_a_lost_process_is_done_without(in_processes):
