@@ -48,8 +48,8 @@ def headline(config: FitConfig, card: dict[str, Any]) -> str:
     return (
         f"{model.name} {model.preset or 'base'} ({card['parameters']:,} parameters) on {card['data']['layout']}, "
         f"{data.target}, {first}{data.size}x{data.size}: {counts}\n"
-        f"{optimizer.name} {optimizer.learning_rate:g}, batch {optimizer.batch_size}, {optimizer.epochs} epochs, "
-        f"{card['backend']} on {card['devices'][0]}; run folder {config.out}"
+        f"{optimizer.name} {optimizer.learning_rate:g}, batch {optimizer.batch_size}, "
+        f"{counted(optimizer.epochs, 'epoch')}, {card['backend']} on {card['devices'][0]}; run folder {config.out}"
     )
 
 
