@@ -37,8 +37,8 @@ def scaled(value: dict | float | None, scale: float) -> dict | float | None:
 
 
 def counted(count: int, unit: str) -> str:
-    """A number of units, such as "1 case", "2 batches"."""
-    plural = unit + ("es" if unit.endswith("ch") else "s")
+    """A number of units, such as "1 case", "2 batches", "3 epochs"."""
+    plural = unit + ("es" if unit.endswith("tch") else "s")
     return f"{count:,} {unit if count == 1 else plural}"
 
 

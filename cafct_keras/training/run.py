@@ -106,6 +106,7 @@ def fit(
             begun = [line for entry in card["initial_weights"] for line in entry.get("notes", [])]
             changed = card["resumed"][-1]["notes"] if "resumed" in card else begun
             chosen = [selection.describe()] if selection.score else []
+            chosen += config.data.sampling.notes(parts["train"])
             warnings = [f"warning: {doubt}" for doubt in (*foreign, *doubts)]
             for line in (*source.notes, *changed, headline(config, card), *chosen, *warnings):
                 report.say(line)

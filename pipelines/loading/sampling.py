@@ -72,7 +72,7 @@ class Sampling:
         return " ".join(f"`{name}` {value:g}" for name, value in given if value is not None)
 
     def kinds(self, slices: "Slices") -> list[tuple[np.ndarray, float]]:
-        """The kinds of slices: indices and fraction of each batch.
+        """The kinds of slices: indices and fraction of each batch, in proportion where no slice is left for the rest.
 
         Raises:
             DataError: the data have no slices of a kind.
@@ -100,10 +100,16 @@ class Sampling:
             kinds.append((liver, self.liver_fraction))
             rest, others = rest & ~liver, others - self.liver_fraction
         if others > _TOLERANCE:
-            if not rest.any():
-                raise DataError(f"{self._fractions()}: every training slice contains liver; make them add up to 1")
-            kinds.append((rest, others))
+            kinds = [*kinds, (rest, others)] if rest.any() else [(kind, part / (1 - others)) for kind, part in kinds]
         return [(np.flatnonzero(members), fraction) for members, fraction in kinds]
+
+    def notes(self, slices: "Slices") -> list[str]:
+        """Lines about what the data do not have, and what is drawn instead."""
+        if self.liver_fraction is None or not slices.foreground[:, 0].all():
+            return []
+        if (others := 1 - (self.foreground_fraction or 0) - self.liver_fraction) <= _TOLERANCE:
+            return []
+        return [f"sampling: every training slice contains liver, so the share of {others:g} without goes to the others"]
 
 
 class Sampler:
