@@ -3,6 +3,7 @@
 import functools
 import os
 import pickle
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -72,7 +73,6 @@ def _can_be_pickled(work: object) -> bool:
 
 def _cores() -> int:
     """Cores that this process may use."""
-    try:
+    if sys.platform == "linux":
         return len(os.sched_getaffinity(0))  # not all of a shared machine
-    except AttributeError:  # only some systems know it
-        return os.cpu_count() or 1
+    return os.cpu_count() or 1
