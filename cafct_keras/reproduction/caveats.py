@@ -3,6 +3,7 @@
 from typing import Any
 
 from cafct_keras.evaluation.metrics.bootstrap import few_patients
+from cafct_keras.pages.wording import counted
 from cafct_keras.reproduction.paper import NOTE, PAPER_LAYOUT, PAPER_SIZE
 
 
@@ -37,11 +38,10 @@ def caveats(document: dict[str, Any]) -> list[str]:
     if recipe["recipe"] == "own":
         lines.append("Each network is trained by the recipe that its authors published, not by the paper's.")
     runs = max((len(row["seeds"]) for row in rows), default=0)
-    epochs = recipe.get("epochs") or "Equal time, and so " + ", ".join(
-        f"{row['recipe']['epochs']} ({row['system']})" for row in rows
-    )
+    of_each = ", ".join(f"{row['recipe']['epochs']} ({row['system']})" for row in rows)
+    epochs = counted(recipe["epochs"], "epoch") if recipe.get("epochs") else f"Equal time, and so {of_each} epochs"
     lines.append(
-        f"{epochs} epochs per run; the paper does not state its number. Intervals (95 %) are over patients"
+        f"{epochs} per run; the paper does not state its number. Intervals (95 %) are over patients"
         + (f" and {runs} runs." if runs > 1 else "; one run cannot tell a better system from a lucky seed.")
     )
     lines += [f"{each.capitalize()}." for each in few_patients(document["data"]["split"]["test"]["patients"])]
