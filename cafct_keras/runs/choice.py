@@ -45,7 +45,8 @@ class Choice:
             (f"threshold {self.threshold:g}", self.threshold_rule),
             (f"post-processing {self.postprocessing.describe()}", self.postprocessing_rule),
         )
-        smoothed = [f"smoothed over {self.smooth_slices:g} slices (given)"] if self.smooth_slices else []
+        sigma = self.smooth_slices
+        smoothed = [f"smoothed across slices, standard deviation {sigma:g} (given)"] if sigma else []
         return ", ".join([*smoothed, *(f"{words} ({rule or 'given'})" for words, rule in parts)])
 
     def to_dict(self) -> dict[str, Any]:
