@@ -171,6 +171,7 @@ def test_batches_are_repeatable_and_other_each_epoch():
 def test_where_every_slice_contains_liver_the_others_take_the_share_of_those_without():
     """As in folders that were cut to the liver, which the recipes for lesions take too."""
     data, sampling = slices([LESION] * 5 + [LIVER] * 15), Sampling(foreground_fraction=0.5, liver_fraction=0.3)
+    assert [fraction for _, fraction in sampling.kinds(data)] == pytest.approx([0.5 / 0.8, 0.3 / 0.8])
     indices, _ = drawn(data, sampling, batch_size=4)
     assert np.sum(indices < 5) == pytest.approx(20 * 0.5 / 0.8, abs=1)
     assert sampling.notes(data) == [
