@@ -35,7 +35,7 @@ def test_a_fold_is_one_of_several(text):
 def test_every_patient_is_validated_on_once_and_the_test_part_stays():
     source = Phantom(cases=9, slices=4, size=32)
     test = {name for name, part in source.parts.items() if part == "test"}
-    held_out = []
+    held_out, shown = [], []
     for index in range(3):
         fold = FoldSource(source, Fold(index, 3))
         assert list(fold.parts) == list(source.parts)
@@ -45,9 +45,12 @@ def test_every_patient_is_validated_on_once_and_the_test_part_stays():
         assert all(case.split == "validation" for case in cases)
         assert {case.name: case.split for case in fold.cases()} == fold.parts
         held_out += [case.patient for case in cases]
+        shown.append(sum(bool(case.masks["lesion"].any()) for case in cases))
+        assert fold.notes[-1].endswith(f"{shown[-1]} of them with lesion")
         assert f"fold {index}/3: {len(cases)} of {9 - len(test)} training and validation patients" in fold.notes[-1]
         assert fold.fingerprint() == source.fingerprint()
     assert len(held_out) == len(set(held_out)) == 9 - len(test)
+    assert max(shown) - min(shown) <= 1
     assert with_fold(fold, None) is source
     assert with_fold(fold, "0/3").parts != fold.parts
 
