@@ -76,13 +76,10 @@ class _Worker:
     def __init__(self, work: Callable[[Any], Any]) -> None:
         self._unsent = [work]
         with _without_interrupts():  # which the process would take for its own
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", f"from {__name__} import serve; serve()"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                pipesize=1 << 20,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
-            )
+            try:
+                self._process = _start(pipe=1 << 20)
+            except PermissionError:  # of a user with many pipes
+                self._process = _start(pipe=-1)
 
     def __call__(self, item: Any) -> tuple[Any, Exception | None]:
         """What the function returns, or else the exception that it raises.
@@ -103,6 +100,21 @@ class _Worker:
         """Ends the process, whatever it does."""
         self._process.kill()
         self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):  # what was not sent
+                if pipe is not None:
+                    pipe.close()
+
+
+def _start(*, pipe: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        # -P, or a package in the current folder could stand for this one.
+        [sys.executable, "-P", "-c", f"from {__name__} import serve; serve()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        pipesize=pipe,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
+    )
 
 
 def serve() -> None:

@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -39,6 +40,26 @@ def test_what_goes_wrong_in_a_process_is_one_line_and_leaves_none(name, told):
     with pytest.raises(DataError, match=told):
         results.extend(map_processes(work, ["a", "b", name, "c", "d"], jobs=2))
     assert_none_is_left({process for _, process in results})
+
+
+def test_pipes_are_small_where_large_ones_are_refused(monkeypatch):
+    start = subprocess.Popen
+
+    def refuse(*args, pipesize, **kwargs):
+        if pipesize > 0:
+            raise PermissionError(1, "Operation not permitted")
+        return start(*args, **kwargs)
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    assert [name for name, _ in map_processes(work, "abc", jobs=2)] == list("abc")
+
+
+def test_folders_of_the_same_name_are_not_taken_for_the_package(tmp_path, monkeypatch):
+    for package in ("pipelines", "cafct_keras"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("raise SystemExit('another project')")
+    monkeypatch.chdir(tmp_path)
+    assert [name for name, _ in map_processes(work, "abc", jobs=1)] == list("abc")
 
 
 def test_who_wants_no_more_leaves_none():
