@@ -38,8 +38,11 @@ def caveats(document: dict[str, Any]) -> list[str]:
     if recipe["recipe"] == "own":
         lines.append("Each network is trained by the recipe that its authors published, not by the paper's.")
     runs = max((len(row["seeds"]) for row in rows), default=0)
-    of_each = ", ".join(f"{row['recipe']['epochs']} ({row['system']})" for row in rows)
-    epochs = counted(recipe["epochs"], "epoch") if recipe.get("epochs") else f"Equal time, and so {of_each} epochs"
+    if recipe.get("epochs"):
+        epochs = counted(recipe["epochs"], "epoch")
+    else:
+        of_each = ", ".join(f"{row['recipe']['epochs']} ({row['system']})" for row in rows)
+        epochs = f"Equal time, and so {of_each} epochs"
     lines.append(
         f"{epochs} per run; the paper does not state its number. Intervals (95 %) are over patients"
         + (f" and {runs} runs." if runs > 1 else "; one run cannot tell a better system from a lucky seed.")
