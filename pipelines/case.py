@@ -90,7 +90,7 @@ class Source(abc.ABC):
     patients_by: str = "names"
     reading: Mapping[str, Any] = MappingProxyType({})
     _notes: list[str]
-    _findings: Findings
+    _findings: Findings  # of readers of files
 
     @property
     def notes(self) -> list[str]:
@@ -104,7 +104,7 @@ class Source(abc.ABC):
     @property
     def remarks(self) -> list[Remark]:
         """What has been remarked on its files so far."""
-        return self._findings.remarks
+        return self._findings.remarks if hasattr(self, "_findings") else []
 
     def add_remarks(self, remarks: Iterable[Remark]) -> None:
         """Adds what another process, which read some cases of the same source, had to remark on them."""

@@ -14,7 +14,6 @@ from scipy import ndimage
 
 from pipelines.case import Case, Source
 from pipelines.errors import DataError
-from pipelines.findings import Strict
 from pipelines.layouts.phantom import anatomy
 from pipelines.layouts.phantom.liver import paint_liver
 from pipelines.layouts.phantom.shapes import Grid, Waves
@@ -169,7 +168,6 @@ class Phantom(Source):
         self.count, self.slices, self.size, self.seed = cases, slices, size, seed
         self._indices = {name_of(index): index for index in range(cases)}
         self.parts = {name: split_of(index) for name, index in self._indices.items()}
-        self._findings = Strict(self.layout)
         self._notes = [
             f"synthetic CT: {cases} patients of {slices} slices, {size}x{size} pixels, seed {seed}",
             "scores on it show that training works, not how well the network would do on patients",
