@@ -22,8 +22,8 @@ _CHUNKS = 16  # in the time of `_PATIENCE`
 def map_cases(work: Callable[[Source, str], Result], source: Source, names: Sequence[str]) -> Iterator[Result]:
     """Yields `work(source, name)` for every case, in order.
 
-    After a second, processes on all cores, eight at most, take what is left. Should one be lost, perhaps for lack of
-    memory, or know nothing of the source, since a script defines it, this one goes on alone. Results, and what the
+    After a second, processes on all cores, eight at most, take what is left. Where one is lost, perhaps for lack of
+    memory, or cannot import the source, which a script may define, this process goes on alone. Results, and what the
     source remarks on its files, are the same.
 
     Args:

@@ -34,10 +34,10 @@ def test_results_come_in_order_from_other_processes():
     assert_none_is_left(processes)
 
 
-@pytest.mark.parametrize(("name", "told"), [("bad", "bad.png: not a mask"), ("killed", "`jobs` 2: a process ended")])
-def test_what_goes_wrong_in_a_process_is_one_line_and_leaves_none(name, told):
+@pytest.mark.parametrize(("name", "message"), [("bad", "bad.png: not a mask"), ("killed", "`jobs` 2: a process ended")])
+def test_what_goes_wrong_in_a_process_is_one_line_and_leaves_none(name, message):
     results = []
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         results.extend(map_processes(work, ["a", "b", name, "c", "d"], jobs=2))
     assert_none_is_left({process for _, process in results})
 

@@ -129,8 +129,8 @@ def test_other_sizes_are_resized(folder):
         Image.fromarray(np.zeros((9, 12), np.uint8)).save(folder / kind / "b_1.png")
     source = read(folder)
     cases = {case.patient: case for case in source.cases()}
-    told = "size: slices resized to 8x8, as their scans' differ (images/a_2_f.png, images/a_9_m.png)"
-    assert source.notes[2:] == [told]
+    note = "size: slices resized to 8x8, as their scans' differ (images/a_2_f.png, images/a_9_m.png)"
+    assert source.notes[2:] == [note]
     assert cases["b"].images.shape == cases["b"].masks["liver"].shape == (1, 9, 12)  # its only slice
     case = cases["a"]
     # Anti-aliased bilinear halves with the weights 1 3 3 1, so it is smoother than plain means, which are near it.
